@@ -1,0 +1,1 @@
+//! Vectors from the model: the only crate that names both model and conformance.

@@ -1,0 +1,1 @@
+//! SCP03, EMV cryptograms, password proofs: our use of other people's primitives.

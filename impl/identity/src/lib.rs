@@ -1,0 +1,1 @@
+//! The identity system: match scores behind reference numbers.

@@ -1,0 +1,1 @@
+//! The card issuer: decides, mints, personalises, debits.

@@ -1,0 +1,1 @@
+//! The shell: sockets, stores, clock and dice around the cores.

@@ -1,0 +1,1 @@
+//! The shop terminal: drives the chip by APDU and asks the issuer.

@@ -1,0 +1,1 @@
+//! The phone app: collects, relays to its chip, pays.

@@ -1,0 +1,1 @@
+//! The tokenization core: PAN in, token out, nothing else.

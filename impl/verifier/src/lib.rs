@@ -1,0 +1,1 @@
+//! The verification server: password, one-time code, photos, binding, orders.

@@ -1,0 +1,1 @@
+//! The protocol as pure total role steps, checked by Stateright.
