@@ -1,0 +1,302 @@
+//! The chip against a naive chip: personalisation, payments, tears and resets from an op byte-code.
+//!
+//! Start at [`play`]. Two oracles: [`twin`] says what may be answered and what a loss of power may leave; [`history`]
+//! remembers what must hold over all that ever happened. The host's cryptography is in [`host`], on block ciphers alone.
+
+pub mod history;
+pub mod host;
+pub mod ops;
+pub mod twin;
+
+use history::History;
+use host::Host;
+use ops::Op;
+use twin::{Body, Outcome, Twin};
+
+use crate::bytes::Reader;
+
+/// The issuer's chip master key in this harness.
+pub const KMC: [u8; 16] = *b"master-key-of-16";
+/// The chip's id in this harness.
+pub const SE_ID: [u8; 8] = [0xA1, 0xA2, 0xA3, 0xA4, 0xA5, 0xA6, 0xA7, 0xA8];
+/// Longest play.
+const OPS_MAX: usize = 48;
+
+/// A chip that can be cut off.
+pub trait Card {
+    /// Answers a command; `None` when power was lost before the answer.
+    fn transmit(&mut self, command: &[u8]) -> Option<Vec<u8>>;
+    /// Power off and on.
+    fn reset(&mut self);
+    /// Loses power in the next command, when `writes` writes to non-volatile memory are done.
+    fn tear_after(&mut self, writes: u8);
+    /// Non-volatile memory as it is.
+    fn image(&self) -> Vec<u8>;
+}
+
+/// The play so far.
+struct Play<'a, C> {
+    card: &'a mut C,
+    /// Every state that the chip may be in, as far as its answers tell.
+    twins: Vec<Twin>,
+    history: History,
+    host: Option<Host>,
+    challenge: [u8; 8],
+    recorded: Vec<Vec<u8>>,
+    torn: bool,
+}
+
+/// Plays the byte-code `data` against `card`, which must be fresh. Panics when an oracle disagrees.
+pub fn play(data: &[u8], card: &mut impl Card) {
+    let mut play = Play {
+        card,
+        twins: vec![Twin::new(&KMC, SE_ID)],
+        history: History::default(),
+        host: None,
+        challenge: [0; 8],
+        recorded: Vec::new(),
+        torn: false,
+    };
+    let mut reader = Reader::new(data);
+    for _ in 0..OPS_MAX {
+        if reader.is_empty() {
+            break;
+        }
+        let op = ops::read(&mut reader);
+        play.perform(&op);
+    }
+}
+
+impl<C: Card> Play<'_, C> {
+    fn perform(&mut self, op: &Op) {
+        match op {
+            Op::Reset => self.reset(),
+            Op::Tear(writes) => {
+                self.card.tear_after(*writes);
+                self.torn = true;
+            }
+            Op::Plain(command) => {
+                self.send(command, None);
+            }
+            Op::Initialize { kvn, seed } => self.initialize(*kvn, *seed),
+            Op::Authenticate { level, spoil } => self.authenticate(*level, *spoil),
+            Op::Managed {
+                header,
+                data,
+                spoil,
+            } => self.managed(*header, data, *spoil),
+            Op::Again(n) => {
+                if let Some(command) = self.recorded.get(*n % self.recorded.len().max(1)).cloned() {
+                    self.send(&command, None);
+                }
+            }
+        }
+    }
+
+    fn reset(&mut self) {
+        self.card.reset();
+        self.host = None;
+        self.torn = false;
+        self.twins = self
+            .twins
+            .iter()
+            .map(|twin| twin.rebooted(twin.durable.clone()))
+            .collect();
+    }
+
+    fn initialize(&mut self, kvn: u8, seed: u8) {
+        self.challenge = crate::bytes::grow(seed);
+        let mut command = vec![0x80, 0x50, kvn, 0x00, 0x08];
+        command.extend_from_slice(&self.challenge);
+        command.push(0x00);
+        self.host = None;
+        let Some((data, 0x9000)) = self.send(&command, None) else {
+            return;
+        };
+        let card: Option<[u8; 8]> = data.get(13..21).and_then(|bytes| bytes.try_into().ok());
+        let keys = [1, 2].map(|which| host::chip_key(&KMC, which, &SE_ID));
+        self.host = card.map(|card| Host::new(&keys[0], &keys[1], self.challenge, card));
+    }
+
+    fn authenticate(&mut self, level: u8, spoil: u8) {
+        let Some(mut host) = self.host.clone() else {
+            return;
+        };
+        let command = match spoil {
+            0 => host.authenticate(level),
+            1 => host.authenticate_falsely(level),
+            _ => spoilt(host.authenticate(level), spoil),
+        };
+        let answer = self.send(&command, None);
+        self.host = Some(host).filter(|_| matches!(answer, Some((_, 0x9000))));
+    }
+
+    fn managed(&mut self, header: [u8; 4], data: &[u8], spoil: u8) {
+        let command = match self.host.as_mut() {
+            Some(host) => host.wrap(header, data),
+            None => [
+                &header[..],
+                &[u8::try_from(data.len() + 8).unwrap_or(0xFF)],
+                data,
+                &[0; 8],
+            ]
+            .concat(),
+        };
+        let command = if spoil == 0 {
+            command
+        } else {
+            spoilt(command, spoil)
+        };
+        let host = self.host.clone();
+        self.send(&command, host.as_ref());
+        self.recorded.push(command);
+    }
+
+    /// Sends, and asks both oracles. With a host the answer is opened first.
+    fn send(&mut self, command: &[u8], host: Option<&Host>) -> Option<(Vec<u8>, u16)> {
+        let before = self.card.image();
+        let Some(answer) = self.card.transmit(command) else {
+            assert!(
+                self.torn,
+                "no answer although power was there: {command:02X?}"
+            );
+            self.after_tear(command);
+            return None;
+        };
+        let (data, status) = answer
+            .split_last_chunk::<2>()
+            .unwrap_or_else(|| panic!("an answer of {} bytes to {command:02X?}", answer.len()));
+        let number = u16::from_be_bytes(*status);
+        self.history
+            .check(command, data, number, (&before, &self.card.image()));
+        let plain = match host {
+            Some(host) if number == 0x9000 => host.unwrap(data, *status).unwrap_or_else(|| {
+                panic!("the MAC of the answer {answer:02X?} to {command:02X?} does not hold")
+            }),
+            _ => data.to_vec(),
+        };
+        self.narrow(command, &plain, number);
+        Some((plain, number))
+    }
+
+    /// Keeps the twins that agree with what was answered.
+    fn narrow(&mut self, command: &[u8], data: &[u8], status: u16) {
+        let outcomes: Vec<Outcome> = self
+            .twins
+            .iter()
+            .flat_map(|twin| twin.step(command))
+            .collect();
+        let mut fitting: Vec<Twin> = Vec::new();
+        for outcome in &outcomes {
+            if let Some(next) = fits(outcome, command, data, status)
+                && !fitting.contains(&next)
+            {
+                fitting.push(next);
+            }
+        }
+        assert!(
+            !fitting.is_empty(),
+            "answered {data:02X?} {status:04X} to {command:02X?}; the specification allows {:?}",
+            outcomes
+                .iter()
+                .map(|outcome| (format!("{:04X}", outcome.status), &outcome.body))
+                .collect::<Vec<_>>()
+        );
+        if self.torn {
+            // The command was over before power was lost: the chip then answers and goes on.
+            self.torn = false;
+            self.card.tear_after(u8::MAX);
+        }
+        self.twins = fitting;
+    }
+
+    /// Power was lost: the chip holds one of the states on the way, never a mixture.
+    fn after_tear(&mut self, command: &[u8]) {
+        let mut left: Vec<Twin> = Vec::new();
+        for twin in &self.twins {
+            for durable in twin
+                .step(command)
+                .into_iter()
+                .flat_map(|outcome| outcome.torn)
+            {
+                let next = twin.rebooted(durable);
+                if !left.contains(&next) {
+                    left.push(next);
+                }
+            }
+        }
+        assert!(
+            !left.is_empty(),
+            "no state is left after a tear in {command:02X?}"
+        );
+        self.twins = left;
+        self.reset();
+    }
+}
+
+/// The twin after `outcome`, when the answer is one that it allows.
+fn fits(outcome: &Outcome, command: &[u8], data: &[u8], status: u16) -> Option<Twin> {
+    let ne = crate::apdu::by_table(command).and_then(|fields| fields.ne);
+    let Outcome { next, body, .. } = outcome;
+    if outcome.status == status {
+        let good = match body {
+            Body::Exactly(bytes) => bytes == data,
+            Body::Holding(inside) => data.windows(inside.len()).any(|window| window == inside),
+            Body::Cryptogram {
+                kinds,
+                udk,
+                atc,
+                data: covered,
+            } => cryptogram_fits(data, kinds, udk, atc.to_be_bytes(), covered),
+        };
+        return good.then(|| next.clone());
+    }
+    // Fewer bytes were asked for than there are: the rest, or all of it, waits for GET RESPONSE.
+    let Body::Exactly(bytes) = body else {
+        return (ne != Some(256) && matches!(status >> 8, 0x61 | 0x6C)).then(|| next.clone());
+    };
+    let short = ne.unwrap_or(0) < bytes.len() && bytes.starts_with(data);
+    match status >> 8 {
+        0x61 if short => Some(next.clone().holding_back(&bytes[data.len()..])),
+        0x6C if short && data.is_empty() => Some(next.clone().holding_back(bytes)),
+        _ => None,
+    }
+}
+
+/// `77 { 9F27, 9F36, 9F26, 9F10 }` with a cryptogram that verifies.
+fn cryptogram_fits(
+    data: &[u8],
+    kinds: &[(u8, u8)],
+    udk: &[u8; 16],
+    atc: [u8; 2],
+    covered: &[u8],
+) -> bool {
+    kinds.iter().any(|(kind, second)| {
+        let Some(iad) = data.get(data.len().saturating_sub(7)..) else {
+            return false;
+        };
+        if iad.len() != 7
+            || iad[..4] != [0x06, 0x01, 0x12, 0x03]
+            || iad[4] != *second
+            || iad[6] != 0
+        {
+            return false;
+        }
+        let signed = [covered, &[0x18, 0x00], &atc, iad].concat();
+        let mac = host::cryptogram(udk, atc, &signed);
+        let mut want = twin::tlv(&[0x9F, 0x27], &[*kind]);
+        want.extend(twin::tlv(&[0x9F, 0x36], &atc));
+        want.extend(twin::tlv(&[0x9F, 0x26], &mac));
+        want.extend(twin::tlv(&[0x9F, 0x10], iad));
+        twin::tlv(&[0x77], &want) == data
+    })
+}
+
+/// One bit of the command turned, at a place that depends on `spoil`.
+fn spoilt(mut command: Vec<u8>, spoil: u8) -> Vec<u8> {
+    let at = 5 + usize::from(spoil) % (command.len() - 5).max(1);
+    if let Some(byte) = command.get_mut(at) {
+        *byte ^= 1 << (spoil % 8);
+    }
+    command
+}

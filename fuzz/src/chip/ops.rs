@@ -1,0 +1,251 @@
+//! The byte-code of a play: one op byte, then what the op needs. Every prefix is a play.
+
+use super::{KMC, SE_ID, host, twin};
+use crate::bytes::{Reader, grow};
+
+/// One thing to do.
+#[derive(Clone, Debug)]
+pub enum Op {
+    /// Power off and on.
+    Reset,
+    /// Lose power in the next command after so many writes.
+    Tear(u8),
+    /// A command as it is.
+    Plain(Vec<u8>),
+    /// INITIALIZE UPDATE.
+    Initialize {
+        /// Key version.
+        kvn: u8,
+        /// Grows into the host challenge.
+        seed: u8,
+    },
+    /// EXTERNAL AUTHENTICATE: good, with a wrong cryptogram under a good MAC (1), or with one bit turned.
+    Authenticate {
+        /// Security level.
+        level: u8,
+        /// What is wrong with it.
+        spoil: u8,
+    },
+    /// A command in the secure channel.
+    Managed {
+        /// CLA INS P1 P2.
+        header: [u8; 4],
+        /// The data field in the clear.
+        data: Vec<u8>,
+        /// 0, or which bit is turned.
+        spoil: u8,
+    },
+    /// An earlier secured command once more.
+    Again(usize),
+}
+
+/// Number of ops; the byte is taken modulo this.
+pub const OPS: u8 = 22;
+
+/// Reads one op.
+pub fn read(reader: &mut Reader<'_>) -> Op {
+    match reader.byte() % OPS {
+        0 => Op::Reset,
+        1 => Op::Tear(reader.byte() % 8),
+        2 => select(host::ISD),
+        3 => select(&twin::slot_aid(usize::from(reader.byte() % 4))),
+        4 => select(if reader.byte().is_multiple_of(2) {
+            b"2PAY.SYS.DDF01"
+        } else {
+            b"1PAY.SYS.DDF01"
+        }),
+        5 => select(&host::ISD[..usize::from(reader.byte() % 8)]),
+        6 => Op::Initialize {
+            kvn: 0x30,
+            seed: reader.byte(),
+        },
+        7 => Op::Initialize {
+            kvn: reader.byte(),
+            seed: reader.byte(),
+        },
+        8 => Op::Authenticate {
+            level: 0x33,
+            spoil: 0,
+        },
+        9 => Op::Authenticate {
+            level: reader.byte(),
+            spoil: reader.byte(),
+        },
+        10 => store(0x80, 0, template(reader.byte())),
+        11 => part(reader),
+        12 => status(0x0F, reader.byte()),
+        13 => status(
+            if reader.byte().is_multiple_of(2) {
+                0x80
+            } else {
+                0x00
+            },
+            reader.byte(),
+        ),
+        14 => managed(
+            0xE4,
+            0,
+            0,
+            twin::tlv(&[0x4F], &twin::slot_aid(usize::from(reader.byte() % 5))),
+        ),
+        15 => managed(0xF2, 0x40, 0x02, vec![0x4F, 0x00]),
+        16 => get_data(reader.byte()),
+        17 => Op::Plain(options(reader.byte())),
+        18 => generate_ac(reader),
+        19 => Op::Plain(vec![0x00, 0xB2, 1 + reader.byte() % 3, 0x0C, 0x00]),
+        20 => odd(reader),
+        _ => Op::Again(usize::from(reader.byte())),
+    }
+}
+
+fn select(aid: &[u8]) -> Op {
+    let mut command = vec![0x00, 0xA4, 0x04, 0x00];
+    if !aid.is_empty() {
+        command.push(u8::try_from(aid.len()).unwrap_or(0));
+        command.extend_from_slice(aid);
+    }
+    command.push(0x00);
+    Op::Plain(command)
+}
+
+fn managed(ins: u8, p1: u8, p2: u8, data: Vec<u8>) -> Op {
+    Op::Managed {
+        header: [0x84, ins, p1, p2],
+        data,
+        spoil: 0,
+    }
+}
+
+fn store(p1: u8, p2: u8, data: Vec<u8>) -> Op {
+    managed(0xE2, p1, p2, data)
+}
+
+fn status(p2: u8, slot: u8) -> Op {
+    managed(
+        0xF0,
+        0x40,
+        p2,
+        twin::tlv(&[0x4F], &twin::slot_aid(usize::from(slot % 5))),
+    )
+}
+
+/// A piece of a template under any block number.
+fn part(reader: &mut Reader<'_>) -> Op {
+    let whole = template(reader.byte());
+    let (p1, p2) = (reader.byte(), reader.byte() % 4);
+    let cut = usize::from(reader.byte()) % (whole.len() + 1);
+    let data = if p2 == 0 {
+        whole[..cut].to_vec()
+    } else {
+        whole[cut..].to_vec()
+    };
+    store(if p1 % 2 == 0 { 0x00 } else { 0x80 }, p2, data)
+}
+
+/// The personalisation template of token number `n`.
+pub fn template(n: u8) -> Vec<u8> {
+    let dek = host::chip_key(&KMC, 3, &SE_ID);
+    let udk = token_key(n);
+    let mut inner = twin::tlv(&[0xDF, 0x22], &grow::<16>(n));
+    inner.extend(twin::tlv(&[0x5A], &token(n)));
+    inner.extend(twin::tlv(&[0x5F, 0x24], &[0x30, 0x12, 0x31]));
+    inner.extend(twin::tlv(&[0x5F, 0x34], &[0x01]));
+    inner.extend(twin::tlv(
+        &[0xDF, 0x31],
+        &host::cbc_encrypt(&dek, [0; 16], &udk),
+    ));
+    inner.extend(twin::tlv(&[0xDF, 0x33], &[0x01]));
+    inner.extend(twin::tlv(&[0xDF, 0x35], &grow::<32>(n ^ 0xAA)));
+    twin::tlv(&[0xE1], &inner)
+}
+
+/// The key of token number `n`.
+pub fn token_key(n: u8) -> [u8; 16] {
+    let mut udk: [u8; 16] = grow(n ^ 0x55);
+    udk.iter_mut().for_each(odd_parity);
+    udk
+}
+
+fn odd_parity(byte: &mut u8) {
+    if byte.count_ones().is_multiple_of(2) {
+        *byte ^= 1;
+    }
+}
+
+/// Token digits in the token range, with their Luhn digit, as BCD.
+fn token(n: u8) -> [u8; 8] {
+    let body = format!("{}{:07}", kaika_spec::limit::TOKEN_BIN, u32::from(n) * 7919);
+    let sum: u32 = body
+        .chars()
+        .rev()
+        .enumerate()
+        .map(|(place, digit)| luhn(place, digit))
+        .sum();
+    let digits = format!("{body}{}", (10 - sum % 10) % 10);
+    let mut bcd = [0; 8];
+    for (byte, pair) in bcd.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+        *byte = (pair[0] - b'0') << 4 | (pair[1] - b'0');
+    }
+    bcd
+}
+
+fn luhn(place: usize, digit: char) -> u32 {
+    let value = digit.to_digit(10).unwrap_or(0) * if place.is_multiple_of(2) { 2 } else { 1 };
+    value / 10 + value % 10
+}
+
+fn get_data(which: u8) -> Op {
+    let tags = [
+        [0xDF, 0x21],
+        [0x9F, 0x7F],
+        [0x9F, 0x36],
+        [0x9F, 0x13],
+        [0x9F, 0x17],
+    ];
+    let [p1, p2] = tags[usize::from(which) % tags.len()];
+    Op::Plain(vec![0x80, 0xCA, p1, p2, 0x00])
+}
+
+/// GET PROCESSING OPTIONS; `shape` 255 spoils its template.
+fn options(shape: u8) -> Vec<u8> {
+    let mut command = vec![
+        0x80,
+        0xA8,
+        0x00,
+        0x00,
+        35,
+        0x83,
+        if shape == 255 { 32 } else { 33 },
+    ];
+    command.extend_from_slice(&grow::<33>(shape));
+    command.push(0x00);
+    command
+}
+
+fn generate_ac(reader: &mut Reader<'_>) -> Op {
+    let (kind, shape, seed) = (reader.byte(), reader.byte(), reader.byte());
+    let kind = [0x80, 0x00, 0x40, 0xC0][usize::from(kind % 4)];
+    let len = [29, 31, 29, 31, 28, 0][usize::from(shape % 6)];
+    let mut command = vec![0x80, 0xAE, kind, 0x00];
+    if len > 0 {
+        command.push(u8::try_from(len).unwrap_or(0));
+        command.extend_from_slice(&grow::<31>(seed)[..len]);
+    }
+    command.push(0x00);
+    Op::Plain(command)
+}
+
+/// Bytes that nobody wraps: as they are, or a spoilt secured command.
+fn odd(reader: &mut Reader<'_>) -> Op {
+    let shape = reader.byte();
+    if shape.is_multiple_of(4) {
+        let spoil = reader.byte().max(1);
+        return Op::Managed {
+            header: [0x84, 0xF2, 0x40, 0x02],
+            data: vec![0x4F, 0x00],
+            spoil,
+        };
+    }
+    let len = usize::from(reader.byte() % 24);
+    Op::Plain(reader.slice(len).to_vec())
+}

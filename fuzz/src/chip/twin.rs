@@ -1,0 +1,866 @@
+//! A naive chip, written from `spec/85-apdu.md` alone: slow, allocating, and obvious.
+//!
+//! [`Twin::step`] says everything that a chip may answer to one command: usually one [`Outcome`], several where the
+//! specification leaves a choice. Each outcome lists the states of non-volatile memory that a loss of power during
+//! the command may leave behind.
+
+use kaika_spec::limit;
+
+use super::host;
+use crate::apdu::{self, Fields};
+
+/// What survives a loss of power.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Durable {
+    /// The sequence counter.
+    pub seq: u32,
+    /// Failed EXTERNAL AUTHENTICATEs in a row.
+    pub failed: u8,
+    /// The token slots.
+    pub slots: [Option<Slot>; limit::SLOTS],
+}
+
+/// State of a filled slot, as in 9F70.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum State {
+    /// Written, not yet committed.
+    Staged = 0x03,
+    /// Pays.
+    Active = 0x07,
+    /// Does not pay until resumed.
+    Suspended = 0x83,
+    /// Gone; its reference is remembered.
+    Deleted = 0xFF,
+}
+
+impl State {
+    fn byte(self) -> u8 {
+        match self {
+            Self::Staged => 0x03,
+            Self::Active => 0x07,
+            Self::Suspended => 0x83,
+            Self::Deleted => 0xFF,
+        }
+    }
+}
+
+/// A token in the chip.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// Its state.
+    pub state: State,
+    /// The token reference.
+    pub token_ref: [u8; 16],
+    /// The token number, BCD.
+    pub token: [u8; 8],
+    /// The token key.
+    pub udk: [u8; 16],
+    /// The transaction counter.
+    pub atc: u16,
+    receipt: [u8; 16],
+}
+
+/// What SELECT chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Selected {
+    Nothing,
+    Security,
+    Directory,
+    Slot(usize),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Channel {
+    Closed,
+    Challenged { host: [u8; 8], card: [u8; 8] },
+    Open(Box<Keys>),
+    Aborted,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Keys {
+    enc: [u8; 16],
+    mac: [u8; 16],
+    chain: [u8; 16],
+    counter: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Payment {
+    None,
+    Started,
+    First,
+    Done,
+}
+
+/// The naive chip.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Twin {
+    /// What survives.
+    pub durable: Durable,
+    se_id: [u8; 8],
+    keys: [[u8; 16]; 4],
+    selected: Selected,
+    channel: Channel,
+    blocks: Vec<u8>,
+    next_block: u8,
+    payment: Payment,
+    pending: Vec<u8>,
+}
+
+/// What the data of an answer must be.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// These bytes.
+    Exactly(Vec<u8>),
+    /// Any bytes with these inside.
+    Holding(Vec<u8>),
+    /// A cryptogram of one of these kinds by this key, for this counter, over this data.
+    Cryptogram {
+        /// Pairs of 9F27 and the second byte of the verification results.
+        kinds: Vec<(u8, u8)>,
+        /// The token key.
+        udk: [u8; 16],
+        /// The transaction counter.
+        atc: u16,
+        /// What the shop's terminal sent.
+        data: Vec<u8>,
+    },
+}
+
+/// One thing that a chip may do.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The chip afterwards.
+    pub next: Twin,
+    /// Status word.
+    pub status: u16,
+    /// Data of the answer, before any secure messaging.
+    pub body: Body,
+    /// What a loss of power may leave, in the order of writing: never a mixture.
+    pub torn: Vec<Durable>,
+}
+
+/// AID of slot `n` (0-based).
+pub fn slot_aid(n: usize) -> Vec<u8> {
+    let mut aid = host::ISD[..6].to_vec();
+    aid.push(0x01);
+    aid.push(u8::try_from(n + 1).unwrap_or(0));
+    aid
+}
+
+/// Tag, one length byte, value.
+pub fn tlv(tag: &[u8], value: &[u8]) -> Vec<u8> {
+    let mut out = tag.to_vec();
+    out.push(u8::try_from(value.len()).unwrap_or(0));
+    out.extend_from_slice(value);
+    out
+}
+
+impl Twin {
+    /// A chip as manufactured.
+    pub fn new(kmc: &[u8; 16], se_id: [u8; 8]) -> Self {
+        Self {
+            durable: Durable {
+                seq: 0,
+                failed: 0,
+                slots: [None, None, None, None],
+            },
+            se_id,
+            keys: [1, 2, 3, 4].map(|which| host::chip_key(kmc, which, &se_id)),
+            selected: Selected::Nothing,
+            channel: Channel::Closed,
+            blocks: Vec::new(),
+            next_block: 0,
+            payment: Payment::None,
+            pending: Vec::new(),
+        }
+    }
+
+    /// The chip after power was lost with `durable` in memory.
+    pub fn rebooted(&self, durable: Durable) -> Self {
+        let mut next = self.clone();
+        next.durable = durable;
+        next.forget();
+        next.selected = Selected::Nothing;
+        next
+    }
+
+    fn forget(&mut self) {
+        self.channel = Channel::Closed;
+        self.blocks.clear();
+        self.next_block = 0;
+        self.payment = Payment::None;
+        self.pending.clear();
+    }
+
+    fn refuse(&self, status: u16) -> Vec<Outcome> {
+        let mut next = self.clone();
+        next.pending.clear();
+        next.done(self, status, Body::Exactly(Vec::new()))
+    }
+
+    fn done(self, before: &Self, status: u16, body: Body) -> Vec<Outcome> {
+        let mut torn = vec![before.durable.clone()];
+        if self.durable != before.durable {
+            torn.push(self.durable.clone());
+        }
+        vec![Outcome {
+            next: self,
+            status,
+            body,
+            torn,
+        }]
+    }
+
+    fn good(self, before: &Self, data: Vec<u8>) -> Vec<Outcome> {
+        self.done(before, 0x9000, Body::Exactly(data))
+    }
+
+    /// Everything a chip may answer to `command`.
+    pub fn step(&self, command: &[u8]) -> Vec<Outcome> {
+        let Some(fields) = apdu::by_table(command) else {
+            return self.refuse(0x6700);
+        };
+        let [cla, ins, ..] = fields.header;
+        let refusals = class_refusals(cla);
+        if !refusals.is_empty() {
+            return self.refuse_any(&refusals);
+        }
+        let secured = cla == 0x84;
+        match (ins, secured, cla) {
+            (0xA4, false, 0x00) => self.select(&fields),
+            (0xB2, false, 0x00) => self.read_record(&fields),
+            (0xC0, false, 0x00) => self.get_response(&fields),
+            (0x50, false, 0x80) => self.initialize_update(&fields),
+            (0xA8, false, 0x80) => self.get_processing_options(&fields),
+            (0xAE, false, 0x80) => self.generate_ac(&fields),
+            (0xCA, false, 0x80) => self.get_data(&fields),
+            (0x82, true, _) => self.external_authenticate(command, &fields),
+            (0xE2 | 0xF0 | 0xE4 | 0xF2, true, _) => self.managed(command, &fields),
+            (0xE2 | 0xF0 | 0xE4 | 0xF2, false, 0x80) => self.unsecured_management(),
+            _ if INSTRUCTIONS.contains(&ins) => self.unfitting(),
+            _ => self.refuse(0x6D00),
+        }
+    }
+
+    fn refuse_any(&self, statuses: &[u16]) -> Vec<Outcome> {
+        statuses
+            .iter()
+            .flat_map(|status| self.refuse(*status))
+            .collect()
+    }
+
+    /// A known instruction under a class that it does not have; an open channel may end by it.
+    fn unfitting(&self) -> Vec<Outcome> {
+        let statuses = [0x6E00, 0x6D00, 0x6882, 0x6982];
+        let mut outcomes = self.refuse_any(&statuses);
+        let mut next = self.clone();
+        next.pending.clear();
+        next.channel = Channel::Aborted;
+        for status in statuses {
+            outcomes.extend(next.clone().done(self, status, Body::Exactly(Vec::new())));
+        }
+        outcomes
+    }
+
+    /// APD-7: refused, and whatever channel was open is not open any more.
+    fn unsecured_management(&self) -> Vec<Outcome> {
+        let mut aborted = self.clone();
+        aborted.pending.clear();
+        if matches!(self.channel, Channel::Open(_)) {
+            aborted.channel = Channel::Aborted;
+        }
+        aborted.done(self, 0x6982, Body::Exactly(Vec::new()))
+    }
+
+    fn visible(&self) -> Vec<(Vec<u8>, Selected, u16)> {
+        let mut found = vec![
+            (host::ISD.to_vec(), Selected::Security, 0x9000),
+            (b"2PAY.SYS.DDF01".to_vec(), Selected::Directory, 0x9000),
+            (b"1PAY.SYS.DDF01".to_vec(), Selected::Directory, 0x9000),
+        ];
+        for (n, slot) in self.durable.slots.iter().enumerate() {
+            match slot.as_ref().map(|slot| slot.state) {
+                Some(State::Active) => found.push((slot_aid(n), Selected::Slot(n), 0x9000)),
+                Some(State::Suspended) => found.push((slot_aid(n), Selected::Slot(n), 0x6283)),
+                _ => {}
+            }
+        }
+        found
+    }
+
+    fn select(&self, fields: &Fields) -> Vec<Outcome> {
+        if fields.header[2..] != [0x04, 0x00] {
+            return self.refuse(0x6A86);
+        }
+        let mut outcomes = Vec::new();
+        for (aid, selected, status) in self.visible() {
+            if aid.starts_with(&fields.data) {
+                let mut next = self.clone();
+                next.forget();
+                next.selected = selected;
+                outcomes.extend(next.done(self, status, Body::Holding(tlv(&[0x84], &aid))));
+            }
+        }
+        if outcomes.is_empty() || fields.data.len() < 5 {
+            outcomes.extend(self.refused_select(&[0x6A82, 0x6700]));
+        }
+        outcomes
+    }
+
+    /// A SELECT that finds nothing may leave the old choice or nothing selected, but never keys or a payment.
+    fn refused_select(&self, statuses: &[u16]) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        for status in statuses {
+            for selected in [Selected::Nothing, self.selected] {
+                let mut next = self.clone();
+                next.forget();
+                next.selected = selected;
+                outcomes.extend(next.done(self, *status, Body::Exactly(Vec::new())));
+            }
+        }
+        outcomes
+    }
+
+    fn get_response(&self, fields: &Fields) -> Vec<Outcome> {
+        if fields.header[2..] != [0, 0] {
+            return self.refuse(0x6A86);
+        }
+        if !fields.data.is_empty() {
+            return self.refuse(0x6700);
+        }
+        if self.pending.is_empty() {
+            return self.refuse(0x6985);
+        }
+        let mut next = self.clone();
+        let data = core::mem::take(&mut next.pending);
+        next.good(self, data)
+    }
+
+    fn initialize_update(&self, fields: &Fields) -> Vec<Outcome> {
+        let [.., kvn, p2] = fields.header;
+        if p2 != 0 {
+            return self.refuse(0x6A86);
+        }
+        let Ok(host) = <[u8; 8]>::try_from(fields.data.as_slice()) else {
+            return self.refuse(0x6700);
+        };
+        if self.selected != Selected::Security || self.durable.seq == 0xFF_FFFF {
+            return self.refuse(0x6985);
+        }
+        if !matches!(kvn, 0x00 | 0x30) {
+            return self.refuse(0x6A88);
+        }
+        if self.durable.failed >= limit::CHANNEL_TRIES_MAX {
+            return self.refuse(0x6983);
+        }
+        let mut next = self.clone();
+        next.forget();
+        next.durable.seq += 1;
+        let [_, seq @ ..] = next.durable.seq.to_be_bytes();
+        let card = host::card_challenge(&self.keys[0], seq);
+        let session = host::Host::new(&self.keys[0], &self.keys[1], host, card);
+        let mut data = vec![0, 0];
+        data.extend_from_slice(&self.se_id);
+        data.extend_from_slice(&[0x30, 0x03, 0x70]);
+        data.extend_from_slice(&card);
+        data.extend_from_slice(&session.card_cryptogram);
+        data.extend_from_slice(&seq);
+        next.channel = Channel::Challenged { host, card };
+        next.good(self, data)
+    }
+
+    fn external_authenticate(&self, command: &[u8], fields: &Fields) -> Vec<Outcome> {
+        let [_, _, level, p2] = fields.header;
+        if p2 != 0 || !matches!(level, 0x03 | 0x33) {
+            return self.refuse(0x6A86);
+        }
+        if fields.data.len() != 16 {
+            return self.refuse(0x6700);
+        }
+        let Channel::Challenged { host, card } = self.channel else {
+            return self.refuse(0x6985);
+        };
+        let mut honest = host::Host::new(&self.keys[0], &self.keys[1], host, card);
+        let wanted = honest.authenticate(level);
+        let shown = &command[..command.len().min(wanted.len())];
+        let mut next = self.clone();
+        next.pending.clear();
+        if shown == wanted {
+            next.durable.failed = 0;
+            let (enc, mac, chain) = honest.session();
+            next.channel = Channel::Open(Box::new(Keys {
+                enc,
+                mac,
+                chain,
+                counter: 0,
+            }));
+            return next.good(self, Vec::new());
+        }
+        next.channel = Channel::Aborted;
+        next.durable.failed += 1;
+        let mac_holds = honest.mac_holds(shown);
+        next.done(
+            self,
+            if mac_holds { 0x6300 } else { 0x6982 },
+            Body::Exactly(Vec::new()),
+        )
+    }
+
+    /// A command in the channel: MAC, then decryption, then the command.
+    fn managed(&self, command: &[u8], fields: &Fields) -> Vec<Outcome> {
+        let Some((inner, data)) = self.opened(command, fields) else {
+            let mut next = self.clone();
+            next.pending.clear();
+            if matches!(self.channel, Channel::Open(_)) {
+                next.channel = Channel::Aborted;
+            }
+            return next.done(self, 0x6982, Body::Exactly(Vec::new()));
+        };
+        let [_, ins, p1, p2] = fields.header;
+        let mut outcomes = match ins {
+            0xE2 => inner.store_data(p1, p2, &data),
+            0xF0 => inner.set_status(p1, p2, &data),
+            0xE4 => inner.delete(p1, p2, &data),
+            _ => inner.get_status(p1, p2, &data),
+        };
+        outcomes
+            .iter_mut()
+            .for_each(|outcome| outcome.torn[0] = self.durable.clone());
+        outcomes
+    }
+
+    fn opened(&self, command: &[u8], fields: &Fields) -> Option<(Self, Vec<u8>)> {
+        let Channel::Open(keys) = &self.channel else {
+            return None;
+        };
+        let (sealed, tag) = fields.data.split_last_chunk::<8>()?;
+        let lc = if fields.extended { 3 } else { 1 };
+        let signed = command.get(..4 + lc + sealed.len())?;
+        let chain = host::cmac(&keys.mac, &[&keys.chain, signed]);
+        let counter = keys.counter + 1;
+        if host::half(chain) != *tag || sealed.len() % 16 != 0 {
+            return None;
+        }
+        let data = if sealed.is_empty() {
+            Vec::new()
+        } else {
+            host::unseal(&keys.enc, counter, sealed)?
+        };
+        let mut inner = self.clone();
+        inner.pending.clear();
+        inner.channel = Channel::Open(Box::new(Keys {
+            chain,
+            counter,
+            ..(**keys).clone()
+        }));
+        Some((inner, data))
+    }
+
+    fn store_data(&self, p1: u8, p2: u8, data: &[u8]) -> Vec<Outcome> {
+        if !matches!(p1, 0x00 | 0x80) {
+            return self.refuse(0x6A86);
+        }
+        if p2 != self.next_block {
+            return self.refuse_blocks(&[0x6985]);
+        }
+        let mut next = self.clone();
+        next.blocks.extend_from_slice(data);
+        if p1 == 0x00 {
+            next.next_block = self.next_block.wrapping_add(1);
+            let mut outcomes = next.good(self, Vec::new());
+            // A chip may give up on a personalisation that cannot end well.
+            outcomes.extend(self.refuse_blocks(&[0x6A80, 0x6A84, 0x6985, 0x6700]));
+            return outcomes;
+        }
+        let whole = core::mem::take(&mut next.blocks);
+        next.next_block = 0;
+        let Some(slot) = self.template(&whole) else {
+            return self.refuse_blocks(&[0x6A80]);
+        };
+        let same = self.holder(&slot.token_ref);
+        if same.is_some_and(|(_, state)| state != State::Staged) {
+            return self.refuse_blocks(&[0x6985, 0x6A84]);
+        }
+        next.stage(self, slot, same.map(|(n, _)| n))
+    }
+
+    /// The slots that a template may go to: the one staged for the same reference, else a free or another staged one.
+    fn stage(&self, before: &Self, slot: Slot, same: Option<usize>) -> Vec<Outcome> {
+        let free = |n: &usize| self.durable.slots[*n].is_none();
+        let staged = |n: &usize| {
+            self.durable.slots[*n]
+                .as_ref()
+                .is_some_and(|slot| slot.state == State::Staged)
+        };
+        let mut places: Vec<usize> = match same {
+            Some(n) => vec![n],
+            None => (0..limit::SLOTS).filter(|n| free(n)).take(1).collect(),
+        };
+        let mut outcomes = Vec::new();
+        if same.is_none() {
+            places.extend((0..limit::SLOTS).filter(staged));
+            if !(0..limit::SLOTS).any(|n| free(&n)) {
+                outcomes.extend(before.refuse_blocks(&[0x6A84]));
+            }
+        }
+        for n in places {
+            let mut next = self.clone();
+            next.durable.slots[n] = Some(slot.clone());
+            outcomes.extend(next.good(before, Vec::new()));
+        }
+        outcomes
+    }
+
+    /// After a refused block the blocks so far are gone, or not: the specification does not say.
+    fn refuse_blocks(&self, statuses: &[u16]) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        for status in statuses {
+            outcomes.extend(self.refuse(*status));
+            let mut next = self.clone();
+            next.blocks.clear();
+            next.next_block = 0;
+            outcomes.extend(next.done(self, *status, Body::Exactly(Vec::new())));
+        }
+        outcomes
+    }
+
+    fn holder(&self, token_ref: &[u8; 16]) -> Option<(usize, State)> {
+        self.durable.slots.iter().enumerate().find_map(|(n, slot)| {
+            slot.as_ref()
+                .filter(|slot| slot.token_ref == *token_ref)
+                .map(|slot| (n, slot.state))
+        })
+    }
+
+    /// Reads the template in the one form that the specification shows.
+    fn template(&self, bytes: &[u8]) -> Option<Slot> {
+        let inner = bytes.strip_prefix(&[0xE1, 97])?;
+        let mut at = inner;
+        let mut take = |head: &[u8]| -> Option<&[u8]> {
+            let rest = at.strip_prefix(head)?;
+            let (value, rest) = rest.split_at_checked(usize::from(*head.last()?))?;
+            at = rest;
+            Some(value)
+        };
+        let token_ref: [u8; 16] = take(&[0xDF, 0x22, 16])?.try_into().ok()?;
+        let token: [u8; 8] = take(&[0x5A, 8])?.try_into().ok()?;
+        take(&[0x5F, 0x24, 3])?;
+        take(&[0x5F, 0x34, 1])?;
+        let sealed = take(&[0xDF, 0x31, 16])?;
+        let version = *take(&[0xDF, 0x33, 1])?.first()?;
+        let context: [u8; 32] = take(&[0xDF, 0x35, 32])?.try_into().ok()?;
+        if !at.is_empty() {
+            return None;
+        }
+        let udk: [u8; 16] = host::cbc_decrypt(&self.keys[2], [0; 16], sealed)
+            .try_into()
+            .ok()?;
+        let mut clear = inner.to_vec();
+        let from = 19 + 10 + 6 + 4 + 3;
+        clear[from..from + 16].copy_from_slice(&udk);
+        let receipt = host::receipt(
+            &self.keys[3],
+            &self.se_id,
+            &token_ref,
+            &context,
+            version,
+            &clear,
+        );
+        Some(Slot {
+            state: State::Staged,
+            token_ref,
+            token,
+            udk,
+            atc: 0,
+            receipt,
+        })
+    }
+
+    /// The slot that a `4F` object names: `Err` is the refusal.
+    fn named(&self, data: &[u8]) -> Result<usize, u16> {
+        let aid = data
+            .strip_prefix(&[0x4F])
+            .and_then(|rest| rest.split_first())
+            .ok_or(0x6A80_u16)?;
+        if usize::from(*aid.0) != aid.1.len() {
+            return Err(0x6A80);
+        }
+        let found = (0..limit::SLOTS)
+            .find(|n| slot_aid(*n) == aid.1)
+            .ok_or(0x6A88_u16)?;
+        if self.durable.slots[found].is_some() {
+            Ok(found)
+        } else {
+            Err(0x6A88)
+        }
+    }
+
+    fn set_status(&self, p1: u8, p2: u8, data: &[u8]) -> Vec<Outcome> {
+        let (from, to): (State, State) = match (p1, p2) {
+            (0x40, 0x0F) => (State::Staged, State::Active),
+            (0x40, 0x80) => (State::Active, State::Suspended),
+            (0x40, 0x00) => (State::Suspended, State::Active),
+            _ => return self.refuse(0x6A86),
+        };
+        let n = match self.named(data) {
+            Ok(n) => n,
+            Err(status) => return self.refuse(status),
+        };
+        let mut next = self.clone();
+        let Some(slot) = next.durable.slots[n]
+            .as_mut()
+            .filter(|slot| slot.state == from)
+        else {
+            return self.refuse_any(&[0x6985, 0x6A88]);
+        };
+        slot.state = to;
+        let answer = if p2 == 0x0F {
+            tlv(&[0xDF, 0x23], &slot.receipt)
+        } else {
+            Vec::new()
+        };
+        next.good(self, answer)
+    }
+
+    fn delete(&self, p1: u8, p2: u8, data: &[u8]) -> Vec<Outcome> {
+        if (p1, p2) != (0, 0) {
+            return self.refuse(0x6A86);
+        }
+        let n = match self.named(data) {
+            Ok(n) => n,
+            Err(status) => return self.refuse(status),
+        };
+        let mut outcomes = Vec::new();
+        let state = self.durable.slots[n].as_ref().map(|slot| slot.state);
+        if state == Some(State::Deleted) {
+            return self.refuse(0x6A88);
+        }
+        let mut next = self.clone();
+        if let Some(slot) = next.durable.slots[n].as_mut() {
+            slot.state = State::Deleted;
+            slot.udk = [0; 16];
+        }
+        outcomes.extend(next.clone().good(self, vec![0]));
+        if state == Some(State::Staged) {
+            next.durable.slots[n] = None;
+            outcomes.extend(next.good(self, vec![0]));
+        }
+        outcomes
+    }
+
+    fn get_status(&self, p1: u8, p2: u8, data: &[u8]) -> Vec<Outcome> {
+        if (p1, p2) != (0x40, 0x02) {
+            return self.refuse(0x6A86);
+        }
+        if data != [0x4F, 0x00] {
+            return self.refuse_any(&[0x6A80, 0x6A88]);
+        }
+        let mut answer = Vec::new();
+        for (n, slot) in self.durable.slots.iter().enumerate() {
+            let Some(slot) = slot else { continue };
+            let mut entry = tlv(&[0x4F], &slot_aid(n));
+            entry.extend(tlv(&[0x9F, 0x70], &[slot.state.byte()]));
+            entry.extend(tlv(&[0xDF, 0x22], &slot.token_ref));
+            answer.extend(tlv(&[0xE3], &entry));
+        }
+        if answer.is_empty() {
+            return self.refuse(0x6A88);
+        }
+        self.clone().good(self, answer)
+    }
+
+    fn get_data(&self, fields: &Fields) -> Vec<Outcome> {
+        let mut next = self.clone();
+        next.pending.clear();
+        let [.., p1, p2] = fields.header;
+        match [p1, p2] {
+            [0xDF, 0x21] => {
+                let mut list = Vec::new();
+                for slot in self.durable.slots.iter().flatten() {
+                    if matches!(slot.state, State::Active | State::Suspended) {
+                        list.extend(tlv(&[0xDF, 0x22], &slot.token_ref));
+                        list.extend(tlv(&[0xDF, 0x23], &slot.receipt));
+                    }
+                }
+                if list.is_empty() {
+                    return self.refuse(0x6A88);
+                }
+                let mut data = vec![0xDF, 0x21];
+                if list.len() > 127 {
+                    data.push(0x81);
+                }
+                data.push(u8::try_from(list.len()).unwrap_or(0));
+                data.extend(list);
+                next.good(self, data)
+            }
+            [0x9F, 0x7F] => next.done(self, 0x9000, Body::Holding(self.se_id.to_vec())),
+            [0x9F, 0x36] => match self.paying() {
+                Some((_, slot)) => {
+                    let atc = slot.atc.to_be_bytes();
+                    next.good(self, tlv(&[0x9F, 0x36], &atc))
+                }
+                None => self.refuse(0x6A88),
+            },
+            [0x9F, 0x13] => match self.paying() {
+                Some(_) => next.done(self, 0x9000, Body::Holding(vec![0x9F, 0x13])),
+                None => self.refuse(0x6A88),
+            },
+            _ => self.refuse(0x6A88),
+        }
+    }
+
+    /// The selected slot.
+    fn paying(&self) -> Option<(usize, &Slot)> {
+        let Selected::Slot(n) = self.selected else {
+            return None;
+        };
+        self.durable.slots[n].as_ref().map(|slot| (n, slot))
+    }
+
+    fn get_processing_options(&self, fields: &Fields) -> Vec<Outcome> {
+        if fields.header[2..] != [0, 0] {
+            return self.refuse(0x6A86);
+        }
+        let well_formed = fields.data.len() == 35 && fields.data.starts_with(&[0x83, 33]);
+        let ready = self
+            .paying()
+            .filter(|(_, slot)| slot.state == State::Active && slot.atc != u16::MAX);
+        let Some((n, _)) = ready else {
+            let mut outcomes = self.refuse(0x6985);
+            if !well_formed {
+                outcomes = self.refuse(0x6A80);
+            }
+            return outcomes;
+        };
+        if !well_formed {
+            return self.refuse(0x6A80);
+        }
+        let mut next = self.clone();
+        next.pending.clear();
+        if let Some(slot) = next.durable.slots[n].as_mut() {
+            slot.atc += 1;
+        }
+        next.payment = Payment::Started;
+        let mut outcomes = next.good(
+            self,
+            vec![0x77, 0x0A, 0x82, 2, 0x18, 0, 0x94, 4, 0x08, 1, 2, 0],
+        );
+        if self.payment != Payment::None {
+            outcomes.extend(self.refuse(0x6985));
+        }
+        outcomes
+    }
+
+    fn read_record(&self, fields: &Fields) -> Vec<Outcome> {
+        let [.., record, p2] = fields.header;
+        let known_file = p2 == (1 << 3 | 4);
+        let known_record = (1..=2).contains(&record);
+        let mut next = self.clone();
+        next.pending.clear();
+        match self.paying() {
+            Some((_, slot)) if known_file && known_record => {
+                let inside = if record == 1 {
+                    tlv(&[0x5A], &slot.token)
+                } else {
+                    vec![0x8C]
+                };
+                let mut outcomes = next.done(self, 0x9000, Body::Holding(inside));
+                if slot.state != State::Active {
+                    outcomes.extend(self.refuse(0x6985));
+                }
+                outcomes
+            }
+            Some(_) if known_file => self.refuse(0x6A83),
+            Some(_) => self.refuse_any(&[0x6A82, 0x6A86]),
+            None => self.refuse_any(&[0x6985, 0x6A82, 0x6A83, 0x6A86]),
+        }
+    }
+
+    fn generate_ac(&self, fields: &Fields) -> Vec<Outcome> {
+        let [.., kind, p2] = fields.header;
+        if p2 != 0 || !matches!(kind, 0x80 | 0x40 | 0x00) {
+            return self.refuse(0x6A86);
+        }
+        let (Some((_, slot)), first) = (self.paying(), self.payment == Payment::Started) else {
+            return self.refuse_ac(&[0x6985]);
+        };
+        if !first && self.payment != Payment::First {
+            // Out of order; a wrong length may be noticed first (APD-2).
+            return self.refuse_ac(&[0x6985, 0x6700]);
+        }
+        let (length, skipped) = if first { (29, 0) } else { (31, 2) };
+        if fields.data.len() != length {
+            return self.refuse_ac(&[0x6700]);
+        }
+        if !first && kind == 0x80 {
+            return self.refuse_ac(&[0x6985, 0x6A86]);
+        }
+        let kinds = match (first, kind) {
+            (true, 0x00) => vec![(0x00, 0x80)],
+            (true, _) => vec![(0x80, 0xA0)],
+            (false, 0x40) => vec![(0x40, 0x60), (0x00, 0x20)],
+            (false, _) => vec![(0x00, 0x20)],
+        };
+        let body = Body::Cryptogram {
+            kinds,
+            udk: slot.udk,
+            atc: slot.atc,
+            data: fields.data[skipped..].to_vec(),
+        };
+        let mut next = self.clone();
+        next.pending.clear();
+        next.payment = if first && kind != 0x00 {
+            Payment::First
+        } else {
+            Payment::Done
+        };
+        next.done(self, 0x9000, body)
+    }
+
+    /// A refused GENERATE AC may end the payment.
+    fn refuse_ac(&self, statuses: &[u16]) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        for status in statuses {
+            outcomes.extend(self.refuse(*status));
+            let mut next = self.clone();
+            next.pending.clear();
+            next.payment = Payment::Done;
+            outcomes.extend(next.done(self, *status, Body::Exactly(Vec::new())));
+        }
+        outcomes
+    }
+
+    /// Keeps `data` for GET RESPONSE.
+    pub fn holding_back(mut self, data: &[u8]) -> Self {
+        self.pending = data.to_vec();
+        self
+    }
+}
+
+/// What may be said about a class byte other than 00, 80 and 84: one status for each bit that does not fit.
+fn class_refusals(cla: u8) -> Vec<u16> {
+    if matches!(cla, 0x00 | 0x80 | 0x84) {
+        return Vec::new();
+    }
+    if !matches!(cla, 0x00..=0x1F | 0x80..=0x9F) {
+        return vec![0x6E00];
+    }
+    let mut statuses = Vec::new();
+    if cla & 0x03 != 0 {
+        statuses.push(0x6881);
+    }
+    if cla & 0x10 != 0 {
+        statuses.push(0x6884);
+    }
+    if cla & 0x0C != 0 {
+        statuses.extend([0x6882, 0x6E00]);
+    }
+    statuses
+}
+
+const INSTRUCTIONS: [u8; 12] = [
+    0xA4, 0x50, 0x82, 0xE2, 0xF0, 0xE4, 0xF2, 0xCA, 0xA8, 0xB2, 0xAE, 0xC0,
+];

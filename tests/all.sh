@@ -1,0 +1,93 @@
+#!/bin/sh
+# Everything, on a fresh Debian machine with only Rust's toolchain: sets up what is missing, then runs every check.
+#
+#   tests/all.sh            all of it
+#   tests/all.sh quick      formatting, lints and tests only
+#
+# Ends with one line of counts: `N passed, N failed`. Exit 0 only if every step holds.
+set -eu
+cd "$(dirname "$0")/.."
+export CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0 DEBIAN_FRONTEND=noninteractive
+exec </dev/null
+
+results=$(mktemp)
+trap 'rm -f "$results"' EXIT
+failed_steps=""
+bare_metal=thumbv7em-none-eabi
+
+say() { printf '\n== %s\n' "$*"; }
+
+step() { # NAME COMMAND…: runs it, remembers a failure and goes on
+    say "$1"
+    name=$1
+    shift
+    began=$(date +%s)
+    if "$@"; then
+        echo "-- $name: ok, $(($(date +%s) - began)) s"
+    else
+        echo "-- $name: FAILED"
+        failed_steps="$failed_steps [$name]"
+    fi
+}
+
+tested() { # COMMAND…: a test command whose `test result:` lines are counted
+    status=$(mktemp)
+    { "$@" 2>&1 || echo "$?" >"$status"; } | tee -a "$results"
+    verdict=$(cat "$status")
+    rm -f "$status"
+    return "${verdict:-0}"
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+set_up() {
+    if ! command -v cc >/dev/null || ! command -v c++ >/dev/null; then
+        as_root apt-get -qq update &&
+            as_root apt-get -qq install -y --no-install-recommends build-essential || return 1
+    fi
+    if ! command -v rustup >/dev/null; then
+        echo "no rustup: cargo must be $(sed -n 's/^channel = //p' rust-toolchain.toml) with rustfmt, clippy, $bare_metal"
+        return 0
+    fi
+    rustup show active-toolchain >/dev/null 2>&1 || rustup toolchain install || return 1
+    # Only what is missing: asking for what is there needs the network.
+    for component in rustfmt clippy; do
+        rustup component list --installed | grep -q "^$component" || rustup component add "$component" || return 1
+    done
+    rustup target list --installed | grep -qx "$bare_metal" || rustup target add "$bare_metal"
+}
+
+documents() {
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
+}
+
+check_bare_metal() {
+    cargo check --locked --quiet --target "$bare_metal" -p kaika-secure-element -p kaika-apdu -p kaika-tokenization
+}
+
+fuzz_replay() {
+    (cd fuzz && cargo fmt --check &&
+        cargo clippy --locked --all-targets --no-default-features --quiet -- -D warnings) || return 1
+    tested cargo test --locked --manifest-path fuzz/Cargo.toml --no-default-features --no-fail-fast
+}
+
+step "set up" set_up
+step "format" cargo fmt --all --check
+step "lints" cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
+step "tests" tested cargo test --locked --workspace --no-fail-fast
+if [ "${1:-}" != quick ]; then
+    step "fuzz bodies: corpus, random bytes, canaries" fuzz_replay
+    step "bare metal: $bare_metal" check_bare_metal
+    step "documentation" documents
+    step "fuzz smoke: ${FUZZ_SECONDS:=3} s each" fuzz/run.sh "$FUZZ_SECONDS"
+    step "verify" cargo run --locked --release --quiet
+fi
+
+say "result"
+[ -z "$failed_steps" ] || echo "failed steps:$failed_steps"
+awk '/^test result:/ { passed += $4; failed += $6; ignored += $8 }
+     END { if (ignored) printf "%d ignored\n", ignored; printf "%d passed, %d failed\n", passed, failed
+           exit (failed > 0 || passed == 0) }' "$results" && counted=yes || counted=no
+[ -z "$failed_steps" ] && [ "$counted" = yes ]
