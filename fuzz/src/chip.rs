@@ -26,7 +26,7 @@ const OPS_MAX: usize = 48;
 pub trait Card {
     /// Answers a command; `None` when power was lost before the answer.
     fn transmit(&mut self, command: &[u8]) -> Option<Vec<u8>>;
-    /// Power off and on.
+    /// Power off and on; a tear that did not come to pass is forgotten.
     fn reset(&mut self);
     /// Loses power in the next command, when `writes` writes to non-volatile memory are done.
     fn tear_after(&mut self, writes: u8);
@@ -263,33 +263,22 @@ fn fits(outcome: &Outcome, command: &[u8], data: &[u8], status: u16) -> Option<T
     }
 }
 
-/// `77 { 9F27, 9F36, 9F26, 9F10 }` with a cryptogram that verifies.
-fn cryptogram_fits(
-    data: &[u8],
-    kinds: &[(u8, u8)],
-    udk: &[u8; 16],
-    atc: [u8; 2],
-    covered: &[u8],
-) -> bool {
-    kinds.iter().any(|(kind, second)| {
-        let Some(iad) = data.get(data.len().saturating_sub(7)..) else {
-            return false;
-        };
-        if iad.len() != 7
-            || iad[..4] != [0x06, 0x01, 0x12, 0x03]
-            || iad[4] != *second
-            || iad[6] != 0
-        {
-            return false;
-        }
-        let signed = [covered, &[0x18, 0x00], &atc, iad].concat();
-        let mac = host::cryptogram(udk, atc, &signed);
-        let mut want = twin::tlv(&[0x9F, 0x27], &[*kind]);
-        want.extend(twin::tlv(&[0x9F, 0x36], &atc));
-        want.extend(twin::tlv(&[0x9F, 0x26], &mac));
-        want.extend(twin::tlv(&[0x9F, 0x10], iad));
-        twin::tlv(&[0x77], &want) == data
-    })
+/// Whether the answer is one of the kinds, with a cryptogram that verifies.
+fn cryptogram_fits(data: &[u8], kinds: &[(u8, u8)], udk: &[u8; 16], atc: [u8; 2], covered: &[u8]) -> bool {
+    // The third byte of the verification results is the chip's own.
+    let own = data.len().checked_sub(2).and_then(|at| data.get(at)).copied().unwrap_or(0);
+    kinds.iter().any(|(kind, second)| cryptogram_answer(*kind, [*second, own], udk, atc, covered) == data)
+}
+
+/// `77 { 9F27, 9F36, 9F26, 9F10 }` as the specification has it.
+pub fn cryptogram_answer(kind: u8, results: [u8; 2], udk: &[u8; 16], atc: [u8; 2], covered: &[u8]) -> Vec<u8> {
+    let iad = [0x06, 0x01, 0x12, 0x03, results[0], results[1], 0x00];
+    let signed = [covered, &[0x18, 0x00], &atc, &iad].concat();
+    let mut inner = twin::tlv(&[0x9F, 0x27], &[kind]);
+    inner.extend(twin::tlv(&[0x9F, 0x36], &atc));
+    inner.extend(twin::tlv(&[0x9F, 0x26], &host::cryptogram(udk, atc, &signed)));
+    inner.extend(twin::tlv(&[0x9F, 0x10], &iad));
+    twin::tlv(&[0x77], &inner)
 }
 
 /// One bit of the command turned, at a place that depends on `spoil`.

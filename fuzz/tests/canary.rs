@@ -1,0 +1,149 @@
+//! Each oracle can fail: subjects broken on purpose must be caught, and the honest one must not.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use kaika_fuzz::bytes::Stream;
+use kaika_fuzz::chip::twin::{Body, Durable, State, Twin};
+use kaika_fuzz::chip::{self, Card, KMC, SE_ID, host};
+
+/// What is wrong with a chip made of paper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flaw {
+    None,
+    CounterNotStored,
+    CounterRepeated,
+    KeyInAnswer,
+    UnsecuredTaken,
+    TornTokenVisible,
+    RefusalWrites,
+    SuspendedPays,
+    AmountNotCovered,
+}
+
+/// The naive chip as a subject, with one flaw.
+struct Paper {
+    twin: Twin,
+    flaw: Flaw,
+    tear: Option<u8>,
+    refusals: u8,
+}
+
+impl Paper {
+    fn new(flaw: Flaw) -> Self {
+        Self { twin: Twin::new(&KMC, SE_ID), flaw, tear: None, refusals: 0 }
+    }
+
+    fn boot(&mut self, durable: Durable) {
+        self.twin = self.twin.rebooted(durable);
+    }
+
+    fn answer(&mut self, command: &[u8]) -> (Vec<u8>, u16, Vec<Durable>) {
+        let outcome = self.twin.step(command).into_iter().next().unwrap();
+        let before = self.twin.durable.clone();
+        self.twin = outcome.next;
+        if self.flaw == Flaw::CounterRepeated && command.get(1) == Some(&0xA8) {
+            self.twin.durable = before;
+        }
+        let data = match outcome.body {
+            Body::Exactly(bytes) => bytes,
+            Body::Holding(inside) => chip::twin::tlv(&[0x6F], &inside),
+            Body::Cryptogram { kinds, udk, atc, mut data } => {
+                if self.flaw == Flaw::AmountNotCovered {
+                    data[..6].fill(0);
+                }
+                chip::cryptogram_answer(kinds[0].0, [kinds[0].1, 0], &udk, atc.to_be_bytes(), &data)
+            }
+        };
+        (data, outcome.status, outcome.torn)
+    }
+
+    fn spoil(&mut self, command: &[u8], data: &mut Vec<u8>, status: &mut u16) {
+        match self.flaw {
+            Flaw::KeyInAnswer if command.starts_with(&[0x80, 0xCA, 0x9F, 0x7F]) => {
+                data.extend(host::chip_key(&KMC, 1, &SE_ID));
+            }
+            Flaw::UnsecuredTaken if command.starts_with(&[0x84, 0xF2]) => *status = 0x9000,
+            Flaw::RefusalWrites if *status == 0x6A80 => self.refusals += 1,
+            Flaw::SuspendedPays if command.starts_with(&[0x80, 0xA8]) => *status = 0x9000,
+            _ => {}
+        }
+    }
+}
+
+impl Card for Paper {
+    fn transmit(&mut self, command: &[u8]) -> Option<Vec<u8>> {
+        let (mut data, mut status, torn) = self.answer(command);
+        if let Some(left) = self.tear.take()
+            && usize::from(left) < torn.len()
+        {
+            let mut durable = torn[usize::from(left)].clone();
+            if self.flaw == Flaw::CounterNotStored && command.get(1) == Some(&0xA8) {
+                durable = torn[0].clone();
+                durable.slots.iter_mut().flatten().for_each(|slot| slot.atc = 0);
+            }
+            if self.flaw == Flaw::TornTokenVisible {
+                durable.slots.iter_mut().flatten().for_each(|slot| slot.state = State::Active);
+            }
+            self.boot(durable);
+            return None;
+        }
+        self.spoil(command, &mut data, &mut status);
+        data.extend(status.to_be_bytes());
+        Some(data)
+    }
+
+    fn reset(&mut self) {
+        self.tear = None;
+        let durable = self.twin.durable.clone();
+        self.boot(durable);
+    }
+
+    fn tear_after(&mut self, writes: u8) {
+        self.tear = Some(writes).filter(|writes| *writes != u8::MAX);
+    }
+
+    fn image(&self) -> Vec<u8> {
+        format!("{:?} {}", self.twin.durable, self.refusals).into_bytes()
+    }
+}
+
+fn caught(flaw: Flaw, script: &[u8]) -> bool {
+    catch_unwind(AssertUnwindSafe(|| chip::play(script, &mut Paper::new(flaw)))).is_err()
+}
+
+/// Op bytes: select the security domain, open a channel at level 03, store token 7, commit slot 1.
+const PERSONALISED: [u8; 13] = [2, 6, 1, 9, 3, 0, 10, 7, 12, 0, 15, 16, 0];
+/// Select slot 1, GPO, GENERATE AC twice.
+const PAID: [u8; 12] = [3, 0, 17, 1, 18, 0, 0, 5, 18, 2, 1, 5];
+
+#[test]
+fn the_chip_oracle_catches_each_flaw() {
+    let paid = [&PERSONALISED[..], &PAID].concat();
+    let cases: [(Flaw, Vec<u8>); 8] = [
+        (Flaw::CounterRepeated, [&paid[..], &PAID].concat()),
+        (Flaw::CounterNotStored, [&paid[..], &[3, 0, 1, 1, 17, 1], &PAID].concat()),
+        (Flaw::KeyInAnswer, vec![16, 1]),
+        (Flaw::UnsecuredTaken, vec![2, 15]),
+        (Flaw::TornTokenVisible, vec![2, 6, 1, 9, 3, 0, 1, 1, 10, 7, 16, 0]),
+        (Flaw::RefusalWrites, [&PERSONALISED[..], &[11, 1, 1, 0, 5]].concat()),
+        (Flaw::SuspendedPays, [&PERSONALISED[..], &[13, 0, 0, 3, 0, 17, 1]].concat()),
+        (Flaw::AmountNotCovered, paid),
+    ];
+    for (flaw, script) in cases {
+        assert!(!caught(Flaw::None, &script), "the honest chip fails the script for {flaw:?}");
+        assert!(caught(flaw, &script), "{flaw:?} is not caught");
+    }
+}
+
+#[test]
+fn the_honest_paper_chip_is_never_accused() {
+    for seed in 0..3_000 {
+        let mut stream = Stream::new(seed);
+        let mut script = PERSONALISED.to_vec();
+        script.extend(stream.bytes(80));
+        // Level 33 is beyond paper: its answers carry no MAC.
+        script.iter_mut().filter(|op| **op % chip::ops::OPS == 8).for_each(|op| *op = 0);
+        chip::play(&script, &mut Paper::new(Flaw::None));
+    }
+}
