@@ -46,17 +46,26 @@ pub enum Fault {
 impl Fault {
     /// A fault with a file.
     pub fn file(path: &Path, source: std::io::Error) -> Self {
-        Self::File { path: path.to_owned(), source }
+        Self::File {
+            path: path.to_owned(),
+            source,
+        }
     }
 
     /// A file with wrong content.
     pub fn content(path: &Path, problem: impl Into<String>) -> Self {
-        Self::Content { path: path.to_owned(), problem: problem.into() }
+        Self::Content {
+            path: path.to_owned(),
+            problem: problem.into(),
+        }
     }
 
     /// A fault with a socket.
     pub fn net(what: impl Into<String>, source: std::io::Error) -> Self {
-        Self::Net { what: what.into(), source }
+        Self::Net {
+            what: what.into(),
+            source,
+        }
     }
 }
 

@@ -50,7 +50,10 @@ impl<'de, const N: usize> Deserialize<'de> for Key<N> {
         let mut bytes = [0; N];
         match hex::decode_to_slice(&text, &mut bytes) {
             Ok(()) => Ok(Self(bytes)),
-            Err(_) => Err(serde::de::Error::custom(format!("a key of {} hex digits is needed here", 2 * N))),
+            Err(_) => Err(serde::de::Error::custom(format!(
+                "a key of {} hex digits is needed here",
+                2 * N
+            ))),
         }
     }
 }
@@ -101,7 +104,8 @@ impl Keys {
     /// When the file cannot be read or holds something else.
     pub fn load(path: &Path) -> Result<Self, Fault> {
         let text = fs::read(path).map_err(|error| Fault::file(path, error))?;
-        serde_json::from_slice(&text).map_err(|error| Fault::content(path, format!("not a key file: {error}")))
+        serde_json::from_slice(&text)
+            .map_err(|error| Fault::content(path, format!("not a key file: {error}")))
     }
 
     /// Reads the keys in `path`, or makes them when there is no such file. Several servers may start at once:
@@ -119,16 +123,22 @@ impl Keys {
     /// Writes beside, then links: the name never shows half a file, and an existing file stays.
     fn create(&self, path: &Path) -> Result<(), Fault> {
         let beside = path.with_extension(format!("{}.new", dice::id()));
-        let made = self.write(&beside).and_then(|()| match fs::hard_link(&beside, path) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
-            _ => Ok(()),
-        });
+        let made = self
+            .write(&beside)
+            .and_then(|()| match fs::hard_link(&beside, path) {
+                Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+                _ => Ok(()),
+            });
         let _ = fs::remove_file(&beside);
         made.map_err(|error| Fault::file(path, error))
     }
 
     fn write(&self, path: &Path) -> std::io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)?;
         serde_json::to_writer_pretty(&mut file, self)?;
         file.write_all(b"\n")?;
         file.sync_all()
@@ -149,13 +159,20 @@ mod tests {
         let made = Keys::load_or_create(&path).unwrap();
         let read = Keys::load_or_create(&path).unwrap();
         assert_eq!(made.token_master.bytes(), read.token_master.bytes());
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]
     fn a_key_shows_nothing_of_itself() {
-        assert!(!format!("{:?}", Keys::fresh()).chars().any(|c| c.is_ascii_digit()));
+        assert!(
+            !format!("{:?}", Keys::fresh())
+                .chars()
+                .any(|c| c.is_ascii_digit())
+        );
     }
 
     #[test]
@@ -164,6 +181,9 @@ mod tests {
         let path = dir.path().join("keys.json");
         fs::write(&path, "{\"verifier_issuer\":\"00\"}").unwrap();
         let fault = Keys::load(&path).unwrap_err().to_string();
-        assert!(fault.contains("keys.json") && fault.contains("64 hex digits"), "{fault}");
+        assert!(
+            fault.contains("keys.json") && fault.contains("64 hex digits"),
+            "{fault}"
+        );
     }
 }

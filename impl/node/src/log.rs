@@ -42,9 +42,24 @@ pub struct Event {
 
 impl Event {
     /// A decision of `role` about `resource`: refused when there is a refusal.
-    pub fn decided(at: i64, role: Role, resource: impl Into<String>, refusal: Option<Refusal>) -> Self {
-        let verdict = if refusal.is_some() { Verdict::Refused } else { Verdict::Accepted };
-        Self { at, role: role.name(), resource: resource.into(), verdict, refusal: refusal.map(Refusal::name) }
+    pub fn decided(
+        at: i64,
+        role: Role,
+        resource: impl Into<String>,
+        refusal: Option<Refusal>,
+    ) -> Self {
+        let verdict = if refusal.is_some() {
+            Verdict::Refused
+        } else {
+            Verdict::Accepted
+        };
+        Self {
+            at,
+            role: role.name(),
+            resource: resource.into(),
+            verdict,
+            refusal: refusal.map(Refusal::name),
+        }
     }
 
     /// The same with another verdict.
@@ -72,17 +87,23 @@ impl Log {
     /// When the file cannot be opened.
     pub fn file(path: &Path) -> Result<Self, Fault> {
         let file = OpenOptions::new().create(true).append(true).open(path);
-        file.map(|file| Self::File(Mutex::new(file))).map_err(|error| Fault::file(path, error))
+        file.map(|file| Self::File(Mutex::new(file)))
+            .map_err(|error| Fault::file(path, error))
     }
 
     /// Writes one line. A log that cannot be written does not stop a decision that is already stored.
     pub fn write(&self, event: &Event) {
-        let Ok(mut line) = serde_json::to_vec(event) else { return };
+        let Ok(mut line) = serde_json::to_vec(event) else {
+            return;
+        };
         line.push(b'\n');
         let _ = match self {
             Self::Off => Ok(()),
             Self::Stderr => std::io::stderr().lock().write_all(&line),
-            Self::File(file) => file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line),
+            Self::File(file) => file
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .write_all(&line),
         };
     }
 }
@@ -97,8 +118,18 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("events.ndjson");
         let log = Log::file(&path).unwrap();
-        log.write(&Event::decided(7, Role::Verifier, "POST /v1/requests/{id}/otp", Some(Refusal::OtpSuperseded)));
-        log.write(&Event::decided(8, Role::Verifier, "GET /v1/orders/{id}", None));
+        log.write(&Event::decided(
+            7,
+            Role::Verifier,
+            "POST /v1/requests/{id}/otp",
+            Some(Refusal::OtpSuperseded),
+        ));
+        log.write(&Event::decided(
+            8,
+            Role::Verifier,
+            "GET /v1/orders/{id}",
+            None,
+        ));
         let text = std::fs::read_to_string(path).unwrap();
         assert_eq!(
             text,

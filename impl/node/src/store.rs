@@ -87,7 +87,9 @@ where
 /// A job that panics is a broken promise of ours: it is reported by the panic hook, writes nothing, and the
 /// store goes on with the next.
 fn guarded(job: Job, rows: &dyn Rows) -> Option<(Vec<Write>, Done)> {
-    catch_unwind(AssertUnwindSafe(|| job(rows))).map_err(|panic: Box<dyn Any + Send>| drop(panic)).ok()
+    catch_unwind(AssertUnwindSafe(|| job(rows)))
+        .map_err(|panic: Box<dyn Any + Send>| drop(panic))
+        .ok()
 }
 
 /// Rows in memory: for tests, the simulator and throw-away worlds.
@@ -107,7 +109,9 @@ impl Rows for MemoryRows<'_> {
 impl Store for Memory {
     fn submit(&self, job: Job) {
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((writes, done)) = guarded(job, &MemoryRows(&rows)) else { return };
+        let Some((writes, done)) = guarded(job, &MemoryRows(&rows)) else {
+            return;
+        };
         for write in writes {
             let place = (write.table.to_owned(), write.key);
             match write.value {
@@ -122,11 +126,17 @@ impl Store for Memory {
     fn scan(&self, table: &'static str) -> Result<Vec<(String, Vec<u8>)>, Fault> {
         let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         let of_table = rows.iter().filter(|((name, _), _)| name == table);
-        Ok(of_table.map(|((_, key), value)| (key.clone(), value.clone())).collect())
+        Ok(of_table
+            .map(|((_, key), value)| (key.clone(), value.clone()))
+            .collect())
     }
 
     fn dump(&self) -> Result<Dump, Fault> {
-        Ok(self.rows.lock().unwrap_or_else(PoisonError::into_inner).clone())
+        Ok(self
+            .rows
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone())
     }
 }
 
@@ -150,9 +160,14 @@ impl Sqlite {
     pub fn open(path: &Path) -> Result<Self, Fault> {
         let connection = connect(path)?;
         let (queue, orders) = mpsc::sync_channel(QUEUE_MAX);
-        let writer = std::thread::Builder::new().name("store".into()).spawn(move || write_all(connection, &orders));
+        let writer = std::thread::Builder::new()
+            .name("store".into())
+            .spawn(move || write_all(connection, &orders));
         let writer = writer.map_err(|error| Fault::file(path, error))?;
-        Ok(Self { queue: Some(queue), writer: Some(writer) })
+        Ok(Self {
+            queue: Some(queue),
+            writer: Some(writer),
+        })
     }
 
     fn order(&self, order: Order) {
@@ -167,8 +182,12 @@ impl Sqlite {
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Fault> {
         let (tell, told) = mpsc::channel();
-        self.order(Order::Read(Box::new(move |connection| drop(tell.send(read(connection))))));
-        told.recv().map_err(|_| Fault::Stopped("the store"))?.map_err(Fault::from)
+        self.order(Order::Read(Box::new(move |connection| {
+            drop(tell.send(read(connection)))
+        })));
+        told.recv()
+            .map_err(|_| Fault::Stopped("the store"))?
+            .map_err(Fault::from)
     }
 }
 
@@ -179,7 +198,8 @@ impl Store for Sqlite {
 
     fn scan(&self, table: &'static str) -> Result<Vec<(String, Vec<u8>)>, Fault> {
         self.read(move |connection| {
-            let mut select = connection.prepare("SELECT key, value FROM rows WHERE tbl = ?1 ORDER BY key")?;
+            let mut select =
+                connection.prepare("SELECT key, value FROM rows WHERE tbl = ?1 ORDER BY key")?;
             let rows = select.query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))?;
             rows.collect()
         })
@@ -224,14 +244,24 @@ fn connect(path: &Path) -> Result<Connection, Fault> {
     };
     let mut connection = Connection::open(path).map_err(in_use)?;
     connection.busy_timeout(std::time::Duration::from_millis(200))?;
-    connection.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(in_use)?;
-    connection.pragma_update(None, "journal_mode", "WAL").map_err(in_use)?;
-    connection.pragma_update(None, "synchronous", "FULL").map_err(in_use)?;
+    connection
+        .pragma_update(None, "locking_mode", "EXCLUSIVE")
+        .map_err(in_use)?;
+    connection
+        .pragma_update(None, "journal_mode", "WAL")
+        .map_err(in_use)?;
+    connection
+        .pragma_update(None, "synchronous", "FULL")
+        .map_err(in_use)?;
     migrate(&mut connection, path).map_err(|fault| match fault {
         Migration::Sql(error) => in_use(error),
-        Migration::TooNew(version) => {
-            Fault::content(path, format!("tables of version {version}, this program knows {}", MIGRATIONS.len()))
-        }
+        Migration::TooNew(version) => Fault::content(
+            path,
+            format!(
+                "tables of version {version}, this program knows {}",
+                MIGRATIONS.len()
+            ),
+        ),
     })?;
     Ok(connection)
 }
@@ -252,11 +282,17 @@ fn migrate(connection: &mut Connection, _path: &Path) -> Result<(), Migration> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let stored: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let version = usize::try_from(stored).unwrap_or(usize::MAX);
-    let Some(missing) = MIGRATIONS.get(version..) else { return Err(Migration::TooNew(version)) };
+    let Some(missing) = MIGRATIONS.get(version..) else {
+        return Err(Migration::TooNew(version));
+    };
     for statement in missing {
         transaction.execute_batch(statement)?;
     }
-    transaction.pragma_update(None, "user_version", i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX))?;
+    transaction.pragma_update(
+        None,
+        "user_version",
+        i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX),
+    )?;
     Ok(transaction.commit()?)
 }
 
@@ -275,34 +311,49 @@ fn write_all(mut connection: Connection, orders: &mpsc::Receiver<Order>) {
 }
 
 /// One transaction for `first` and the jobs behind it; returns an order that is no job, if one was met.
-fn write_group(connection: &mut Connection, first: Job, orders: &mpsc::Receiver<Order>) -> Option<Order> {
+fn write_group(
+    connection: &mut Connection,
+    first: Job,
+    orders: &mpsc::Receiver<Order>,
+) -> Option<Order> {
     let mut told = Vec::new();
     let mut left = None;
-    let stored = connection.transaction_with_behavior(TransactionBehavior::Immediate).and_then(|transaction| {
-        let mut next = Some(first);
-        while let Some(job) = next.take() {
-            told.extend(write_one(&transaction, job)?);
-            if told.len() < GROUP_MAX {
-                match orders.try_recv() {
-                    Ok(Order::Job(job)) => next = Some(job),
-                    Ok(order) => left = Some(order),
-                    Err(_) => {}
+    let stored = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .and_then(|transaction| {
+            let mut next = Some(first);
+            while let Some(job) = next.take() {
+                told.extend(write_one(&transaction, job)?);
+                if told.len() < GROUP_MAX {
+                    match orders.try_recv() {
+                        Ok(Order::Job(job)) => next = Some(job),
+                        Ok(order) => left = Some(order),
+                        Err(_) => {}
+                    }
                 }
             }
-        }
-        transaction.commit()
-    });
+            transaction.commit()
+        });
     let problem = stored.err().map(|error| error.to_string());
     for done in told {
-        done(problem.clone().map_or(Ok(()), |text| Err(Fault::Store(text))));
+        done(
+            problem
+                .clone()
+                .map_or(Ok(()), |text| Err(Fault::Store(text))),
+        );
     }
     left
 }
 
 /// Runs one job over the transaction and applies its writes.
 fn write_one(transaction: &Transaction<'_>, job: Job) -> rusqlite::Result<Option<Done>> {
-    let rows = SqliteRows { transaction, failed: RefCell::new(None) };
-    let Some((writes, done)) = guarded(job, &rows) else { return Ok(None) };
+    let rows = SqliteRows {
+        transaction,
+        failed: RefCell::new(None),
+    };
+    let Some((writes, done)) = guarded(job, &rows) else {
+        return Ok(None);
+    };
     if let Some(error) = rows.failed.into_inner() {
         return Err(error);
     }
@@ -318,7 +369,9 @@ fn apply(transaction: &Transaction<'_>, write: &Write) -> rusqlite::Result<()> {
         Some(value) => transaction
             .prepare_cached("INSERT OR REPLACE INTO rows(tbl, key, value) VALUES(?1, ?2, ?3)")?
             .execute((place.0, place.1, value))?,
-        None => transaction.prepare_cached("DELETE FROM rows WHERE tbl = ?1 AND key = ?2")?.execute(place)?,
+        None => transaction
+            .prepare_cached("DELETE FROM rows WHERE tbl = ?1 AND key = ?2")?
+            .execute(place)?,
     };
     Ok(())
 }

@@ -6,7 +6,11 @@ use std::sync::Arc;
 use super::*;
 
 fn put(key: &str, value: &str) -> Write {
-    Write { table: "t", key: key.into(), value: Some(value.as_bytes().to_vec()) }
+    Write {
+        table: "t",
+        key: key.into(),
+        value: Some(value.as_bytes().to_vec()),
+    }
 }
 
 fn both() -> (tempfile::TempDir, Vec<Arc<dyn Store>>) {
@@ -24,11 +28,21 @@ fn a_job_sees_what_the_ones_before_it_wrote() {
                 let mut value = rows.get("t", "k").unwrap_or_default();
                 value.push(round);
                 let length = value.len();
-                (vec![Write { table: "t", key: "k".into(), value: Some(value) }], length)
+                (
+                    vec![Write {
+                        table: "t",
+                        key: "k".into(),
+                        value: Some(value),
+                    }],
+                    length,
+                )
             });
             assert_eq!(seen.unwrap(), usize::from(round) + 1);
         }
-        assert_eq!(store.scan("t").unwrap(), vec![("k".to_owned(), (0..10).collect())]);
+        assert_eq!(
+            store.scan("t").unwrap(),
+            vec![("k".to_owned(), (0..10).collect())]
+        );
         run_blocking(&*store, |_| (vec![Write::delete("t", "k")], ())).unwrap();
         assert!(store.dump().unwrap().is_empty());
     }
@@ -59,7 +73,9 @@ fn jobs_of_many_threads_are_serial() {
                 std::thread::spawn(move || {
                     for _ in 0..25 {
                         run_blocking(&*store, |rows| {
-                            let count = rows.get("t", "n").map_or(0, |bytes| String::from_utf8(bytes).unwrap().parse().unwrap());
+                            let count = rows.get("t", "n").map_or(0, |bytes| {
+                                String::from_utf8(bytes).unwrap().parse().unwrap()
+                            });
                             let next: u32 = count + 1;
                             (vec![put("n", &next.to_string())], ())
                         })
@@ -68,8 +84,13 @@ fn jobs_of_many_threads_are_serial() {
                 })
             })
             .collect();
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
-        assert_eq!(store.scan("t").unwrap(), vec![("n".to_owned(), b"200".to_vec())]);
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
+        assert_eq!(
+            store.scan("t").unwrap(),
+            vec![("n".to_owned(), b"200".to_vec())]
+        );
     }
 }
 
@@ -82,7 +103,10 @@ fn rows_outlive_the_process_and_a_second_one_is_refused() {
     assert!(matches!(Sqlite::open(&path), Err(Fault::InUse(_))));
     drop(store);
     let again = Sqlite::open(&path).unwrap();
-    assert_eq!(again.scan("t").unwrap(), vec![("k".to_owned(), b"v".to_vec())]);
+    assert_eq!(
+        again.scan("t").unwrap(),
+        vec![("k".to_owned(), b"v".to_vec())]
+    );
 }
 
 #[test]
@@ -90,7 +114,10 @@ fn a_store_of_a_later_version_or_another_kind_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.db");
     drop(Sqlite::open(&path).unwrap());
-    Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    Connection::open(&path)
+        .unwrap()
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
     assert!(matches!(Sqlite::open(&path), Err(Fault::Content { .. })));
     let other = dir.path().join("other.db");
     std::fs::write(&other, vec![b'x'; 4_096]).unwrap();

@@ -1,0 +1,261 @@
+//! Any [`Core`] behind HTTP.
+//!
+//! A request is admitted by `kaika_wire::front`, judged inside one job of the store ([`crate::exchange`]), and
+//! answered once what the answer says is durable. Calls that a decision wants are made after its commit; their
+//! answers are inputs like any other. [`Server::start`] first makes the calls that an earlier process left.
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody as _};
+use axum::http::{HeaderMap, Request as HttpRequest, Response, StatusCode, header};
+use kaika_spec::Refusal;
+use kaika_spec::limit::BODY_MAX;
+use kaika_wire::core::{Core, Refused, Reply, Request};
+use kaika_wire::problem;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use crate::clock::SharedClock;
+use crate::connection::Bounded;
+use crate::exchange::{self, Moment, OUTBOX, Outcome, Pending};
+use crate::fault::Fault;
+use crate::log::{Event, Log, Verdict};
+use crate::peers::Peers;
+use crate::store::{self, Store};
+use crate::{admit, dice};
+
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// One server role: its core and what the core is not allowed to have.
+pub struct Server {
+    core: Arc<dyn Core>,
+    store: Arc<dyn Store>,
+    clock: SharedClock,
+    log: Arc<Log>,
+    peers: Peers,
+}
+
+impl Server {
+    /// Puts a core together with its store, clock, log and peers.
+    pub fn new(
+        core: Arc<dyn Core>,
+        store: Arc<dyn Store>,
+        clock: SharedClock,
+        log: Arc<Log>,
+        peers: Peers,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            core,
+            store,
+            clock,
+            log,
+            peers,
+        })
+    }
+
+    /// Takes up the calls that were left and serves until `stop`.
+    ///
+    /// # Errors
+    /// When the store cannot be read or the listener fails.
+    pub async fn start<S>(self: Arc<Self>, listener: TcpListener, stop: S) -> Result<(), Fault>
+    where
+        S: Future<Output = ()> + Send + 'static,
+    {
+        self.resume()?;
+        let served = axum::serve(Bounded::new(listener), router(self)).with_graceful_shutdown(stop);
+        served.await.map_err(|error| Fault::net("serving", error))
+    }
+
+    /// Makes the calls again that no answer was stored for.
+    fn resume(self: &Arc<Self>) -> Result<(), Fault> {
+        for (key, row) in self.store.scan(OUTBOX)? {
+            let pending = serde_json::from_slice::<Pending>(&row);
+            let pending =
+                pending.map_err(|error| Fault::Store(format!("row {OUTBOX}/{key}: {error}")))?;
+            let outcome = Outcome {
+                reply: None,
+                calls: vec![pending],
+                event: None,
+            };
+            tokio::spawn(Arc::clone(self).pursue(outcome, None));
+        }
+        Ok(())
+    }
+
+    /// One HTTP request, whole.
+    async fn handle(self: Arc<Self>, request: HttpRequest<Body>) -> Reply {
+        match self.arrive(request).await {
+            Ok((request, resource)) => self.answer(request, resource).await,
+            Err(refused) => {
+                self.log.write(&Event::decided(
+                    self.clock.now(),
+                    self.core.role(),
+                    "admission",
+                    Some(refused.refusal),
+                ));
+                problem::reply(refused.refusal, refused.detail.as_deref())
+            }
+        }
+    }
+
+    /// Reads the body within its bounds and admits the message.
+    async fn arrive(&self, request: HttpRequest<Body>) -> Result<(Request, String), Refused> {
+        let (parts, body) = request.into_parts();
+        let body = bounded(&parts.headers, body).await?;
+        let seen = admit::Arrived {
+            method: parts.method.as_str(),
+            path: parts.uri.path(),
+            query: parts.uri.query(),
+            headers: &parts.headers,
+            body,
+        };
+        admit::admit(&*self.core, self.clock.now(), seen)
+    }
+
+    /// Judges in the store, and goes on by itself even when the client does not wait.
+    async fn answer(self: Arc<Self>, request: Request, resource: String) -> Reply {
+        let (tell, told) = oneshot::channel();
+        let server = Arc::clone(&self);
+        tokio::spawn(async move {
+            match server.decide(request, resource).await {
+                Ok(outcome) => server.pursue(outcome, Some(tell)).await,
+                Err(fault) => server.report(&fault),
+            }
+        });
+        told.await.unwrap_or_else(|_| try_later())
+    }
+
+    async fn decide(&self, request: Request, resource: String) -> Result<Outcome, Fault> {
+        let (core, clock) = (Arc::clone(&self.core), Arc::clone(&self.clock));
+        //= spec/90-wire.md#wir-10-answers-survive
+        //# A server MUST have stored durably what an answer says before the answer leaves.
+        let outcome = store::run(&*self.store, move |rows| {
+            let moment = Moment {
+                core: &*core,
+                now: clock.now(),
+                dice: dice::fresh(),
+                resource: &resource,
+            };
+            exchange::on_request(moment, rows, request)
+        });
+        outcome.await.inspect(|outcome| self.record(outcome))
+    }
+
+    async fn answered(&self, pending: Pending, status: u16, body: Value) -> Result<Outcome, Fault> {
+        let (core, clock) = (Arc::clone(&self.core), Arc::clone(&self.clock));
+        let outcome = store::run(&*self.store, move |rows| {
+            let moment = Moment {
+                core: &*core,
+                now: clock.now(),
+                dice: dice::fresh(),
+                resource: &pending.resource,
+            };
+            exchange::on_answer(moment, rows, &pending, status, body)
+        });
+        outcome.await.inspect(|outcome| self.record(outcome))
+    }
+
+    /// Makes the calls of an outcome, and of the outcomes of their answers; gives the first reply to who waits.
+    async fn pursue(self: Arc<Self>, first: Outcome, mut waiting: Option<oneshot::Sender<Reply>>) {
+        let mut queue = VecDeque::new();
+        let mut outcome = first;
+        loop {
+            if let Some(reply) = outcome.reply.take()
+                && let Some(waiting) = waiting.take()
+            {
+                // The client may be gone; the answer is stored for its next try.
+                let _ = waiting.send(reply);
+            }
+            queue.extend(outcome.calls);
+            let Some(pending) = queue.pop_front() else {
+                return;
+            };
+            let (status, body) = self.peers.call(&pending.call).await;
+            outcome = match self.answered(pending, status, body).await {
+                Ok(outcome) => outcome,
+                Err(fault) => return self.report(&fault),
+            };
+        }
+    }
+
+    fn record(&self, outcome: &Outcome) {
+        if let Some(event) = &outcome.event {
+            self.log.write(event);
+        }
+    }
+
+    fn report(&self, fault: &Fault) {
+        eprintln!("{}: {fault}", self.core.role());
+        let event = Event::decided(self.clock.now(), self.core.role(), "store", None);
+        self.log.write(&event.with(Verdict::Fault));
+    }
+}
+
+/// What is said when the world failed: nothing was decided, the same message may be sent again.
+fn try_later() -> Reply {
+    problem::reply(Refusal::RangeExhausted, None)
+}
+
+/// Every path leads to one handler: routing belongs to the front, which answers in problem documents.
+fn router(server: Arc<Server>) -> axum::Router {
+    axum::Router::new().fallback(move |request: HttpRequest<Body>| {
+        let server = Arc::clone(&server);
+        async move { respond(&server.handle(request).await) }
+    })
+}
+
+/// A reply as an HTTP response.
+pub fn respond(reply: &Reply) -> Response<Body> {
+    let kind = if reply.status >= 400 {
+        "application/problem+json"
+    } else {
+        "application/json"
+    };
+    let mut response = Response::new(Body::from(reply.body.to_string()));
+    *response.status_mut() =
+        StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
+    response
+}
+
+/// The body, if it is not longer than it may be.
+pub async fn bounded(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Refused> {
+    //= spec/90-wire.md#wir-2-bodies-are-bounded
+    //# A server MUST refuse a body longer than `BODY_MAX` as `too-large` without reading further.
+    let said = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let most = u64::try_from(BODY_MAX).unwrap_or(u64::MAX);
+    if said.is_some_and(|length| length > most) || body.size_hint().lower() > most {
+        return Err(Refusal::TooLarge.into());
+    }
+    let read = tokio::time::timeout(BODY_TIMEOUT, collect(body)).await;
+    read.unwrap_or_else(|_| Err(unreadable("the body did not arrive in time")))
+}
+
+async fn collect(mut body: Body) -> Result<Vec<u8>, Refused> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        let frame = frame.map_err(|_| unreadable("the body ended early"))?;
+        bytes.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
+        if bytes.len() > BODY_MAX {
+            return Err(Refusal::TooLarge.into());
+        }
+    }
+    Ok(bytes)
+}
+
+fn unreadable(detail: &str) -> Refused {
+    Refused {
+        refusal: Refusal::Malformed,
+        detail: Some(detail.into()),
+    }
+}
