@@ -8,7 +8,7 @@ use crate::secret::Secret;
 
 /// Sets the lowest bit so that the number of ones is odd, as DES keys have it.
 pub const fn odd_parity(byte: u8) -> u8 {
-    if byte.count_ones() % 2 == 0 {
+    if byte.count_ones().is_multiple_of(2) {
         byte ^ 1
     } else {
         byte

@@ -203,7 +203,7 @@ impl Channel {
         if buffer.is_empty() {
             return Some(0);
         }
-        if buffer.len() % 16 != 0 {
+        if !buffer.len().is_multiple_of(16) {
             return None;
         }
         let mut mode = cbc::Decryptor::<Aes128>::new(
