@@ -37,13 +37,29 @@ impl<'a> Command<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let (&[cla, ins, p1, p2], body) = bytes.split_first_chunk::<4>().ok_or(Malformed)?;
         let (data, expected, extended) = parse_body(body)?;
-        Ok(Self { cla, ins, p1, p2, data, expected, extended })
+        Ok(Self {
+            cla,
+            ins,
+            p1,
+            p2,
+            data,
+            expected,
+            extended,
+        })
     }
 
     /// A command in the short form.
     pub const fn short(header: [u8; 4], data: &'a [u8], expected: u32) -> Self {
         let [cla, ins, p1, p2] = header;
-        Self { cla, ins, p1, p2, data, expected, extended: false }
+        Self {
+            cla,
+            ins,
+            p1,
+            p2,
+            data,
+            expected,
+            extended: false,
+        }
     }
 
     /// CLA INS P1 P2.
@@ -115,7 +131,11 @@ fn parse_extended(body: &[u8]) -> Result<Body<'_>, Malformed> {
     let (data, le) = rest.split_at_checked(usize::from(first)).ok_or(Malformed)?;
     match le {
         [] => Ok((data, 0, true)),
-        [high, low] => Ok((data, extended_expected(u16::from_be_bytes([*high, *low])), true)),
+        [high, low] => Ok((
+            data,
+            extended_expected(u16::from_be_bytes([*high, *low])),
+            true,
+        )),
         _ => Err(Malformed),
     }
 }
@@ -145,7 +165,10 @@ struct Cursor<'o> {
 impl Cursor<'_> {
     fn put(&mut self, bytes: &[u8]) -> Result<(), Full> {
         let end = self.used.checked_add(bytes.len()).ok_or(Full)?;
-        self.out.get_mut(self.used..end).ok_or(Full)?.copy_from_slice(bytes);
+        self.out
+            .get_mut(self.used..end)
+            .ok_or(Full)?
+            .copy_from_slice(bytes);
         self.used = end;
         Ok(())
     }

@@ -71,7 +71,11 @@ impl<'a> Dol<'a> {
     ///
     /// # Errors
     /// [`Full`] when there is no room.
-    pub fn fill<'v>(&self, value_of: impl Fn(Tag) -> Option<&'v [u8]>, out: &mut Writer<'_>) -> Result<(), Full> {
+    pub fn fill<'v>(
+        &self,
+        value_of: impl Fn(Tag) -> Option<&'v [u8]>,
+        out: &mut Writer<'_>,
+    ) -> Result<(), Full> {
         for entry in self.entries() {
             fit(entry, value_of(entry.tag).unwrap_or(&[]), out)?;
         }
@@ -98,13 +102,19 @@ fn pad(count: usize, out: &mut Writer<'_>) -> Result<(), Full> {
 fn take_entry(bytes: &[u8]) -> Result<(Entry, &[u8]), Malformed> {
     let (tag, rest) = Tag::take(bytes)?;
     match *rest {
-        [length @ 0..=0x7F, ref rest @ ..] => Ok((Entry { tag, length: usize::from(length) }, rest)),
+        [length @ 0..=0x7F, ref rest @ ..] => Ok((
+            Entry {
+                tag,
+                length: usize::from(length),
+            },
+            rest,
+        )),
         _ => Err(Malformed),
     }
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "tests")]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 mod tests {
     extern crate std;
     use std::vec;
@@ -128,7 +138,10 @@ mod tests {
         };
         dol.fill(values, &mut Writer::new(&mut out)).unwrap();
         assert_eq!(out, [0, 0, 0, 0, 0x12, 0x34, 0, 0, 0, 0, 0, 1, 2, 3, 4]);
-        assert_eq!(dol.pick(&out, Tag::UNPREDICTABLE_NUMBER), Some(&[1, 2, 3, 4][..]));
+        assert_eq!(
+            dol.pick(&out, Tag::UNPREDICTABLE_NUMBER),
+            Some(&[1, 2, 3, 4][..])
+        );
         assert_eq!(dol.pick(&out, Tag::DATE), None);
         assert_eq!(dol.pick(&out[1..], Tag::AMOUNT), None);
         assert_eq!(dol.fill(values, &mut Writer::new(&mut [0; 14])), Err(Full));
@@ -138,7 +151,11 @@ mod tests {
     fn long_numbers_lose_their_left_and_short_texts_gain_on_the_right() {
         let mut out = [0; 5];
         let dol = Dol::parse(&[0x9A, 2, 0x95, 3]).unwrap();
-        dol.fill(|tag| Some(if tag == Tag::DATE { &[1, 2, 3] } else { &[9] }), &mut Writer::new(&mut out)).unwrap();
+        dol.fill(
+            |tag| Some(if tag == Tag::DATE { &[1, 2, 3] } else { &[9] }),
+            &mut Writer::new(&mut out),
+        )
+        .unwrap();
         assert_eq!(out, [2, 3, 9, 0, 0]);
     }
 

@@ -18,7 +18,10 @@ impl<'a> Response<'a> {
     /// [`Malformed`] when it is shorter than a status word.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let (data, status) = bytes.split_last_chunk::<2>().ok_or(Malformed)?;
-        Ok(Self { data, status: StatusWord(u16::from_be_bytes(*status)) })
+        Ok(Self {
+            data,
+            status: StatusWord(u16::from_be_bytes(*status)),
+        })
     }
 
     /// Writes the response and returns its length.
@@ -28,7 +31,9 @@ impl<'a> Response<'a> {
     pub fn encode(&self, out: &mut [u8]) -> Result<usize, Full> {
         let (data, rest) = out.split_at_mut_checked(self.data.len()).ok_or(Full)?;
         data.copy_from_slice(self.data);
-        rest.first_chunk_mut::<2>().ok_or(Full)?.copy_from_slice(&self.status.bytes());
+        rest.first_chunk_mut::<2>()
+            .ok_or(Full)?
+            .copy_from_slice(&self.status.bytes());
         self.data.len().checked_add(2).ok_or(Full)
     }
 }
@@ -41,7 +46,13 @@ mod tests {
     #[test]
     fn a_response_is_data_and_status() {
         let response = Response::parse(&[1, 2, 0x90, 0]).unwrap();
-        assert_eq!(response, Response { data: &[1, 2], status: StatusWord::OK });
+        assert_eq!(
+            response,
+            Response {
+                data: &[1, 2],
+                status: StatusWord::OK
+            }
+        );
         let mut out = [0; 4];
         assert_eq!(response.encode(&mut out), Ok(4));
         assert_eq!(out, [1, 2, 0x90, 0]);

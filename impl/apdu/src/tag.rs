@@ -151,8 +151,12 @@ impl Tag {
         match *bytes {
             [0, ..] => Err(Malformed),
             [a, ref rest @ ..] if a & 0x1F != 0x1F => Ok((Self(u32::from(a)), rest)),
-            [a, b, ref rest @ ..] if b & 0x80 == 0 => Ok((Self(u32::from_be_bytes([0, 0, a, b])), rest)),
-            [a, b, c, ref rest @ ..] if c & 0x80 == 0 => Ok((Self(u32::from_be_bytes([0, a, b, c])), rest)),
+            [a, b, ref rest @ ..] if b & 0x80 == 0 => {
+                Ok((Self(u32::from_be_bytes([0, 0, a, b])), rest))
+            }
+            [a, b, c, ref rest @ ..] if c & 0x80 == 0 => {
+                Ok((Self(u32::from_be_bytes([0, a, b, c])), rest))
+            }
             _ => Err(Malformed),
         }
     }
@@ -187,8 +191,15 @@ impl Tag {
     pub const fn is_numeric(self) -> bool {
         matches!(
             self,
-            Self::AMOUNT | Self::AMOUNT_OTHER | Self::COUNTRY | Self::CURRENCY | Self::DATE | Self::TYPE | Self::EXPIRY
-                | Self::PSN | Self::ISSUER_COUNTRY
+            Self::AMOUNT
+                | Self::AMOUNT_OTHER
+                | Self::COUNTRY
+                | Self::CURRENCY
+                | Self::DATE
+                | Self::TYPE
+                | Self::EXPIRY
+                | Self::PSN
+                | Self::ISSUER_COUNTRY
         )
     }
 }

@@ -35,12 +35,18 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Reads with lengths in any form.
     pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, form: Form::Any }
+        Self {
+            rest: bytes,
+            form: Form::Any,
+        }
     }
 
     /// Reads with the shortest lengths only.
     pub const fn minimal(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, form: Form::Minimal }
+        Self {
+            rest: bytes,
+            form: Form::Minimal,
+        }
     }
 }
 
@@ -100,14 +106,20 @@ pub fn find(bytes: &[u8], tag: Tag) -> Result<Option<&[u8]>, Malformed> {
 /// [`Malformed`] when any part cannot be read, a child ends beyond its parent, or the nesting is deeper than
 /// [`TLV_DEPTH_MAX`]. Objects before the fault were visited.
 #[inline]
-pub fn walk<'a>(bytes: &'a [u8], form: Form, mut visit: impl FnMut(usize, Tlv<'a>)) -> Result<(), Malformed> {
+pub fn walk<'a>(
+    bytes: &'a [u8],
+    form: Form,
+    mut visit: impl FnMut(usize, Tlv<'a>),
+) -> Result<(), Malformed> {
     // What is left to read of the parents, the innermost last.
     let mut later: [&[u8]; TLV_DEPTH_MAX] = [&[]; TLV_DEPTH_MAX];
     let mut depth: usize = 0;
     let mut level = bytes;
     loop {
         while level.is_empty() {
-            let Some(parent) = depth.checked_sub(1) else { return Ok(()) };
+            let Some(parent) = depth.checked_sub(1) else {
+                return Ok(());
+            };
             depth = parent;
             level = later.get(depth).ok_or(Malformed)?;
         }
@@ -130,7 +142,9 @@ pub fn walk<'a>(bytes: &'a [u8], form: Form, mut visit: impl FnMut(usize, Tlv<'a
 fn take_length(bytes: &[u8], form: Form) -> Result<(usize, &[u8]), Malformed> {
     match *bytes {
         [length @ 0..=0x7F, ref rest @ ..] => Ok((usize::from(length), rest)),
-        [0x81, length, ref rest @ ..] if form == Form::Any || length > 0x7F => Ok((usize::from(length), rest)),
+        [0x81, length, ref rest @ ..] if form == Form::Any || length > 0x7F => {
+            Ok((usize::from(length), rest))
+        }
         [0x82, high, low, ref rest @ ..] if form == Form::Any || high > 0 => {
             Ok((usize::from(u16::from_be_bytes([high, low])), rest))
         }
@@ -172,7 +186,10 @@ impl<'o> Writer<'o> {
     /// [`Full`] when there is no room.
     pub fn raw(&mut self, bytes: &[u8]) -> Result<(), Full> {
         let end = self.used.checked_add(bytes.len()).ok_or(Full)?;
-        self.out.get_mut(self.used..end).ok_or(Full)?.copy_from_slice(bytes);
+        self.out
+            .get_mut(self.used..end)
+            .ok_or(Full)?
+            .copy_from_slice(bytes);
         self.used = end;
         Ok(())
     }
@@ -191,7 +208,11 @@ impl<'o> Writer<'o> {
     ///
     /// # Errors
     /// [`Full`] when there is no room or the value is longer than 65 535.
-    pub fn nest(&mut self, tag: Tag, fill: impl FnOnce(&mut Self) -> Result<(), Full>) -> Result<(), Full> {
+    pub fn nest(
+        &mut self,
+        tag: Tag,
+        fill: impl FnOnce(&mut Self) -> Result<(), Full>,
+    ) -> Result<(), Full> {
         self.tag(tag)?;
         let header = self.used;
         fill(self)?;
@@ -200,7 +221,10 @@ impl<'o> Writer<'o> {
         // The length is known only now: write it behind the value, then turn the two around.
         self.length(length)?;
         let size = self.used.checked_sub(end).ok_or(Full)?;
-        self.out.get_mut(header..self.used).ok_or(Full)?.rotate_right(size);
+        self.out
+            .get_mut(header..self.used)
+            .ok_or(Full)?
+            .rotate_right(size);
         Ok(())
     }
 

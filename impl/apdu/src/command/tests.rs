@@ -1,5 +1,10 @@
 //! The seven cases, their neighbours, and every truncation.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests"
+)]
 
 extern crate std;
 use std::vec;
@@ -18,7 +23,15 @@ fn with(body: &[u8]) -> Vec<u8> {
 fn accepts(body: &[u8], data: &[u8], expected: u32, extended: bool) {
     let bytes = with(body);
     let command = Command::parse(&bytes).unwrap();
-    assert_eq!((command.header(), command.data, command.expected, command.extended), (H, data, expected, extended));
+    assert_eq!(
+        (
+            command.header(),
+            command.data,
+            command.expected,
+            command.extended
+        ),
+        (H, data, expected, extended)
+    );
     let mut out = vec![0; bytes.len()];
     assert_eq!(command.encode(&mut out), Ok(bytes.len()));
     assert_eq!(out, bytes);
@@ -83,7 +96,10 @@ fn encode_needs_room_and_chooses_the_form() {
     let much = Command::short(H, &[1], 257);
     assert_eq!(much.encode(&mut out), Ok(4 + 3 + 1 + 2));
     assert_eq!(Command::short(H, &[], 65_537).encode(&mut out), Err(Full));
-    assert_eq!(Command::short(H, &vec![0; 65_536], 0).encode(&mut vec![0; 70_000]), Err(Full));
+    assert_eq!(
+        Command::short(H, &vec![0; 65_536], 0).encode(&mut vec![0; 70_000]),
+        Err(Full)
+    );
 }
 
 quickcheck! {
