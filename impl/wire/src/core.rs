@@ -23,10 +23,11 @@ pub trait Rows {
 /// # Panics
 /// When a stored row is not what this program wrote: a broken promise of ours, not reachable from outside.
 pub fn read<T: DeserializeOwned>(rows: &dyn Rows, table: &str, key: &str) -> Option<T> {
-    rows.get(table, key).map(|bytes| match serde_json::from_slice(&bytes) {
-        Ok(row) => row,
-        Err(error) => panic!("row {table}/{key} is not readable: {error}"),
-    })
+    rows.get(table, key)
+        .map(|bytes| match serde_json::from_slice(&bytes) {
+            Ok(row) => row,
+            Err(error) => panic!("row {table}/{key} is not readable: {error}"),
+        })
 }
 
 /// One row to store, or to delete when `value` is `None`.
@@ -47,14 +48,22 @@ impl Write {
     /// Never for the row types of this workspace, whose maps have string keys.
     pub fn put<T: Serialize>(table: &'static str, key: impl Into<String>, row: &T) -> Self {
         match serde_json::to_vec(row) {
-            Ok(bytes) => Self { table, key: key.into(), value: Some(bytes) },
+            Ok(bytes) => Self {
+                table,
+                key: key.into(),
+                value: Some(bytes),
+            },
             Err(error) => panic!("row of {table} is not writable: {error}"),
         }
     }
 
     /// Deletes a row.
     pub fn delete(table: &'static str, key: impl Into<String>) -> Self {
-        Self { table, key: key.into(), value: None }
+        Self {
+            table,
+            key: key.into(),
+            value: None,
+        }
     }
 }
 
@@ -142,17 +151,30 @@ pub struct Change {
 impl Change {
     /// A change with an answer.
     pub fn reply(status: u16, body: Value, writes: Vec<Write>) -> Self {
-        Self { writes, reply: Some(Reply { status, body }), ..Self::default() }
+        Self {
+            writes,
+            reply: Some(Reply { status, body }),
+            ..Self::default()
+        }
     }
 
     /// A change whose answer waits for `call`.
     pub fn call(call: Call, writes: Vec<Write>) -> Self {
-        Self { writes, calls: vec![call], ..Self::default() }
+        Self {
+            writes,
+            calls: vec![call],
+            ..Self::default()
+        }
     }
 
     /// A refusal that must leave a mark: only the counters that `spec/95-refusals.md` names.
     pub fn counted(refusal: Refusal, writes: Vec<Write>) -> Self {
-        Self { writes, reply: Some(crate::problem::reply(refusal, None)), refusal: Some(refusal), ..Self::default() }
+        Self {
+            writes,
+            reply: Some(crate::problem::reply(refusal, None)),
+            refusal: Some(refusal),
+            ..Self::default()
+        }
     }
 }
 
@@ -167,7 +189,10 @@ pub struct Refused {
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
-        Self { refusal, detail: None }
+        Self {
+            refusal,
+            detail: None,
+        }
     }
 }
 
@@ -197,5 +222,11 @@ pub trait Core: Send + Sync + 'static {
     ///
     /// # Errors
     /// The refusal, by rank.
-    fn decide(&self, rows: &dyn Rows, now: i64, dice: &mut Dice, input: &Input) -> Result<Change, Refused>;
+    fn decide(
+        &self,
+        rows: &dyn Rows,
+        now: i64,
+        dice: &mut Dice,
+        input: &Input,
+    ) -> Result<Change, Refused>;
 }

@@ -1,0 +1,234 @@
+//! Bodies of the verifier's resources.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Applicant, body};
+use crate::value::{Amount, Apdu, CardCode, Currency, Hex, Image, Name, OtpCode, Version};
+
+body! {
+    /// POST /v1/accounts
+    AccountRequest {
+        /// Account.
+        account_id: Name,
+        /// Its holder.
+        applicant: Applicant,
+        /// Salt of the password.
+        salt: Hex<16>,
+        /// `StoredKey` of the password.
+        stored_key: Hex<32>,
+    }
+
+    /// The verifier's challenge for a password proof.
+    Challenge {
+        /// Salt.
+        salt: Hex<16>,
+        /// Argon2id memory.
+        m_kib: u32,
+        /// Argon2id passes.
+        t: u32,
+        /// Argon2id lanes.
+        p: u32,
+        /// Nonce.
+        nonce: Hex<32>,
+    }
+
+    /// POST /v1/requests
+    OpenRequest {
+        /// Account.
+        account_id: Name,
+        /// Phone.
+        device_id: Name,
+        /// Chip.
+        se_id: Hex<8>,
+        /// Product.
+        product: Name,
+        /// Version of the terms.
+        tos_version: Version,
+        /// Nonce.
+        terminal_nonce: Hex<16>,
+    }
+
+    /// Answer to [`OpenRequest`].
+    Opened {
+        /// The card request.
+        request_id: Hex<16>,
+        /// Nonce.
+        verifier_nonce: Hex<16>,
+        /// What to prove the password with.
+        challenge: Challenge,
+        /// When the request dies.
+        expires_at: i64,
+    }
+
+    /// POST /v1/requests/{id}/password
+    PasswordRequest {
+        /// Proof.
+        proof: Hex<32>,
+    }
+
+    /// POST /v1/requests/{id}/applicant
+    ApplicantRequest {
+        /// Who applies.
+        applicant: Applicant,
+    }
+
+    /// A code that was sent.
+    Otp {
+        /// Its id.
+        otp_id: Hex<16>,
+        /// The phone, masked.
+        phone_mask: String,
+        /// When it dies.
+        expires_at: i64,
+        /// Wrong codes left.
+        tries_left: u32,
+        /// Sends left.
+        sends_left: u32,
+    }
+
+    /// POST /v1/requests/{id}/otp
+    OtpRequest {
+        /// Which code.
+        otp_id: Hex<16>,
+        /// The code.
+        code: OtpCode,
+    }
+
+    /// POST /v1/requests/{id}/id-photos
+    PhotosRequest {
+        /// The policy that is answered.
+        policy_id: Hex<16>,
+        /// Front of the document.
+        front: Image,
+        /// Back of the document.
+        back: Image,
+    }
+
+    /// One picture of a video.
+    Frame {
+        /// The action it shows.
+        action: String,
+        /// The picture.
+        image: Image,
+    }
+
+    /// POST /v1/requests/{id}/frames
+    FramesRequest {
+        /// The policy that is answered.
+        policy_id: Hex<16>,
+        /// Its nonce.
+        nonce: Hex<16>,
+        /// The pictures.
+        frames: Vec<Frame>,
+    }
+
+    /// POST /v1/requests/{id}/provision
+    ProvisionRequest {
+        /// The session to go on with, or nothing to start one.
+        session: Option<Hex<16>>,
+        /// The chip's answers to the last commands.
+        responses: Vec<Apdu>,
+    }
+
+    /// POST /v1/orders
+    OrderRequest {
+        /// Who shall pay.
+        account_id: Name,
+        /// Who is paid.
+        payee: Name,
+        /// How much.
+        amount_minor: Amount,
+        /// In what.
+        currency: Currency,
+    }
+
+    /// Answer to [`OrderRequest`].
+    Ordered {
+        /// The order.
+        order_id: Hex<16>,
+        /// Who shall pay.
+        account_id: Name,
+        /// Who is paid.
+        payee: Name,
+        /// How much.
+        amount_minor: Amount,
+        /// In what.
+        currency: Currency,
+        /// Nonce inside the digest.
+        nonce: Hex<16>,
+        /// When the order dies.
+        expires_at: i64,
+        /// Digest of all of this.
+        order_digest: Hex<32>,
+        /// What to prove the password with.
+        challenge: Challenge,
+    }
+
+    /// POST /v1/orders/{id}/pay
+    PayRequest {
+        /// Who pays.
+        account_id: Name,
+        /// With which card.
+        card_code: CardCode,
+        /// What was shown.
+        order_digest: Hex<32>,
+        /// Proof.
+        proof: Hex<32>,
+    }
+}
+
+/// What the terminal does next.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "next", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Next {
+    /// Say who applies.
+    Applicant,
+    /// Type the code.
+    Otp {
+        /// The code that was sent.
+        otp: Otp,
+    },
+    /// Photograph the document.
+    IdPhotos {
+        /// The policy to answer.
+        policy_id: Hex<16>,
+        /// When it dies.
+        expires_at: i64,
+    },
+    /// Take a video of these actions.
+    Frames {
+        /// The policy to answer.
+        policy_id: Hex<16>,
+        /// Its nonce.
+        nonce: Hex<16>,
+        /// The actions, in order.
+        actions: Vec<String>,
+        /// When it dies.
+        expires_at: i64,
+    },
+    /// Ask for the card.
+    Issue,
+    /// Write the token into the chip.
+    Provision {
+        /// The card.
+        card_code: CardCode,
+        /// The token.
+        token_ref: Hex<16>,
+    },
+    /// Give these commands to the chip and bring its answers.
+    Relay {
+        /// The session.
+        session: Hex<16>,
+        /// Commands.
+        commands: Vec<Apdu>,
+    },
+    /// Nothing: the card is ready.
+    Done {
+        /// The card.
+        card_code: CardCode,
+        /// The token.
+        token_ref: Hex<16>,
+    },
+    /// Nothing: the request was cancelled.
+    Cancelled,
+}

@@ -1,0 +1,282 @@
+//! Values of message fields. Each type takes exactly what `spec/90-wire.md` allows and says what it wanted.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+use kaika_spec::limit::{AMOUNT_MAX_MINOR, APDU_MAX, OTP_DIGITS};
+
+/// `N` bytes as `2 N` lower-case hex digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Hex<const N: usize>(pub [u8; N]);
+
+impl<const N: usize> TryFrom<String> for Hex<N> {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let mut bytes = [0; N];
+        let lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
+        if lower && hex::decode_to_slice(&text, &mut bytes).is_ok() {
+            Ok(Self(bytes))
+        } else {
+            Err(format!("expected {} lower-case hex digits", 2 * N))
+        }
+    }
+}
+
+impl<const N: usize> From<Hex<N>> for String {
+    fn from(value: Hex<N>) -> Self {
+        hex::encode(value.0)
+    }
+}
+
+impl<const N: usize> core::fmt::Display for Hex<N> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident, $want:literal, $fits:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                let fits: fn(&str) -> bool = $fits;
+                if fits(&text) { Ok(Self(text)) } else { Err(concat!("expected ", $want).into()) }
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                value.0
+            }
+        }
+
+        impl core::fmt::Display for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+fn all(text: &str, least: usize, most: usize, fits: fn(u8) -> bool) -> bool {
+    (least..=most).contains(&text.len()) && text.bytes().all(fits)
+}
+
+fn digits(text: &str, least: usize, most: usize) -> bool {
+    all(text, least, most, |byte| byte.is_ascii_digit())
+}
+
+fn surrogate(text: &str, first: char) -> bool {
+    let base32 = |byte: u8| byte.is_ascii_uppercase() || (b'2'..=b'7').contains(&byte);
+    text.strip_prefix(first)
+        .is_some_and(|rest| rest.len() == 20 && rest.bytes().all(base32))
+}
+
+fn free(text: &str, most: usize) -> bool {
+    (1..=most).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+}
+
+text! {
+    /// `account_id`, `device_id`, `product`, `payee`.
+    Name, "1 to 64 of A-Z a-z 0-9 . _ -", |text| all(text, 1, 64, |b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+}
+text! {
+    /// A person's name, a face.
+    Text64, "1 to 64 characters without control characters", |text| free(text, 64)
+}
+text! {
+    /// Number of a document.
+    IdNumber, "1 to 32 characters without control characters", |text| free(text, 32)
+}
+text! {
+    /// Version of the terms.
+    Version, "1 to 16 characters without control characters", |text| free(text, 16)
+}
+text! {
+    /// Kind of document.
+    IdType, "resident-id or passport", |text| matches!(text, "resident-id" | "passport")
+}
+text! {
+    /// A day.
+    Date, "YYYY-MM-DD", is_date
+}
+text! {
+    /// ISO 4217 numeric.
+    Currency, "three digits", |text| digits(text, 3, 3)
+}
+text! {
+    /// A phone number.
+    Phone, "5 to 20 digits after an optional +", |text| digits(text.strip_prefix('+').unwrap_or(text), 5, 20)
+}
+text! {
+    /// A one-time code.
+    OtpCode, "six digits", |text| digits(text, OTP_DIGITS, OTP_DIGITS)
+}
+text! {
+    /// A card code: never a PAN, a token or an agreement number.
+    CardCode, "C and 20 base-32 characters", |text| surrogate(text, 'C')
+}
+text! {
+    /// An agreement number.
+    Agreement, "A and 20 base-32 characters", |text| surrogate(text, 'A')
+}
+
+fn is_date(text: &str) -> bool {
+    let [year, month, day] = match text.split('-').collect::<Vec<_>>()[..] {
+        [year, month, day] => [year, month, day],
+        _ => return false,
+    };
+    let number = |text: &str| text.parse::<u32>().unwrap_or(0);
+    let days = match number(month) {
+        2 if number(year).is_multiple_of(4)
+            && (!number(year).is_multiple_of(100) || number(year).is_multiple_of(400)) =>
+        {
+            29
+        }
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        _ => 0,
+    };
+    digits(year, 4, 4)
+        && digits(month, 2, 2)
+        && digits(day, 2, 2)
+        && (1..=days).contains(&number(day))
+}
+
+/// An amount in minor units, at least 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u64", into = "u64")]
+pub struct Amount(u64);
+
+impl Amount {
+    /// Minor units.
+    pub const fn minor(self) -> u64 {
+        self.0
+    }
+}
+
+impl TryFrom<u64> for Amount {
+    type Error = String;
+
+    fn try_from(minor: u64) -> Result<Self, String> {
+        let fits = (1..=AMOUNT_MAX_MINOR).contains(&minor);
+        if fits {
+            Ok(Self(minor))
+        } else {
+            Err(format!("expected 1 to {AMOUNT_MAX_MINOR} minor units"))
+        }
+    }
+}
+
+impl From<Amount> for u64 {
+    fn from(value: Amount) -> Self {
+        value.0
+    }
+}
+
+/// Picture bytes, base64 with padding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Image(pub Vec<u8>);
+
+impl TryFrom<String> for Image {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        STANDARD
+            .decode(text)
+            .map(Self)
+            .map_err(|_| "expected base64 with padding".into())
+    }
+}
+
+impl From<Image> for String {
+    fn from(value: Image) -> Self {
+        STANDARD.encode(value.0)
+    }
+}
+
+/// An APDU as hex.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Apdu(pub Vec<u8>);
+
+impl TryFrom<String> for Apdu {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let want = || format!("expected lower-case hex of at most {APDU_MAX} bytes");
+        let lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
+        let bytes = hex::decode(&text).map_err(|_| want())?;
+        if lower && bytes.len() <= APDU_MAX {
+            Ok(Self(bytes))
+        } else {
+            Err(want())
+        }
+    }
+}
+
+impl From<Apdu> for String {
+    fn from(value: Apdu) -> Self {
+        hex::encode(value.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check<T: TryFrom<String>>(text: &str, want: bool) {
+        assert_eq!(T::try_from(text.to_owned()).is_ok(), want, "{text:?}");
+    }
+
+    #[test]
+    fn what_each_type_takes() {
+        check::<Hex<2>>("00ff", true);
+        for text in ["00FF", "00f", "00ff0", "", "zzzz"] {
+            check::<Hex<2>>(text, false);
+        }
+        check::<Name>("shop-1.a_B", true);
+        for text in ["", "a b", "ü", &"x".repeat(65)] {
+            check::<Name>(text, false);
+        }
+        check::<Text64>("李 雷", true);
+        check::<Text64>("a\nb", false);
+        check::<Date>("2024-02-29", true);
+        for text in [
+            "2023-02-29",
+            "2024-13-01",
+            "2024-1-01",
+            "2024-04-31",
+            "20240401",
+            "2024-04-01-",
+        ] {
+            check::<Date>(text, false);
+        }
+        check::<Phone>("+8613800000000", true);
+        check::<Phone>("++86138", false);
+        check::<OtpCode>("012345", true);
+        check::<OtpCode>("01234", false);
+        check::<CardCode>("CAAAAAAAAAAAAAAAAAAA2", true);
+        check::<CardCode>("AAAAAAAAAAAAAAAAAAAA2", false);
+        check::<Agreement>("6288000012345678", false);
+        assert!(Amount::try_from(0).is_err() && Amount::try_from(AMOUNT_MAX_MINOR + 1).is_err());
+    }
+}
