@@ -102,8 +102,8 @@ body! {
 
     /// POST /v1/tokens/{token_ref}/provision
     ProvisionRequest {
-        /// The verifier's binding.
-        binding_id: Hex<16>,
+        /// The verifier's binding, once there is one.
+        binding_id: Option<Hex<16>>,
         /// The chip.
         se_id: Hex<8>,
         /// The session to go on with, or nothing to start one.

@@ -1,0 +1,426 @@
+//! Issue: one transaction that judges everything and makes card, card code, agreement, token and outcome, or nothing.
+
+use kaika_crypto::digest;
+use kaika_spec::limit::{CARD_LIMIT_MINOR, CARDS_PER_PRODUCT};
+use kaika_spec::{Refusal, TokenState};
+use kaika_tokenization::lifecycle::Event;
+use kaika_tokenization::{Lifecycle, mint};
+use kaika_wire::core::{Change, Refused, Write, read};
+use kaika_wire::messages::issuer::{CardStatus, Evidence, IssueOutcome, IssueRequest};
+use kaika_wire::messages::{Empty, parse};
+use kaika_wire::value::Hex;
+use serde_json::json;
+
+use crate::apply::{applicant_digest, person_of};
+use crate::manage::is_final;
+use crate::rows::{
+    AGREEMENTS, Agreement, CARDS, Card, DECISIONS, Decision as Decided, HOLDINGS, NUMBERS,
+    OUTCOMES, Outcome, PANS, REFERENCES, TOKENS, Token,
+};
+use crate::{Case, Decision};
+
+/// Five years: how long a token lives.
+const TOKEN_LIFE_MS: i64 = 5 * 365 * 86_400_000;
+
+/// That the evidence of a branch was verified: only [`Case::verified`] and a fitting score make one.
+pub(crate) struct Proven {
+    pub(crate) person: String,
+    /// The identity reference that was used.
+    pub(crate) reference: Option<String>,
+}
+
+impl Case<'_> {
+    pub(crate) fn issue(self, body: &[u8]) -> Decision {
+        let asked: IssueRequest = parse(body)?;
+        let decided = self.quoted(&asked)?;
+        match &asked.evidence {
+            Evidence::Otp {
+                phone_digest,
+                phone_version,
+                ..
+            } => {
+                let proven = self.phone_proven(&asked, &decided, phone_digest, *phone_version)?;
+                self.make(&asked, &proven)
+            }
+            Evidence::Identity { reference } => {
+                let reference = reference.to_string();
+                self.ask_score(asked, &decided, &reference)
+            }
+        }
+    }
+
+    /// The live decision that a message quotes, for the same request, context and applicant.
+    pub(crate) fn quoted(&self, asked: &IssueRequest) -> Result<Decided, Refused> {
+        let request_id = asked.request_id.to_string();
+        match read::<Outcome>(self.rows, OUTCOMES, &request_id) {
+            //= spec/40-issue.md#iss-18-undone-stays-undone
+            //# The issuer MUST refuse to issue for a request that was compensated before.
+            Some(Outcome { undone: true, .. }) => return Err(Refusal::RequestTombstoned.into()),
+            //= spec/40-issue.md#iss-10-one-card-for-one-request
+            //# The issuer MUST NOT create more than one card for one request.
+            Some(_) => return Err(Refusal::WrongOrder.into()),
+            None => {}
+        }
+        //= spec/40-issue.md#iss-2-the-decision-is-quoted
+        //# The issuer MUST refuse to issue without the id of a live eligibility decision of its own for the same request.
+        let decided: Option<Decided> =
+            read(self.rows, DECISIONS, &asked.eligibility_id.to_string());
+        let decided = decided
+            .filter(|decided| decided.request_id == request_id)
+            .ok_or(Refusal::EligibilityUnknown)?;
+        self.still_live(&decided, asked)?;
+        //= spec/40-issue.md#iss-3-the-context-is-the-same
+        //# The issuer MUST refuse to issue when the request context differs from the one of the eligibility decision.
+        if decided.request_context != asked.request_context.to_string()
+            || decided.product != asked.product.as_str()
+        {
+            return Err(Refusal::ContextMismatch.into());
+        }
+        //= spec/20-apply.md#app-12-the-applicant-does-not-change
+        //# The issuer MUST refuse to issue for an applicant whose digest differs from the one of the eligibility decision.
+        if decided.applicant_digest != applicant_digest(&asked.applicant) {
+            return Err(Refusal::ApplicantMismatch.into());
+        }
+        self.kind_fits(&decided, asked)?;
+        Ok(decided)
+    }
+
+    /// Whether the ground of the decision still stands. The customer is looked up by the request's own applicant:
+    /// another applicant is refused for what it is.
+    fn still_live(&self, decided: &Decided, asked: &IssueRequest) -> Result<(), Refused> {
+        //= spec/80-manage.md#mng-10-a-new-phone-voids-pending-proofs
+        //# A change of the reserved phone MUST void every pending eligibility decision of that customer.
+        let same_person = decided.applicant_digest == applicant_digest(&asked.applicant);
+        let customer = self.customer(&person_of(&asked.applicant));
+        let version = customer
+            .as_ref()
+            .map_or(0, |customer| customer.phone_version);
+        let moved = same_person
+            && (customer.is_some() != decided.known || version != decided.phone_version);
+        if moved || self.now >= decided.expires_at {
+            Err(Refusal::EligibilityStale.into())
+        } else {
+            Ok(())
+        }
+    }
+
+    fn kind_fits(&self, decided: &Decided, asked: &IssueRequest) -> Result<(), Refused> {
+        //= spec/40-issue.md#iss-1-the-evidence-fits-the-issuers-own-decision
+        //# The issuer MUST refuse evidence of another kind than its own eligibility decision asked for.
+        match (&asked.evidence, decided.known) {
+            (Evidence::Otp { .. }, true) | (Evidence::Identity { .. }, false) => Ok(()),
+            (Evidence::Otp { .. }, false) | (Evidence::Identity { .. }, true) => {
+                Err(Refusal::EvidenceKindMismatch.into())
+            }
+        }
+    }
+
+    fn phone_proven(
+        &self,
+        asked: &IssueRequest,
+        decided: &Decided,
+        given: &Hex<32>,
+        version: u64,
+    ) -> Result<Proven, Refused> {
+        //= spec/40-issue.md#iss-4-the-phone-is-still-the-same
+        //# The issuer MUST refuse one-time-code evidence whose phone digest or phone version differs from the customer's present one.
+        let person = person_of(&asked.applicant);
+        let customer = self.customer(&person).ok_or(Refusal::EvidenceMismatch)?;
+        let same = digest::phone(&customer.phone) == given.0 && version == customer.phone_version;
+        if same && decided.phone_version == version {
+            Ok(Proven {
+                person,
+                reference: None,
+            })
+        } else {
+            Err(Refusal::EvidenceMismatch.into())
+        }
+    }
+
+    /// Makes everything, or refuses. The proof comes in as a value, so that nothing is made without one.
+    pub(crate) fn make(self, asked: &IssueRequest, proven: &Proven) -> Decision {
+        //= spec/40-issue.md#iss-9-proof-before-card
+        //# The issuer MUST NOT create a card before the evidence of its branch was verified.
+        if let Some(reference) = &proven.reference {
+            self.reference_unused(reference)?;
+        }
+        //= spec/40-issue.md#iss-8-pre-verification-at-commit
+        //# The issuer MUST evaluate pre-verification inside the transaction that creates the card.
+        if self.is_blocked(&proven.person) {
+            return Err(Refusal::PreverifyFailed.into());
+        }
+        let holding = format!("{}/{}", proven.person, asked.product);
+        let mut held: Vec<String> = read(self.rows, HOLDINGS, &holding).unwrap_or_default();
+        //= spec/40-issue.md#iss-11-the-quota-is-inside
+        //# The issuer MUST refuse, inside the transaction that creates the card, a card beyond `CARDS_PER_PRODUCT` live
+        //# cards of one product for one person.
+        held.retain(|code| {
+            self.card_row(code)
+                .is_some_and(|card| !is_final(card.status))
+        });
+        if held.len() >= CARDS_PER_PRODUCT {
+            return Err(Refusal::DuplicateCard.into());
+        }
+        let made = self.minted(asked, &proven.person)?;
+        held.push(made.card_code.clone());
+        Ok(made.change(asked, &holding, &held, proven.reference.as_deref()))
+    }
+
+    fn minted(self, asked: &IssueRequest, person: &str) -> Result<Made, Refused> {
+        let rows = self.rows;
+        let pan = mint::card_number(&mut |bound| self.dice.below(bound), &|digits| {
+            rows.get(PANS, digits).is_some()
+        });
+        let pan = pan.map_err(|_| Refusal::RangeExhausted)?;
+        let digits = mint::mint(&mut |bound| self.dice.below(bound), &|digits| {
+            rows.get(NUMBERS, digits).is_some()
+        });
+        let digits = digits.map_err(|_| Refusal::RangeExhausted)?;
+        let token_ref = self.dice.id();
+        let now = self.now;
+        let mut case = self;
+        let (card_code, agreement) = (
+            case.surrogate_in('C', CARDS),
+            case.surrogate_in('A', AGREEMENTS),
+        );
+        let expires_at = now.saturating_add(TOKEN_LIFE_MS);
+        let mut token = Token {
+            digits: digits.digits().into(),
+            card_code: card_code.clone(),
+            se_id: asked.se_id.to_string(),
+            request_context: asked.request_context.to_string(),
+            state: String::new(),
+            suspended_by: vec![],
+            minted_at: now,
+            expires_at,
+            expiry: expiry(expires_at),
+            binding_id: None,
+            last_atc: None,
+            session: None,
+        };
+        token.set_life(Lifecycle::born());
+        let card = Card {
+            pan: pan.expose().into(),
+            request_id: asked.request_id.to_string(),
+            person: person.into(),
+            product: asked.product.to_string(),
+            status: CardStatus::Active,
+            agreement: agreement.clone(),
+            token_ref: token_ref.clone(),
+            available_minor: CARD_LIMIT_MINOR,
+        };
+        Ok(Made {
+            card_code,
+            agreement,
+            token_ref,
+            card,
+            token,
+        })
+    }
+
+    /// A surrogate that no row of `table` has.
+    pub(crate) fn surrogate(mut self, first: char, table: &str) -> String {
+        self.surrogate_in(first, table)
+    }
+
+    fn surrogate_in(&mut self, first: char, table: &str) -> String {
+        loop {
+            let text: String = core::iter::once(first)
+                .chain((0..20).map(|_| base32(self.dice.below(32))))
+                .collect();
+            if self.rows.get(table, &text).is_none() {
+                return text;
+            }
+        }
+    }
+
+    pub(crate) fn outcome(self, request_id: &str) -> Decision {
+        //= spec/40-issue.md#iss-20-the-outcome-can-be-asked-for
+        //# The issuer MUST answer a query for the outcome of a request from its recorded outcome.
+        let id = Hex::<16>::try_from(request_id.to_owned()).map_err(|_| Refusal::UnknownRequest)?;
+        let outcome: Option<Outcome> = read(self.rows, OUTCOMES, request_id);
+        let word = match &outcome {
+            None => "none",
+            Some(Outcome { undone: true, .. }) => "tombstoned",
+            Some(_) => "issued",
+        };
+        let card_code = outcome.and_then(|outcome| outcome.card_code);
+        let card = card_code.as_deref().and_then(|code| self.card_row(code));
+        let token = card
+            .as_ref()
+            .map(|card| self.token_row(&card.token_ref))
+            .transpose()?;
+        let answer = IssueOutcome {
+            request_id: id,
+            outcome: word.into(),
+            card_code: card_code.and_then(|code| code.try_into().ok()),
+            agreement: card
+                .as_ref()
+                .and_then(|card| card.agreement.clone().try_into().ok()),
+            token_ref: card
+                .as_ref()
+                .and_then(|card| card.token_ref.clone().try_into().ok()),
+            token_state: token.map(|token| token.state),
+        };
+        Ok(Change::reply(200, json!(answer), vec![]))
+    }
+
+    pub(crate) fn compensate(self, request_id: &str, body: &[u8]) -> Decision {
+        let Empty {} = parse(body)?;
+        if Hex::<16>::try_from(request_id.to_owned()).is_err() {
+            return Err(Refusal::UnknownRequest.into());
+        }
+        //= spec/40-issue.md#iss-19-compensation-undoes
+        //# Compensation of a request MUST delete its token, terminate its agreement and close its card, or leave a tombstone
+        //# when there is none.
+        let outcome: Option<Outcome> = read(self.rows, OUTCOMES, request_id);
+        let card_code = outcome.and_then(|outcome| outcome.card_code);
+        let mut writes = card_code
+            .as_deref()
+            .map_or(Ok(vec![]), |code| self.undo(code))?;
+        let word = if card_code.is_some() {
+            "deleted"
+        } else {
+            "tombstoned"
+        };
+        writes.push(Write::put(
+            OUTCOMES,
+            request_id,
+            &Outcome {
+                card_code,
+                undone: true,
+            },
+        ));
+        Ok(Change::reply(200, json!({"outcome": word}), writes))
+    }
+
+    fn undo(&self, card_code: &str) -> Result<Vec<Write>, Refused> {
+        let mut card = self.card_row(card_code).ok_or(Refusal::UnknownCard)?;
+        if !is_final(card.status) {
+            card.status = CardStatus::Closed;
+        }
+        let agreement = Agreement {
+            card_code: card_code.into(),
+            terminated: true,
+        };
+        let mut token = self.token_row(&card.token_ref)?;
+        if let Ok(dead) = token.life().after(Event::Delete) {
+            token.set_life(dead);
+        }
+        token.session = None;
+        Ok(vec![
+            Write::put(AGREEMENTS, card.agreement.clone(), &agreement),
+            Write::put(TOKENS, card.token_ref.clone(), &token),
+            Write::put(CARDS, card_code, &card),
+        ])
+    }
+}
+
+/// Everything that one issuance makes.
+struct Made {
+    card_code: String,
+    agreement: String,
+    token_ref: String,
+    card: Card,
+    token: Token,
+}
+
+impl Made {
+    fn change(
+        self,
+        asked: &IssueRequest,
+        holding: &str,
+        held: &[String],
+        reference: Option<&str>,
+    ) -> Change {
+        //= spec/40-issue.md#iss-16-the-pan-stays
+        //# The issuer MUST NOT put a PAN into any message.
+        let answer = json!({
+            "request_id": asked.request_id,
+            "card_code": self.card_code,
+            "agreement": self.agreement,
+            "token_ref": self.token_ref,
+            "token_state": TokenState::Inactive.name(),
+        });
+        let request_id = asked.request_id.to_string();
+        let agreement = Agreement {
+            card_code: self.card_code.clone(),
+            terminated: false,
+        };
+        let outcome = Outcome {
+            card_code: Some(self.card_code.clone()),
+            undone: false,
+        };
+        //= spec/40-issue.md#iss-12-all-or-none
+        //# Card, card code, agreement, token and recorded outcome MUST be stored in one transaction.
+        let mut writes = vec![
+            Write::put(PANS, self.card.pan.clone(), &self.card_code),
+            Write::put(NUMBERS, self.token.digits.clone(), &self.token_ref),
+            Write::put(AGREEMENTS, self.agreement, &agreement),
+            Write::put(TOKENS, self.token_ref, &self.token),
+            Write::put(CARDS, self.card_code, &self.card),
+            Write::put(HOLDINGS, holding, &held),
+            Write::put(OUTCOMES, request_id.clone(), &outcome),
+        ];
+        //= spec/40-issue.md#iss-17-one-reference-for-one-card
+        //# The issuer MUST NOT create two cards from one identity reference.
+        writes.extend(reference.map(|reference| Write::put(REFERENCES, reference, &request_id)));
+        Change::reply(201, answer, writes)
+    }
+}
+
+fn base32(number: u64) -> char {
+    u8::try_from(number)
+        .ok()
+        .and_then(|n| b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".get(usize::from(n)))
+        .map_or('A', |b| char::from(*b))
+}
+
+/// The last day of the month in which a moment lies, YYMMDD as six digits.
+fn expiry(at_ms: i64) -> String {
+    let days = at_ms.div_euclid(86_400_000);
+    let (year, month) = civil_month(days);
+    let (next_year, next_month) = if month == 12 {
+        (year + 1, 1)
+    } else {
+        (year, month + 1)
+    };
+    let last = days_of(next_year, next_month) - days_of(year, month);
+    format!("{:02}{month:02}{last:02}", year.rem_euclid(100))
+}
+
+/// Days from 1970-01-01 to the first of a month (proleptic Gregorian).
+fn days_of(year: i64, month: i64) -> i64 {
+    let shifted = if month <= 2 { year - 1 } else { year };
+    let era = shifted.div_euclid(400);
+    let of_era = shifted.rem_euclid(400);
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5;
+    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+}
+
+/// Year and month of a day counted from 1970-01-01.
+fn civil_month(days: i64) -> (i64, i64) {
+    let mut year = 1970 + days.div_euclid(366);
+    while days_of(year + 1, 1) <= days {
+        year += 1;
+    }
+    let month = (1..=12)
+        .rev()
+        .find(|month| days_of(year, *month) <= days)
+        .unwrap_or(1);
+    (year, month)
+}
+
+#[cfg(test)]
+mod date_tests {
+    use super::*;
+
+    #[test]
+    fn the_last_day_of_the_month() {
+        assert_eq!(expiry(0), "700131");
+        assert_eq!(expiry(951_782_400_000), "000229");
+        assert_eq!(expiry(1_709_164_800_000), "240229");
+        assert_eq!(expiry(1_735_603_200_000), "241231");
+        assert_eq!(expiry(1_735_689_600_000), "250131");
+    }
+}

@@ -1,0 +1,223 @@
+//! Pay: a debit by card code and agreement, at most once for one id; a reversal, at most once and in full.
+
+use kaika_spec::Refusal;
+use kaika_wire::core::{Change, Refused, Write, read};
+use kaika_wire::messages::issuer::{
+    CardStatus, DebitRequest, DebitStatus, Debited, ReverseRequest,
+};
+use kaika_wire::messages::parse;
+use kaika_wire::value::Hex;
+use serde_json::json;
+
+use crate::ledger::Movement;
+use crate::rows::{Card, DEBITS, Debit};
+use crate::{Case, Decision};
+
+impl Case<'_> {
+    fn debit_row(&self, debit_id: &str) -> Option<Debit> {
+        read(self.rows, DEBITS, debit_id)
+    }
+
+    pub(crate) fn debit(self, body: &[u8]) -> Decision {
+        //= spec/70-pay.md#pay-10-identifiers-keep-their-kind
+        //# The issuer MUST refuse a PAN or a token where a card code or an agreement number is asked for.
+        let asked: DebitRequest = parse(body)?;
+        if let Some(known) = self.debit_row(&asked.debit_id.to_string()) {
+            return repeated(&asked, &known);
+        }
+        let card = self.debited_card(&asked)?;
+        match self.post(&asked, card) {
+            Ok(change) => Ok(change),
+            // A decline is an outcome: the id stays declined.
+            Err(refusal) => Ok(declined(&asked, refusal)),
+        }
+    }
+
+    fn debited_card(&self, asked: &DebitRequest) -> Result<Card, Refused> {
+        //= spec/70-pay.md#pay-9-both-surrogates
+        //# The issuer MUST refuse a debit unless card code and agreement number are current and belong to each other.
+        let card = self
+            .card_row(asked.card_code.as_str())
+            .ok_or(Refusal::UnknownCard)?;
+        if card.agreement == asked.agreement.as_str() {
+            Ok(card)
+        } else {
+            Err(Refusal::AgreementMismatch.into())
+        }
+    }
+
+    fn post(self, asked: &DebitRequest, card: Card) -> Result<Change, Refusal> {
+        //= spec/70-pay.md#pay-8-live-at-commit
+        //# The issuer MUST judge card, agreement and balance inside the transaction that posts the debit.
+        is_usable(&card)?;
+        //= spec/80-manage.md#mng-7-terminated-is-for-ever
+        //# The issuer MUST NOT accept a terminated agreement again.
+        if self
+            .agreement_row(&card.agreement)
+            .is_none_or(|agreement| agreement.terminated)
+        {
+            return Err(Refusal::AgreementTerminated);
+        }
+        let debit_id = asked.debit_id.to_string();
+        let movement = Movement {
+            cause: format!("debit {debit_id}"),
+            card_code: asked.card_code.as_str(),
+            other: asked.payee.as_str(),
+            amount_minor: asked.amount_minor.minor(),
+            currency: asked.currency.as_str(),
+        };
+        let mut writes = self.take(card, &movement)?;
+        let auth_code = format!("{:06}", self.dice.below(1_000_000));
+        let row = Debit {
+            state: "posted".into(),
+            auth_code: Some(auth_code.clone()),
+            ..row(asked)
+        };
+        writes.push(Write::put(DEBITS, debit_id, &row));
+        Ok(Change::reply(
+            201,
+            posted(asked.debit_id, auth_code),
+            writes,
+        ))
+    }
+
+    pub(crate) fn debit_status(self, debit_id: &str) -> Decision {
+        let id = Hex::<16>::try_from(debit_id.to_owned()).map_err(|_| Refusal::UnknownDebit)?;
+        let row = self.debit_row(debit_id);
+        let state = row
+            .as_ref()
+            .map_or("none", |row| row.state.as_str())
+            .to_owned();
+        let auth_code = row.and_then(|row| row.auth_code);
+        Ok(Change::reply(
+            200,
+            json!(DebitStatus {
+                debit_id: id,
+                state,
+                auth_code
+            }),
+            vec![],
+        ))
+    }
+
+    pub(crate) fn reverse(self, debit_id: &str, body: &[u8]) -> Decision {
+        let asked: ReverseRequest = parse(body)?;
+        if Hex::<16>::try_from(debit_id.to_owned()).is_err() {
+            return Err(Refusal::UnknownDebit.into());
+        }
+        let amount_minor = asked.amount_minor.minor();
+        match self.debit_row(debit_id) {
+            Some(row) if row.state == "reversed" => Err(Refusal::AlreadyReversed.into()),
+            //= spec/70-pay.md#pay-11-reversal-is-exactly-once
+            //# The issuer MUST reverse a debit at most once and by exactly its amount.
+            Some(row) if row.state == "posted" && row.amount_minor != amount_minor => {
+                Err(Refusal::ReversalMismatch.into())
+            }
+            Some(row) if row.state == "posted" => Ok(self.give(debit_id, row)),
+            //= spec/70-pay.md#pay-12-a-reversal-that-overtakes
+            //# The issuer MUST refuse a debit whose reversal came before it.
+            _ => Ok(tombstone(debit_id, amount_minor)),
+        }
+    }
+
+    fn give(self, debit_id: &str, row: Debit) -> Change {
+        let movement = Movement {
+            cause: format!("reversal {debit_id}"),
+            card_code: &row.card_code,
+            other: "reversals",
+            amount_minor: row.amount_minor,
+            currency: "156",
+        };
+        let mut writes = self.give_back(&movement);
+        let reversed = Debit {
+            state: "reversed".into(),
+            ..row.clone()
+        };
+        writes.push(Write::put(DEBITS, debit_id, &reversed));
+        Change::reply(
+            200,
+            json!({"debit_id": debit_id, "state": "reversed"}),
+            writes,
+        )
+    }
+}
+
+/// Whether a card may pay now.
+pub(crate) fn is_usable(card: &Card) -> Result<(), Refusal> {
+    //= spec/80-manage.md#mng-5-lost-stops-everything
+    //# The issuer MUST refuse every debit and tap of a card from the moment it is blocked, lost, stolen or closed.
+    match card.status {
+        CardStatus::Active => Ok(()),
+        CardStatus::Blocked | CardStatus::Lost | CardStatus::Stolen | CardStatus::Closed => {
+            Err(Refusal::CardNotActive)
+        }
+    }
+}
+
+/// A debit id that was seen before: the same message has the same outcome, another one is a conflict.
+fn repeated(asked: &DebitRequest, known: &Debit) -> Decision {
+    if known.state == "tombstoned" {
+        return Err(Refusal::DebitTombstoned.into());
+    }
+    if known.message != message(asked) {
+        return Err(Refusal::IdempotencyConflict.into());
+    }
+    //= spec/70-pay.md#pay-7-debits-are-exactly-once
+    //# The issuer MUST post at most one debit for one debit id.
+    match &known.auth_code {
+        Some(auth_code) => Ok(Change::reply(
+            201,
+            posted(asked.debit_id, auth_code.clone()),
+            vec![],
+        )),
+        None => Err(Refusal::CardNotActive.into()),
+    }
+}
+
+fn declined(asked: &DebitRequest, refusal: Refusal) -> Change {
+    let row = Debit {
+        state: "declined".into(),
+        ..row(asked)
+    };
+    Change::counted(
+        refusal,
+        vec![Write::put(DEBITS, asked.debit_id.to_string(), &row)],
+    )
+}
+
+fn row(asked: &DebitRequest) -> Debit {
+    Debit {
+        state: String::new(),
+        message: message(asked),
+        card_code: asked.card_code.to_string(),
+        amount_minor: asked.amount_minor.minor(),
+        auth_code: None,
+    }
+}
+
+fn tombstone(debit_id: &str, amount_minor: u64) -> Change {
+    let row = Debit {
+        state: "tombstoned".into(),
+        message: String::new(),
+        card_code: String::new(),
+        amount_minor,
+        auth_code: None,
+    };
+    Change::reply(
+        200,
+        json!({"debit_id": debit_id, "state": "tombstoned"}),
+        vec![Write::put(DEBITS, debit_id, &row)],
+    )
+}
+
+fn message(asked: &DebitRequest) -> String {
+    json!(asked).to_string()
+}
+
+fn posted(debit_id: Hex<16>, auth_code: String) -> serde_json::Value {
+    json!(Debited {
+        debit_id,
+        result: "posted".into(),
+        auth_code
+    })
+}

@@ -1,0 +1,1 @@
+//! Tests of the issuer: histories and what they lead to.
