@@ -1,0 +1,621 @@
+//! The verifier: one card request, one order. Read [`step`] first. What its peers would answer is part of the input.
+
+use kaika_spec::{Refusal, Weakness, limit};
+
+use super::{Machine, Outcome, Weak, alphabet};
+
+/// What the card request waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// Not opened.
+    None,
+    /// The password proof.
+    AwaitPassword,
+    /// The applicant.
+    AwaitApplicant,
+    /// The one-time code.
+    AwaitOtp,
+    /// The ID photos.
+    AwaitPhotos,
+    /// The frames of the face-sign.
+    AwaitFrames,
+    /// The terminal's word to issue.
+    AwaitIssue,
+    /// The issuer's outcome, which has not come.
+    Issuing,
+    /// The terminal's word to provision, or the chip's next answers.
+    AwaitProvision,
+    /// Nothing: the token is active.
+    Done,
+    /// Nothing: undone.
+    Cancelled,
+    /// Nothing: refused.
+    Refused,
+}
+
+/// The result of the order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Order {
+    /// Not made.
+    None,
+    /// Made and not paid.
+    Open,
+    /// The issuer has not answered.
+    Pending,
+    /// Paid.
+    Paid,
+    /// Declined.
+    Declined,
+    /// Too old.
+    Expired,
+}
+
+/// All that the verifier keeps about one request and one order of one account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct State {
+    /// The card request.
+    pub phase: Phase,
+    /// Older than its life.
+    pub expired: bool,
+    /// Wrong passwords in a row.
+    pub passwords: u32,
+    /// Wrong submissions of the current code.
+    pub tries: u32,
+    /// Wrong submissions of all codes of this account.
+    pub guesses: u32,
+    /// Codes sent.
+    pub sends: u32,
+    /// Long enough since the last send.
+    pub rested: bool,
+    /// The current code is too old.
+    pub stale: bool,
+    /// The current policy is too old.
+    pub policy_stale: bool,
+    /// The card is bound to the account.
+    pub bound: bool,
+    /// The order.
+    pub order: Order,
+}
+
+alphabet! {
+    /// What may come to the verifier; where it would ask a peer, the peer's answer is named.
+    Input {
+        Open = "open",
+        Password = "password(ok)",
+        PasswordWrong = "password(wrong)",
+        PasswordReplayed = "password(replayed)",
+        PasswordPay = "password(purpose-pay)",
+        Unsigned = "applicant(unsigned)",
+        ApplicantKnown = "applicant(ok,known-customer)",
+        ApplicantFirst = "applicant(ok,first-card)",
+        ApplicantIneligible = "applicant(ok,ineligible)",
+        ApplicantOther = "applicant(other-person)",
+        ApplicantIncomplete = "applicant(incomplete)",
+        OtpResend = "otp-resend",
+        OtpResendToOther = "otp-resend(names-phone)",
+        Otp = "otp(ok)",
+        OtpWrong = "otp(wrong)",
+        OtpSuperseded = "otp(superseded)",
+        OtpOtherRequest = "otp(other-request)",
+        Photos = "id-photos(ok)",
+        PhotosWrongPolicy = "id-photos(wrong-policy)",
+        Frames = "frames(ok)",
+        FramesWrongNonce = "frames(wrong-nonce)",
+        FramesWrongActions = "frames(wrong-actions)",
+        FramesReplayed = "frames(replayed)",
+        FramesRefused = "frames(ok,identity-refuses)",
+        Issue = "issue(ok)",
+        IssueDeclined = "issue(issuer-declines)",
+        IssueEvidenceRefused = "issue(evidence-refused)",
+        IssueSilent = "issue(issuer-silent)",
+        ProvisionRelay = "provision(relay)",
+        ProvisionDone = "provision(done)",
+        ProvisionFailed = "provision(receipt-invalid)",
+        Query = "query",
+        Cancel = "cancel",
+        AdvanceResend = "advance(resend)",
+        AdvanceOtp = "advance(otp-ttl)",
+        AdvancePolicy = "advance(policy-ttl)",
+        AdvanceRequest = "advance(request-ttl)",
+        AdvanceLock = "advance(password-lock)",
+        Order = "order",
+        Pay = "pay(ok)",
+        PayDeclined = "pay(issuer-declines)",
+        PaySilent = "pay(issuer-silent)",
+        PayWrongDigest = "pay(wrong-digest)",
+        PayProofOtherOrder = "pay(proof-of-other-order)",
+        PayOtherAccount = "pay(other-account)",
+        PayForeignCard = "pay(foreign-card)",
+        PayPasswordWrong = "pay(wrong-password)",
+        PayRepeat = "pay(repeat)",
+        PayAgain = "pay(new-key)",
+        OrderQuery = "order-query",
+        OrderQueryPosted = "order-query(issuer-posted)",
+        OrderQueryDeclined = "order-query(issuer-declined)",
+        AdvanceOrder = "advance(order-ttl)",
+    }
+}
+
+alphabet! {
+    /// What the verifier says, and to whom.
+    Output {
+        Opened = "terminal:opened",
+        NextApplicant = "terminal:next(applicant)",
+        AskEligibility = "issuer:eligibility",
+        SendCode = "sms:code",
+        SendCodeToNamed = "sms:code(to-named-phone)",
+        NextOtp = "terminal:next(otp)",
+        NextPhotos = "terminal:next(id-photos)",
+        NextFrames = "terminal:next(frames)",
+        AskMatch = "identity:match",
+        NextIssue = "terminal:next(issue)",
+        AskIssue = "issuer:issue",
+        NextProvision = "terminal:next(provision)",
+        NextProvisionWithAgreement = "terminal:next(provision,with-agreement)",
+        AskProvision = "issuer:provision",
+        NextRelay = "terminal:next(relay)",
+        NextDone = "terminal:next(done)",
+        AskCompensate = "issuer:compensate",
+        Cancelled = "terminal:next(cancelled)",
+        RequestState = "terminal:state",
+        OrderMade = "terminal:order",
+        AskDebit = "issuer:debit",
+        AskDebitNewId = "issuer:debit(new-id)",
+        AskDebitState = "issuer:debit-query",
+        Paid = "terminal:paid",
+        Declined = "terminal:declined",
+        OrderOpen = "terminal:order(open)",
+        OrderPending = "terminal:order(pending)",
+        OrderExpired = "terminal:order(expired)",
+    }
+}
+
+/// The verifier as a standalone machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Verifier;
+
+type Step = Outcome<State, Output>;
+
+/// The state after enrolment of the account.
+pub const fn init() -> State {
+    State {
+        phase: Phase::None,
+        expired: false,
+        passwords: 0,
+        tries: 0,
+        guesses: 0,
+        sends: 0,
+        rested: false,
+        stale: false,
+        policy_stale: false,
+        bound: false,
+        order: Order::None,
+    }
+}
+
+/// Every input.
+pub fn inputs() -> Vec<Input> {
+    Input::ALL.to_vec()
+}
+
+/// Takes one input.
+pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
+    let s = *state;
+    match *input {
+        Input::Open => open(s),
+        Input::Password | Input::PasswordWrong | Input::PasswordReplayed | Input::PasswordPay => password(s, *input, *weak),
+        Input::Unsigned => unsigned(s),
+        Input::ApplicantKnown
+        | Input::ApplicantFirst
+        | Input::ApplicantIneligible
+        | Input::ApplicantOther
+        | Input::ApplicantIncomplete => applicant(s, *input, *weak),
+        Input::OtpResend | Input::OtpResendToOther => resend(s, *input, *weak),
+        Input::Otp | Input::OtpWrong | Input::OtpSuperseded | Input::OtpOtherRequest => otp(s, *input, *weak),
+        Input::Photos | Input::PhotosWrongPolicy => photos(s, *input),
+        Input::Frames | Input::FramesWrongNonce | Input::FramesWrongActions | Input::FramesReplayed | Input::FramesRefused => {
+            frames(s, *input)
+        }
+        Input::Issue | Input::IssueDeclined | Input::IssueEvidenceRefused | Input::IssueSilent => issue(s, *input, *weak),
+        Input::ProvisionRelay | Input::ProvisionDone | Input::ProvisionFailed => provision(s, *input),
+        Input::Query if s.phase == Phase::None => Outcome::refuse(s, Refusal::UnknownRequest, &[]),
+        Input::Query => Outcome::accept(s, vec![Output::RequestState], &["APP-13"]),
+        Input::Cancel => cancel(s),
+        Input::AdvanceResend => quiet(State { rested: true, ..s }),
+        Input::AdvanceOtp => quiet(State { rested: true, stale: s.phase == Phase::AwaitOtp, policy_stale: policy_open(s), ..s }),
+        Input::AdvancePolicy => quiet(State { rested: true, policy_stale: policy_open(s), ..s }),
+        Input::AdvanceRequest => quiet(aged(s)),
+        Input::AdvanceLock => quiet(unlocked(s)),
+        Input::Order => order(s),
+        Input::Pay
+        | Input::PayDeclined
+        | Input::PaySilent
+        | Input::PayWrongDigest
+        | Input::PayProofOtherOrder
+        | Input::PayOtherAccount
+        | Input::PayForeignCard
+        | Input::PayPasswordWrong
+        | Input::PayRepeat
+        | Input::PayAgain => pay(s, *input, *weak),
+        Input::OrderQuery | Input::OrderQueryPosted | Input::OrderQueryDeclined => order_query(s, *input),
+        Input::AdvanceOrder => quiet(State { order: if s.order == Order::Open { Order::Expired } else { s.order }, ..s }),
+    }
+}
+
+fn quiet(next: State) -> Step {
+    Outcome::accept(next, vec![], &[])
+}
+
+const fn policy_open(s: State) -> bool {
+    matches!(s.phase, Phase::AwaitPhotos | Phase::AwaitFrames)
+}
+
+const fn pending(phase: Phase) -> bool {
+    matches!(
+        phase,
+        Phase::AwaitPassword | Phase::AwaitApplicant | Phase::AwaitOtp | Phase::AwaitPhotos | Phase::AwaitFrames | Phase::AwaitIssue
+    )
+}
+
+fn aged(s: State) -> State {
+    let expired = s.expired || pending(s.phase);
+    let still = if expired { init() } else { s };
+    State { phase: s.phase, expired, bound: s.bound, guesses: s.guesses, order: overdue(s.order), ..still }
+}
+
+const fn overdue(order: Order) -> Order {
+    if matches!(order, Order::Open) { Order::Expired } else { order }
+}
+
+fn unlocked(s: State) -> State {
+    let policy_stale = policy_open(s);
+    State { passwords: 0, order: overdue(s.order), rested: true, stale: s.phase == Phase::AwaitOtp, policy_stale, ..s }
+}
+
+fn open(s: State) -> Step {
+    if s.phase != Phase::None {
+        return Outcome::repeat(s, vec![Output::Opened], &["WIR-6"]);
+    }
+    Outcome::accept(State { phase: Phase::AwaitPassword, ..s }, vec![Output::Opened], &["APP-5"])
+}
+
+/// Refusals that stand before everything a step of the request would say.
+fn fits(s: State, phase: Phase) -> Result<(), Step> {
+    if s.phase == Phase::None {
+        return Err(Outcome::refuse(s, Refusal::UnknownRequest, &["APP-14"]));
+    }
+    if s.expired {
+        return Err(Outcome::refuse(s, Refusal::RequestExpired, &["APP-13"]));
+    }
+    if s.phase != phase {
+        return Err(Outcome::refuse(s, Refusal::WrongOrder, &["APP-1"]));
+    }
+    Ok(())
+}
+
+fn password(s: State, input: Input, weak: Weak) -> Step {
+    if let Err(refused) = fits(s, Phase::AwaitPassword) {
+        return refused;
+    }
+    if s.passwords >= limit::PASSWORD_TRIES_MAX {
+        return Outcome::refuse(s, Refusal::AccountLocked, &["APP-4"]);
+    }
+    let passed = State { phase: Phase::AwaitApplicant, passwords: 0, ..s };
+    match input {
+        Input::Password => Outcome::accept(passed, vec![Output::NextApplicant], &["APP-1", "APP-2"]),
+        Input::PasswordPay if weak.has(Weakness::PasswordPurposeIgnored) => {
+            Outcome::accept(passed, vec![Output::NextApplicant], &["APP-2"])
+        }
+        Input::PasswordReplayed => Outcome::refuse(wrong_password(s), Refusal::BadPassword, &["APP-3", "APP-4"]),
+        _ => Outcome::refuse(wrong_password(s), Refusal::BadPassword, &["APP-2", "APP-4"]),
+    }
+}
+
+const fn wrong_password(s: State) -> State {
+    State { passwords: s.passwords + 1, ..s }
+}
+
+fn unsigned(s: State) -> Step {
+    if s.phase == Phase::None {
+        return Outcome::refuse(s, Refusal::UnknownRequest, &["APP-14"]);
+    }
+    Outcome::refuse(s, Refusal::BadSignature, &["APP-14"])
+}
+
+fn applicant(s: State, input: Input, weak: Weak) -> Step {
+    let incomplete = input == Input::ApplicantIncomplete;
+    if incomplete && s.phase != Phase::None {
+        return Outcome::refuse(s, Refusal::Malformed, &["APP-6", "WIR-1"]);
+    }
+    let early = s.phase == Phase::AwaitPassword && weak.has(Weakness::PasswordPurposeIgnored);
+    if !early && let Err(refused) = fits(s, Phase::AwaitApplicant) {
+        return refused;
+    }
+    if input == Input::ApplicantOther && !weak.has(Weakness::RealnameUnchecked) {
+        return Outcome::refuse(State { phase: Phase::Refused, ..s }, Refusal::RealnameMismatch, &["APP-7", "APP-8"]);
+    }
+    match input {
+        Input::ApplicantFirst => {
+            let next = State { phase: Phase::AwaitPhotos, ..s };
+            Outcome::accept(next, vec![Output::AskEligibility, Output::NextPhotos], &["APP-7", "PRV-11"])
+        }
+        Input::ApplicantIneligible => Outcome::refuse(State { phase: Phase::Refused, ..s }, Refusal::Ineligible, &["APP-8"]),
+        _ => {
+            let next = State { phase: Phase::AwaitOtp, sends: 1, ..s };
+            Outcome::accept(next, vec![Output::AskEligibility, Output::SendCode, Output::NextOtp], &["APP-7", "PRV-1", "PRV-10"])
+        }
+    }
+}
+
+fn resend(s: State, input: Input, weak: Weak) -> Step {
+    if let Err(refused) = fits(s, Phase::AwaitOtp) {
+        return refused;
+    }
+    if s.sends >= limit::OTP_SENDS_MAX {
+        return Outcome::refuse(s, Refusal::OtpSendLimit, &["PRV-8"]);
+    }
+    if !s.rested {
+        return Outcome::refuse(s, Refusal::RateLimited, &["PRV-8"]);
+    }
+    let named = input == Input::OtpResendToOther;
+    if named && !weak.has(Weakness::PhoneFromTerminal) {
+        return Outcome::refuse(s, Refusal::Malformed, &["PRV-1", "WIR-1"]);
+    }
+    let next = State { sends: s.sends + 1, tries: 0, rested: false, stale: false, ..s };
+    let code = if named { Output::SendCodeToNamed } else { Output::SendCode };
+    Outcome::accept(next, vec![code, Output::NextOtp], &["PRV-1", "PRV-7", "PRV-8"])
+}
+
+fn otp(s: State, input: Input, weak: Weak) -> Step {
+    if let Err(refused) = fits(s, Phase::AwaitOtp) {
+        return refused;
+    }
+    if input == Input::OtpSuperseded {
+        return Outcome::refuse(s, Refusal::OtpSuperseded, &["PRV-7"]);
+    }
+    if s.tries >= limit::OTP_TRIES_MAX || s.guesses >= limit::GUESS_BUDGET {
+        return Outcome::refuse(s, Refusal::OtpLocked, &["PRV-6", "PRV-9"]);
+    }
+    if s.stale {
+        return Outcome::refuse(s, Refusal::OtpExpired, &["PRV-5"]);
+    }
+    let right = input == Input::Otp || (input == Input::OtpOtherRequest && weak.has(Weakness::OtpNotBound));
+    if right {
+        let next = State { phase: Phase::AwaitIssue, tries: 0, sends: 0, rested: false, ..s };
+        return Outcome::accept(next, vec![Output::NextIssue], &["PRV-3", "PRV-4"]);
+    }
+    let next = State { tries: s.tries + 1, guesses: s.guesses + 1, ..s };
+    Outcome::refuse(next, Refusal::OtpWrong, &["PRV-3", "PRV-6", "PRV-9"])
+}
+
+fn photos(s: State, input: Input) -> Step {
+    if let Err(refused) = fits(s, Phase::AwaitPhotos) {
+        return refused;
+    }
+    if input == Input::PhotosWrongPolicy {
+        return Outcome::refuse(s, Refusal::PolicyMismatch, &["PRV-11"]);
+    }
+    if s.policy_stale {
+        return Outcome::refuse(s, Refusal::PolicyExpired, &["PRV-14"]);
+    }
+    Outcome::accept(State { phase: Phase::AwaitFrames, ..s }, vec![Output::NextFrames], &["PRV-11", "PRV-12"])
+}
+
+fn frames(s: State, input: Input) -> Step {
+    if let Err(refused) = fits(s, Phase::AwaitFrames) {
+        return refused;
+    }
+    if matches!(input, Input::FramesWrongNonce | Input::FramesWrongActions) {
+        return Outcome::refuse(s, Refusal::PolicyMismatch, &["PRV-12"]);
+    }
+    if s.policy_stale {
+        return Outcome::refuse(s, Refusal::PolicyExpired, &["PRV-14"]);
+    }
+    match input {
+        Input::FramesReplayed => Outcome::refuse(s, Refusal::FramesReplayed, &["PRV-13"]),
+        Input::FramesRefused => Outcome::refuse(State { phase: Phase::Refused, ..s }, Refusal::MatchFailed, &["PRV-15"]),
+        _ => {
+            let next = State { phase: Phase::AwaitIssue, policy_stale: false, ..s };
+            Outcome::accept(next, vec![Output::AskMatch, Output::NextIssue], &["PRV-12", "PRV-13", "PRV-15"])
+        }
+    }
+}
+
+fn issue(s: State, input: Input, weak: Weak) -> Step {
+    let again = s.phase == Phase::Issuing;
+    if !again && let Err(refused) = fits(s, Phase::AwaitIssue) {
+        return refused;
+    }
+    let refused = State { phase: Phase::Refused, ..s };
+    match input {
+        Input::IssueDeclined => Outcome::refuse(refused, Refusal::PreverifyFailed, &["ISS-8"]),
+        Input::IssueEvidenceRefused => Outcome::refuse(refused, Refusal::EvidenceMismatch, &["ISS-1"]),
+        Input::IssueSilent => Outcome::refuse(State { phase: Phase::Issuing, ..s }, Refusal::InProgress, &["ISS-20"]),
+        _ => {
+            let shown = weak.has(Weakness::AgreementForwarded);
+            let answer = if shown { Output::NextProvisionWithAgreement } else { Output::NextProvision };
+            let next = State { phase: Phase::AwaitProvision, bound: true, ..s };
+            Outcome::accept(next, vec![Output::AskIssue, answer], &["BND-1", "BND-2"])
+        }
+    }
+}
+
+fn provision(s: State, input: Input) -> Step {
+    if s.phase == Phase::Done {
+        return Outcome::accept(s, vec![Output::NextDone], &["PRO-12"]);
+    }
+    if let Err(refused) = fits(s, Phase::AwaitProvision) {
+        return refused;
+    }
+    match input {
+        Input::ProvisionRelay => Outcome::accept(s, vec![Output::AskProvision, Output::NextRelay], &["BND-3", "BND-4", "PRO-12"]),
+        Input::ProvisionFailed => Outcome::refuse(s, Refusal::ReceiptInvalid, &["PRO-8"]),
+        _ => Outcome::accept(State { phase: Phase::Done, ..s }, vec![Output::AskProvision, Output::NextDone], &["BND-4"]),
+    }
+}
+
+fn cancel(s: State) -> Step {
+    match s.phase {
+        Phase::None => Outcome::refuse(s, Refusal::UnknownRequest, &["APP-14"]),
+        Phase::AwaitPassword => Outcome::refuse(s, Refusal::WrongOrder, &["APP-14"]),
+        _ if s.expired => Outcome::refuse(s, Refusal::RequestExpired, &["APP-13"]),
+        Phase::Cancelled | Phase::Refused | Phase::Done => Outcome::refuse(s, Refusal::WrongOrder, &["ISS-19"]),
+        _ => {
+            let next = State { phase: Phase::Cancelled, order: s.order, passwords: s.passwords, guesses: s.guesses, ..init() };
+            Outcome::accept(next, vec![Output::AskCompensate, Output::Cancelled], &["ISS-19"])
+        }
+    }
+}
+
+fn order(s: State) -> Step {
+    if s.order != Order::None {
+        return Outcome::repeat(s, vec![Output::OrderMade], &["WIR-6", "PAY-1"]);
+    }
+    Outcome::accept(State { order: Order::Open, ..s }, vec![Output::OrderMade], &["PAY-1"])
+}
+
+/// Every `pay`, by rank of refusal.
+fn pay(s: State, input: Input, weak: Weak) -> Step {
+    if s.order == Order::None {
+        return Outcome::refuse(s, Refusal::UnknownOrder, &["PAY-2"]);
+    }
+    if input == Input::PayRepeat {
+        return pay_repeat(s, weak);
+    }
+    if input == Input::PayOtherAccount && !weak.has(Weakness::OrderOwnerUnchecked) {
+        return Outcome::refuse(s, Refusal::OrderNotOwned, &["PAY-2"]);
+    }
+    if s.passwords >= limit::PASSWORD_TRIES_MAX {
+        return Outcome::refuse(s, Refusal::AccountLocked, &["APP-4"]);
+    }
+    let unbound = weak.has(Weakness::OrderNotBound);
+    let wrong = matches!(input, Input::PayPasswordWrong) || (input == Input::PayProofOtherOrder && !unbound);
+    if wrong {
+        return Outcome::refuse(wrong_password(s), Refusal::BadPassword, &["PAY-3", "APP-4"]);
+    }
+    if input == Input::PayForeignCard || (!s.bound && input != Input::PayOtherAccount) {
+        return Outcome::refuse(s, Refusal::NotBound, &["PAY-16"]);
+    }
+    if s.order == Order::Expired {
+        return Outcome::refuse(s, Refusal::OrderExpired, &["PAY-5"]);
+    }
+    if input == Input::PayWrongDigest && !unbound {
+        return Outcome::refuse(s, Refusal::OrderDigestMismatch, &["PAY-4"]);
+    }
+    match s.order {
+        Order::Pending if weak.has(Weakness::DebitIdPerTry) => debit_asked(s, input, Output::AskDebitNewId),
+        Order::Pending => Outcome::refuse(s, Refusal::InProgress, &["PAY-6", "PAY-13"]),
+        Order::Paid | Order::Declined => Outcome::refuse(s, Refusal::OrderSettled, &["PAY-6"]),
+        Order::None | Order::Open | Order::Expired => debit_asked(s, input, Output::AskDebit),
+    }
+}
+
+fn debit_asked(s: State, input: Input, ask: Output) -> Step {
+    let s = State { passwords: 0, ..s };
+    match input {
+        Input::PayDeclined => {
+            Outcome::accept(State { order: Order::Declined, ..s }, vec![ask, Output::Declined], &["PAY-6", "PAY-13"])
+        }
+        Input::PaySilent => Outcome {
+            out: vec![ask],
+            ..Outcome::refuse(State { order: Order::Pending, ..s }, Refusal::InProgress, &["PAY-6", "PAY-13"])
+        },
+        _ => Outcome::accept(State { order: Order::Paid, ..s }, vec![ask, Output::Paid], &["PAY-3", "PAY-6", "PAY-13"]),
+    }
+}
+
+fn pay_repeat(s: State, weak: Weak) -> Step {
+    match s.order {
+        Order::Paid => Outcome::repeat(s, vec![Output::Paid], &["WIR-6"]),
+        Order::Declined => Outcome::repeat(s, vec![Output::Declined], &["WIR-6"]),
+        Order::Pending if weak.has(Weakness::DebitIdPerTry) => debit_asked(s, Input::Pay, Output::AskDebitNewId),
+        Order::None | Order::Open | Order::Pending | Order::Expired => Outcome::refuse(s, Refusal::InProgress, &["PAY-6"]),
+    }
+}
+
+fn order_query(s: State, input: Input) -> Step {
+    let out = match s.order {
+        Order::None => return Outcome::refuse(s, Refusal::UnknownOrder, &["PAY-13"]),
+        Order::Pending => return pending_query(s, input),
+        Order::Open => Output::OrderOpen,
+        Order::Paid => Output::Paid,
+        Order::Declined => Output::Declined,
+        Order::Expired => Output::OrderExpired,
+    };
+    Outcome::accept(s, vec![out], &["PAY-13"])
+}
+
+fn pending_query(s: State, input: Input) -> Step {
+    let (order, out) = match input {
+        Input::OrderQueryPosted => (Order::Paid, Output::Paid),
+        Input::OrderQueryDeclined => (Order::Declined, Output::Declined),
+        _ => (Order::Pending, Output::OrderPending),
+    };
+    Outcome::accept(State { order, ..s }, vec![Output::AskDebitState, out], &["PAY-13", "PAY-14"])
+}
+
+impl Machine for Verifier {
+    type State = State;
+    type Input = Input;
+    type Output = Output;
+
+    fn init() -> State {
+        init()
+    }
+
+    fn inputs() -> Vec<Input> {
+        inputs()
+    }
+
+    fn sayable(s: &State, input: &Input) -> bool {
+        let settled = matches!(s.order, Order::Paid | Order::Declined);
+        match input {
+            Input::Unsigned => !matches!(s.phase, Phase::None | Phase::AwaitPassword),
+            Input::OtpSuperseded => s.phase == Phase::AwaitOtp && s.sends > 1,
+            Input::OtpOtherRequest | Input::OtpWrong | Input::AdvanceResend | Input::AdvanceOtp => s.phase == Phase::AwaitOtp,
+            Input::AdvancePolicy => policy_open(*s),
+            Input::AdvanceRequest => pending(s.phase) && !s.expired,
+            Input::AdvanceLock => s.passwords >= limit::PASSWORD_TRIES_MAX,
+            Input::PasswordReplayed => s.phase == Phase::AwaitPassword,
+            Input::PayRepeat | Input::PayAgain => settled,
+            Input::OrderQueryPosted | Input::OrderQueryDeclined => s.order == Order::Pending,
+            Input::AdvanceOrder => s.order == Order::Open,
+            _ => true,
+        }
+    }
+
+    fn step(state: &State, input: &Input, weak: &Weak) -> Step {
+        step(state, input, weak)
+    }
+
+    fn chapters() -> Vec<(&'static str, Vec<Input>)> {
+        let all = |from: Input, to: Input| Input::ALL.iter().copied().filter(move |input| (from..=to).contains(input));
+        let start = [Input::Open, Input::Password];
+        let held = [Input::ApplicantKnown, Input::Otp, Input::Issue];
+        vec![
+            (
+                "apply",
+                all(Input::Open, Input::ApplicantIncomplete).chain([Input::AdvanceLock, Input::AdvanceRequest, Input::Query]).collect(),
+            ),
+            (
+                "prove",
+                start
+                    .into_iter()
+                    .chain([Input::ApplicantKnown, Input::ApplicantFirst])
+                    .chain(all(Input::OtpResend, Input::FramesRefused))
+                    .chain([Input::AdvanceResend, Input::AdvanceOtp, Input::AdvancePolicy, Input::AdvanceRequest])
+                    .collect(),
+            ),
+            ("issue", start.into_iter().chain([Input::ApplicantKnown, Input::Otp]).chain(all(Input::Issue, Input::Cancel)).collect()),
+            (
+                "pay",
+                start
+                    .into_iter()
+                    .chain(held)
+                    .chain(all(Input::Order, Input::AdvanceOrder))
+                    .chain([Input::AdvanceLock])
+                    .collect(),
+            ),
+        ]
+    }
+}
