@@ -1,0 +1,205 @@
+//! Pay: an order, the proof over exactly that order, one debit.
+
+use kaika_crypto::digest;
+use kaika_crypto::password::AuthMessage;
+use kaika_spec::limit::ORDER_TTL_MS;
+use kaika_spec::{Refusal, Role};
+use kaika_wire::core::{Change, Refused, Write, read};
+use kaika_wire::messages::parse;
+use kaika_wire::messages::verifier::{OrderRequest, Ordered, PayRequest};
+use kaika_wire::value::Hex;
+use serde_json::{Value, json};
+
+use crate::answers::{self, Answer};
+use crate::password::Judged;
+use crate::rows::{BINDINGS, Binding, ORDERS, Order, Settled, Waiting};
+use crate::{Case, Decision, ask, call_id};
+
+impl Case<'_> {
+    pub(crate) fn order(mut self, body: &[u8]) -> Decision {
+        let asked: OrderRequest = parse(body)?;
+        let order_id = Hex(self.dice.bytes::<16>());
+        let nonce = Hex(self.dice.bytes::<16>());
+        let expires_at = self.now.saturating_add(ORDER_TTL_MS);
+        let order_digest = Hex(digest::order(&digest::Order {
+            order_id: &order_id.to_string(),
+            account_id: asked.account_id.as_str(),
+            payee: asked.payee.as_str(),
+            amount_minor: &asked.amount_minor.minor().to_string(),
+            currency: asked.currency.as_str(),
+            expires_at: &expires_at.to_string(),
+            nonce: &nonce.to_string(),
+        }));
+        let challenge = self.challenge(asked.account_id.as_str());
+        //= spec/70-pay.md#pay-1-an-order-does-not-change
+        //# The verifier MUST NOT change payee, amount, currency or account of an order after it was made.
+        let row = Order {
+            account_id: asked.account_id.to_string(),
+            payee: asked.payee.to_string(),
+            amount_minor: asked.amount_minor.minor(),
+            currency: asked.currency.to_string(),
+            order_digest: order_digest.to_string(),
+            challenge: challenge.nonce.to_string(),
+            expires_at,
+            settled: Settled::Open,
+            debit: None,
+            auth_code: None,
+        };
+        let answer = Ordered {
+            order_id,
+            account_id: asked.account_id,
+            payee: asked.payee,
+            amount_minor: asked.amount_minor,
+            currency: asked.currency,
+            nonce,
+            expires_at,
+            order_digest,
+            challenge,
+        };
+        Ok(Change::reply(
+            201,
+            json!(answer),
+            vec![Write::put(ORDERS, order_id.to_string(), &row)],
+        ))
+    }
+
+    fn order_row(&self, order_id: &str) -> Result<Order, Refused> {
+        read(self.rows, ORDERS, order_id).ok_or(Refusal::UnknownOrder.into())
+    }
+
+    pub(crate) fn pay(self, order_id: &str, body: &[u8]) -> Decision {
+        let asked: PayRequest = parse(body)?;
+        let order = self.order_row(order_id)?;
+        //= spec/70-pay.md#pay-2-the-orders-owner-pays
+        //# The verifier MUST refuse to pay an order for any account but the one it is addressed to.
+        if order.account_id != asked.account_id.as_str() {
+            return Err(Refusal::OrderNotOwned.into());
+        }
+        let digest = hex::encode(digest::pay(
+            &asked.order_digest.to_string(),
+            asked.card_code.as_str(),
+        ));
+        //= spec/70-pay.md#pay-3-the-proof-covers-the-order
+        //# The verifier MUST refuse a payment whose password proof does not cover the order digest and the card code.
+        let statement = AuthMessage {
+            purpose: "pay",
+            subject_id: order_id,
+            nonce: &order.challenge,
+            digest: &digest,
+        };
+        let account = match self.prove(&order.account_id, &statement, &asked.proof)? {
+            Judged::Wrong(refusal, writes) => return Ok(Change::counted(refusal, writes)),
+            Judged::Holds(account, _) => account,
+        };
+        self.payable(&order, &asked)?;
+        self.debit(order_id, order, &asked, account)
+    }
+
+    /// By rank.
+    fn payable(&self, order: &Order, asked: &PayRequest) -> Result<(), Refused> {
+        //= spec/70-pay.md#pay-5-orders-expire
+        //# The verifier MUST refuse to pay an order older than `ORDER_TTL_MS`.
+        if order.settled == Settled::Open && self.now >= order.expires_at {
+            return Err(Refusal::OrderExpired.into());
+        }
+        //= spec/70-pay.md#pay-4-what-was-shown-is-what-is-paid
+        //# The verifier MUST refuse a payment whose order digest differs from the order's.
+        if order.order_digest != asked.order_digest.to_string() {
+            return Err(Refusal::OrderDigestMismatch.into());
+        }
+        match order.settled {
+            Settled::Open | Settled::Pending => Ok(()),
+            Settled::Paid | Settled::Declined => Err(Refusal::OrderSettled.into()),
+        }
+    }
+
+    fn debit(
+        self,
+        order_id: &str,
+        mut order: Order,
+        asked: &PayRequest,
+        account: Write,
+    ) -> Decision {
+        let card_code = asked.card_code.as_str();
+        //= spec/70-pay.md#pay-16-the-card-is-the-payers
+        //# The verifier MUST refuse a card code that is not bound to the account of the order.
+        let binding: Option<Binding> = read(self.rows, BINDINGS, card_code);
+        let binding = binding
+            .filter(|binding| binding.account_id == order.account_id)
+            .ok_or(Refusal::UnknownCard)?;
+        //= spec/70-pay.md#pay-6-one-order-one-debit
+        //# The verifier MUST use the order id as the debit id of every try.
+        let first = json!({
+            "debit_id": order_id,
+            "card_code": card_code,
+            "agreement": binding.agreement,
+            "payee": order.payee,
+            "amount_minor": order.amount_minor,
+            "currency": order.currency,
+            "order_digest": order.order_digest,
+        });
+        // A try that was not answered is repeated as it was, whatever card is named now.
+        let body = order.debit.get_or_insert(first).clone();
+        order.settled = Settled::Pending;
+        let waiting = Waiting::Debit {
+            order_id: order_id.into(),
+        };
+        let writes = vec![account, Write::put(ORDERS, order_id, &order)];
+        Ok(ask(
+            Role::Issuer,
+            &call_id("debit", order_id),
+            "/v1/debits".into(),
+            body,
+            &waiting,
+            writes,
+        ))
+    }
+
+    /// The issuer answered: only now an order is paid or declined.
+    pub(crate) fn debited(self, order_id: &str, status: u16, body: &Value) -> Decision {
+        let mut order = self.order_row(order_id)?;
+        if order.settled != Settled::Pending {
+            return Err(Refusal::OrderSettled.into());
+        }
+        //= spec/70-pay.md#pay-13-the-result-is-the-issuers
+        //# The verifier MUST NOT report an order as paid or declined except by the issuer's answer.
+        let answer = match answers::read(status, body) {
+            Answer::Silent => return Err(Refusal::InProgress.into()),
+            Answer::Refused(_) => {
+                order.settled = Settled::Declined;
+                json!({"order_id": order_id, "result": "declined"})
+            }
+            Answer::Good(body) => {
+                let auth_code = body
+                    .get("auth_code")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned();
+                order.settled = Settled::Paid;
+                order.auth_code = Some(auth_code.clone());
+                json!({"order_id": order_id, "result": "paid", "auth_code": auth_code})
+            }
+        };
+        Ok(Change::reply(
+            200,
+            answer,
+            vec![Write::put(ORDERS, order_id, &order)],
+        ))
+    }
+
+    pub(crate) fn order_status(self, order_id: &str) -> Decision {
+        let order = self.order_row(order_id)?;
+        let result = match order.settled {
+            Settled::Open if self.now >= order.expires_at => "expired",
+            Settled::Open => "open",
+            Settled::Pending => "pending",
+            Settled::Paid => "paid",
+            Settled::Declined => "declined",
+        };
+        Ok(Change::reply(
+            200,
+            json!({"order_id": order_id, "result": result}),
+            vec![],
+        ))
+    }
+}

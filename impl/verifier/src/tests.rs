@@ -1,0 +1,1 @@
+//! Tests of the verifier: histories and what they lead to.
