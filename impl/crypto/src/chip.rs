@@ -1,90 +1,78 @@
-//! The keys of one chip, and the receipt that it signs. `spec/85-apdu.md`, section *Keys*.
+//! Keys and receipt of a chip, as in `spec/85-apdu.md`.
 
-use crate::mac::{cmac, hmac_sha256, sha256};
-use crate::secret::Secret;
+use crate::digest::sha256;
+use crate::mac::{aes_cmac, hmac_sha256};
+use crate::secret::{AesKey, ChipMasterKey, IssuerMasterKey, TokenKey};
 
-/// The static keys of one chip.
+/// The four keys that a chip shares with the issuer alone.
 #[derive(Debug)]
 pub struct ChipKeys {
-    /// Channel encryption.
-    pub enc: Secret<16>,
-    /// Channel MAC.
-    pub mac: Secret<16>,
-    /// Encryption of keys inside data.
-    pub dek: Secret<16>,
-    /// Receipts.
-    pub receipt: Secret<16>,
+    /// Static key for encryption, K_ENC.
+    pub enc: AesKey,
+    /// Static key for MACs, K_MAC.
+    pub mac: AesKey,
+    /// Encrypts keys within the channel, K_DEK.
+    pub dek: AesKey,
+    /// Signs receipts.
+    pub receipt: AesKey,
 }
 
 impl ChipKeys {
-    /// Derives a chip's keys from the issuer's chip master key.
-    pub fn derive(kmc: &Secret<16>, se_id: &[u8; 8]) -> Self {
-        let key = |x: u8| Secret::new(cmac(kmc.expose(), &[b"kaika/chip/1", &[x], se_id]));
-        Self {
-            enc: key(1),
-            mac: key(2),
-            dek: key(3),
-            receipt: key(4),
-        }
+    /// Derives the keys of the chip `se_id`.
+    pub fn derive(master: &ChipMasterKey, se_id: &[u8; 8]) -> Self {
+        let master = AesKey::new(*master.bytes());
+        let key = |number: u8| AesKey::new(aes_cmac(&master, &[b"kaika/chip/1", &[number], se_id]));
+        Self { enc: key(1), mac: key(2), dek: key(3), receipt: key(4) }
     }
+}
 
-    /// A second holder of the same keys, said aloud.
-    pub fn duplicate(&self) -> Self {
-        Self {
-            enc: self.enc.duplicate(),
-            mac: self.mac.duplicate(),
-            dek: self.dek.duplicate(),
-            receipt: self.receipt.duplicate(),
-        }
+/// Derives the key of one token from its digits (ASCII) and its sequence number.
+pub fn token_key(master: &IssuerMasterKey, token_digits: &str, psn: u8) -> TokenKey {
+    let mac = hmac_sha256(master.bytes(), &[b"kaika/udk/1", token_digits.as_bytes(), &[psn]]);
+    let mut key = [0; 16];
+    for (byte, source) in key.iter_mut().zip(mac) {
+        *byte = crate::emv::odd_parity(source);
     }
+    TokenKey::new(key)
+}
+
+/// Encrypts a token key for the chip: AES-CBC under K_DEK with a zero IV, which for one block is the block cipher alone.
+pub fn wrap_token_key(dek: &AesKey, key: &TokenKey) -> [u8; 16] {
+    crate::scp03::encrypt_block(dek, key.bytes())
+}
+
+/// Undoes [`wrap_token_key`].
+pub fn unwrap_token_key(dek: &AesKey, wrapped: &[u8; 16]) -> TokenKey {
+    TokenKey::new(crate::scp03::decrypt_block(dek, wrapped))
 }
 
 /// What a receipt says.
 #[derive(Clone, Copy, Debug)]
 pub struct Receipt<'a> {
-    /// The chip.
+    /// Which chip.
     pub se_id: &'a [u8; 8],
-    /// The token's reference.
+    /// Which token.
     pub token_ref: &'a [u8; 16],
-    /// The card request's context.
+    /// For which request.
     pub request_context: &'a [u8; 32],
-    /// Version of the token data.
+    /// Which version of the token.
     pub version: u8,
-    /// SHA-256 of the token data with the key in the clear.
+    /// SHA-256 of the token template's value with the token key in the clear.
     pub data_digest: &'a [u8; 32],
 }
 
-impl Receipt<'_> {
-    /// The receipt's MAC.
-    pub fn mac(&self, key: &Secret<16>) -> [u8; 16] {
-        cmac(
-            key.expose(),
-            &[
-                b"kaika/receipt/1",
-                self.se_id,
-                self.token_ref,
-                self.request_context,
-                &[self.version],
-                self.data_digest,
-            ],
-        )
-    }
+/// The MAC under the chip's receipt key.
+pub fn receipt(key: &AesKey, says: &Receipt<'_>) -> [u8; 16] {
+    aes_cmac(
+        key,
+        &[b"kaika/receipt/1", says.se_id, says.token_ref, says.request_context, &[says.version], says.data_digest],
+    )
 }
 
-/// SHA-256 of token data given in parts.
-pub fn data_digest(parts: &[&[u8]]) -> [u8; 32] {
-    sha256(parts)
+/// The digest of a token template's value in pieces, with the token key in the clear.
+pub fn token_data_digest(pieces: &[&[u8]]) -> [u8; 32] {
+    sha256(pieces)
 }
 
-/// The token's key: derived from the issuer's master key, number and sequence number; DES parity is set.
-pub fn token_key(imk: &Secret<32>, token_digits: &str, psn: u8) -> Secret<16> {
-    let full = Secret::new(hmac_sha256(
-        imk.expose(),
-        &[b"kaika/udk/1", token_digits.as_bytes(), &[psn]],
-    ));
-    let mut key = [0; 16];
-    for (byte, drawn) in key.iter_mut().zip(full.expose()) {
-        *byte = crate::emv::odd_parity(*drawn);
-    }
-    Secret::new(key)
-}
+#[cfg(test)]
+mod tests;

@@ -1,173 +1,164 @@
-//! The digests that bind messages to a request or an order: `spec/90-wire.md`, section *Digests*.
+//! What is bound to what: the digests of `spec/90-wire.md`, over length-prefixed pieces.
 
 use sha2::{Digest, Sha256};
 
-/// A SHA-256 over length-prefixed parts after a fixed label.
-struct Bound(Sha256);
+/// SHA-256 over the pieces in order.
+pub fn sha256(pieces: &[&[u8]]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    pieces.iter().for_each(|piece| hash.update(piece));
+    hash.finalize().into()
+}
 
-impl Bound {
-    fn new(label: &str) -> Self {
-        Self(Sha256::new_with_prefix(label))
+/// SHA-256 over a label and then every text behind its two-byte length.
+///
+/// # Panics
+/// When a text is longer than 65 535 bytes; bodies are bounded far below.
+pub fn labelled(label: &str, texts: &[&str]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(label.as_bytes());
+    for text in texts {
+        hash.update(prefix(text));
+        hash.update(text.as_bytes());
     }
+    hash.finalize().into()
+}
 
-    /// `LV(x)`: a two-byte big-endian length and the bytes. Our texts are bounded far below 65,536.
-    fn lv(mut self, part: &str) -> Self {
-        let length = u16::try_from(part.len()).unwrap_or(u16::MAX);
-        self.0.update(length.to_be_bytes());
-        self.0.update(part);
-        self
-    }
-
-    fn done(self) -> [u8; 32] {
-        self.0.finalize().into()
+/// The two-byte big-endian length of a text.
+pub(crate) fn prefix(text: &str) -> [u8; 2] {
+    match u16::try_from(text.len()) {
+        Ok(length) => length.to_be_bytes(),
+        Err(_) => panic!("texts are shorter than 65536 bytes"),
     }
 }
 
-fn bound(label: &str, parts: &[&str]) -> [u8; 32] {
-    parts
-        .iter()
-        .fold(Bound::new(label), |digest, part| digest.lv(part))
-        .done()
-}
-
-/// Who applies.
+/// Whom an application is for.
 #[derive(Clone, Copy, Debug)]
 pub struct Applicant<'a> {
     /// Name as on the document.
     pub name: &'a str,
-    /// Kind of document.
+    /// `resident-id` or `passport`.
     pub id_type: &'a str,
-    /// Its number.
+    /// Number of the document.
     pub id_no: &'a str,
     /// `YYYY-MM-DD`.
     pub id_valid_to: &'a str,
 }
 
-/// `applicant_digest`.
-pub fn applicant(who: Applicant<'_>) -> [u8; 32] {
-    bound(
-        "kaika/applicant/1",
-        &[who.name, who.id_type, who.id_no, who.id_valid_to],
+/// The applicant's digest.
+pub fn applicant(applicant: &Applicant<'_>) -> [u8; 32] {
+    labelled("kaika/applicant/1", &[applicant.name, applicant.id_type, applicant.id_no, applicant.id_valid_to])
+}
+
+/// All that a card request is about; ids and digests as their hex text.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestContext<'a> {
+    /// The request.
+    pub request_id: &'a str,
+    /// Whose account.
+    pub account_id: &'a str,
+    /// Which device.
+    pub device_id: &'a str,
+    /// Which chip.
+    pub se_id: &'a str,
+    /// Hex of [`applicant`].
+    pub applicant_digest: &'a str,
+    /// Which product.
+    pub product: &'a str,
+    /// Which terms.
+    pub tos_version: &'a str,
+    /// The terminal's nonce.
+    pub terminal_nonce: &'a str,
+    /// The verifier's nonce.
+    pub verifier_nonce: &'a str,
+}
+
+/// The digest of a request's context.
+pub fn request_context(context: &RequestContext<'_>) -> [u8; 32] {
+    labelled(
+        "kaika/request/1",
+        &[
+            context.request_id,
+            context.account_id,
+            context.device_id,
+            context.se_id,
+            context.applicant_digest,
+            context.product,
+            context.tos_version,
+            context.terminal_nonce,
+            context.verifier_nonce,
+        ],
     )
 }
 
-/// What a terminal said when it opened a card request.
+/// All that the payer sees of an order; numbers in decimal.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    /// The order.
+    pub order_id: &'a str,
+    /// Who is to pay.
+    pub account_id: &'a str,
+    /// Who is paid.
+    pub payee: &'a str,
+    /// How much.
+    pub amount_minor: &'a str,
+    /// In what.
+    pub currency: &'a str,
+    /// Until when, ms.
+    pub expires_at: &'a str,
+    /// The order's nonce.
+    pub nonce: &'a str,
+}
+
+/// The digest of an order.
+pub fn order(order: &Order<'_>) -> [u8; 32] {
+    labelled(
+        "kaika/order/1",
+        &[
+            order.order_id,
+            order.account_id,
+            order.payee,
+            order.amount_minor,
+            order.currency,
+            order.expires_at,
+            order.nonce,
+        ],
+    )
+}
+
+/// The digest of a phone number.
+pub fn phone(phone: &str) -> [u8; 32] {
+    labelled("kaika/phone/1", &[phone])
+}
+
+/// What opening a card request says.
 #[derive(Clone, Copy, Debug)]
 pub struct Open<'a> {
-    /// Account.
+    /// Whose account.
     pub account_id: &'a str,
-    /// Phone.
+    /// Which device.
     pub device_id: &'a str,
-    /// Chip, 16 hex digits.
+    /// Which chip.
     pub se_id: &'a str,
-    /// Product.
+    /// Which product.
     pub product: &'a str,
-    /// Version of the terms.
+    /// Which terms.
     pub tos_version: &'a str,
-    /// Nonce, hex.
+    /// The terminal's nonce.
     pub terminal_nonce: &'a str,
 }
 
 /// The digest that a password proof for `apply` covers.
-pub fn open(what: Open<'_>) -> [u8; 32] {
-    bound(
+pub fn open(open: &Open<'_>) -> [u8; 32] {
+    labelled(
         "kaika/open/1",
-        &[
-            what.account_id,
-            what.device_id,
-            what.se_id,
-            what.product,
-            what.tos_version,
-            what.terminal_nonce,
-        ],
+        &[open.account_id, open.device_id, open.se_id, open.product, open.tos_version, open.terminal_nonce],
     )
 }
 
-/// `request_context`; the digest and the nonces as hex text.
-pub fn request_context(
-    request_id: &str,
-    what: Open<'_>,
-    applicant_digest: &str,
-    verifier_nonce: &str,
-) -> [u8; 32] {
-    bound(
-        "kaika/request/1",
-        &[
-            request_id,
-            what.account_id,
-            what.device_id,
-            what.se_id,
-            applicant_digest,
-            what.product,
-            what.tos_version,
-            what.terminal_nonce,
-            verifier_nonce,
-        ],
-    )
-}
-
-/// An order; numbers as decimal text.
-#[derive(Clone, Copy, Debug)]
-pub struct Order<'a> {
-    /// Order.
-    pub order_id: &'a str,
-    /// Account it is addressed to.
-    pub account_id: &'a str,
-    /// Payee.
-    pub payee: &'a str,
-    /// Amount in minor units, decimal.
-    pub amount_minor: &'a str,
-    /// ISO 4217 numeric.
-    pub currency: &'a str,
-    /// Milliseconds, decimal.
-    pub expires_at: &'a str,
-    /// Nonce, hex.
-    pub nonce: &'a str,
-}
-
-/// `order_digest`.
-pub fn order(what: Order<'_>) -> [u8; 32] {
-    bound(
-        "kaika/order/1",
-        &[
-            what.order_id,
-            what.account_id,
-            what.payee,
-            what.amount_minor,
-            what.currency,
-            what.expires_at,
-            what.nonce,
-        ],
-    )
-}
-
-/// The digest that a password proof for `pay` covers.
+/// The digest that a password proof for `pay` covers; `order_digest` in hex.
 pub fn pay(order_digest: &str, card_code: &str) -> [u8; 32] {
-    bound("kaika/pay/1", &[order_digest, card_code])
-}
-
-/// `phone_digest`.
-pub fn phone(phone: &str) -> [u8; 32] {
-    bound("kaika/phone/1", &[phone])
+    labelled("kaika/pay/1", &[order_digest, card_code])
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_boundary_between_parts_matters() {
-        assert_ne!(bound("x", &["ab", "c"]), bound("x", &["a", "bc"]));
-        assert_ne!(pay("ab", "c"), pay("a", "bc"));
-        assert_ne!(bound("x", &["ab"]), bound("y", &["ab"]));
-    }
-
-    /// SHA-256 of the bytes `kaika/phone/1`, 00 03, `123`, written out by hand.
-    #[test]
-    fn the_layout_is_label_length_bytes() {
-        assert_eq!(
-            phone("123"),
-            crate::mac::sha256(&[b"kaika/phone/1\x00\x03123"])
-        );
-    }
-}
+mod tests;

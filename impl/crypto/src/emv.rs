@@ -1,53 +1,87 @@
-//! The payment cryptogram: EMV common session key and ISO 9797-1 MAC algorithm 3 (CVN 18).
+//! EMV application cryptograms with the common session key derivation, as in cryptogram version 18.
 
 use des::TdesEde2;
 use des::cipher::{BlockCipherEncrypt, KeyInit};
 use retail_mac::{Mac, RetailMac};
 
-use crate::secret::Secret;
+use crate::secret::TokenKey;
 
-/// Sets the lowest bit so that the number of ones is odd, as DES keys have it.
+/// Sets the lowest bit so that the byte has an odd number of ones, as DES keys have.
 pub const fn odd_parity(byte: u8) -> u8 {
-    if byte.count_ones().is_multiple_of(2) {
-        byte ^ 1
-    } else {
-        byte
-    }
+    if (byte & 0xFE).count_ones().is_multiple_of(2) { byte | 1 } else { byte & 0xFE }
 }
 
-/// The session key of one transaction counter (EMV Book 2, A1.3.1, common session key).
-pub fn session_key(token_key: &Secret<16>, atc: u16) -> Secret<16> {
-    let cipher = TdesEde2::new(&(*token_key.expose()).into());
+/// The session key of one transaction counter (EMV CSK).
+pub fn session_key(key: &TokenKey, atc: u16) -> TokenKey {
+    let cipher = TdesEde2::new(key.bytes().into());
     let [high, low] = atc.to_be_bytes();
-    let half = |marker: u8| -> [u8; 8] {
-        let mut block = [high, low, marker, 0, 0, 0, 0, 0].into();
+    let half = |mark: u8| -> [u8; 8] {
+        let mut block = [high, low, mark, 0, 0, 0, 0, 0].into();
         cipher.encrypt_block(&mut block);
-        let mut half: [u8; 8] = block.into();
-        for byte in &mut half {
-            *byte = odd_parity(*byte);
-        }
-        half
+        <[u8; 8]>::from(block).map(odd_parity)
     };
-    let (left, right) = (half(0xf0), half(0x0f));
-    let mut key = [0; 16];
-    for (byte, part) in key.iter_mut().zip(left.iter().chain(&right)) {
-        *byte = *part;
-    }
-    Secret::new(key)
+    let mut derived = [0; 16];
+    let (left, right) = derived.split_at_mut(8);
+    left.copy_from_slice(&half(0xF0));
+    right.copy_from_slice(&half(0x0F));
+    TokenKey::new(derived)
 }
 
-/// The application cryptogram over the parts, one after another; padding method 2.
-pub fn cryptogram(session: &Secret<16>, parts: &[&[u8]]) -> [u8; 8] {
-    let mut mac = <RetailMac<des::Des> as retail_mac::KeyInit>::new(&(*session.expose()).into());
-    let mut length = 0_usize;
-    for part in parts {
-        mac.update(part);
-        length = length.wrapping_add(part.len());
-    }
-    let padding: [u8; 8] = [0x80, 0, 0, 0, 0, 0, 0, 0];
-    let fill = 8 - length % 8;
-    if let Some(padding) = padding.get(..fill) {
-        mac.update(padding);
-    }
+/// ISO 9797-1 MAC algorithm 3 with padding method 2 over the pieces in order.
+pub fn retail_mac(key: &TokenKey, pieces: &[&[u8]]) -> [u8; 8] {
+    let mut mac = <RetailMac<des::Des> as retail_mac::KeyInit>::new(key.bytes().into());
+    pieces.iter().for_each(|piece| mac.update(piece));
+    // Method 2: one 80, then zeros, which the MAC itself adds.
+    mac.update(&[0x80]);
     mac.finalize().into_bytes().into()
 }
+
+/// The data that a cryptogram covers, in the order of `spec/85-apdu.md`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CryptogramInput<'a> {
+    /// 9F02.
+    pub amount: &'a [u8; 6],
+    /// 9F03.
+    pub amount_other: &'a [u8; 6],
+    /// 9F1A.
+    pub country: &'a [u8; 2],
+    /// 95.
+    pub tvr: &'a [u8; 5],
+    /// 5F2A.
+    pub currency: &'a [u8; 2],
+    /// 9A.
+    pub date: &'a [u8; 3],
+    /// 9C.
+    pub kind: u8,
+    /// 9F37.
+    pub unpredictable_number: &'a [u8; 4],
+    /// 82.
+    pub interchange_profile: &'a [u8; 2],
+    /// 9F36.
+    pub atc: u16,
+    /// 9F10.
+    pub issuer_data: &'a [u8],
+}
+
+/// The application cryptogram under the session key of the input's counter.
+pub fn cryptogram(key: &TokenKey, input: &CryptogramInput<'_>) -> [u8; 8] {
+    retail_mac(
+        &session_key(key, input.atc),
+        &[
+            input.amount,
+            input.amount_other,
+            input.country,
+            input.tvr,
+            input.currency,
+            input.date,
+            &[input.kind],
+            input.unpredictable_number,
+            input.interchange_profile,
+            &input.atc.to_be_bytes(),
+            input.issuer_data,
+        ],
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,23 @@
-//! SCP03, EMV cryptograms, password proofs: our use of other people's primitives.
+//! How Kaika uses other people's primitives: SCP03, EMV cryptograms, receipts, password proofs, digests.
 //!
-//! Nothing here is a primitive: AES, DES, SHA-2, CMAC, HMAC, the retail MAC and Argon2id come from RustCrypto.
-//! What is ours is which bytes go in, by `spec/85-apdu.md` and `spec/90-wire.md`. Start with [`mac`];
-//! [`scp03`] is the secure channel, [`emv`] the payment cryptogram, [`password`] the proof, [`digest`] what binds.
+//! Everything here is a function of its arguments; nonces and challenges come from the caller. Primitives are
+//! `RustCrypto`'s. Start at [`scp03::Channel`] (the secure channel, both ends), [`emv`] (the cryptogram),
+//! [`chip`] (keys and receipt of a chip), [`password`] (the proof) and [`digest`] (what is bound to what).
 #![no_std]
 
 pub mod chip;
 pub mod digest;
 pub mod emv;
 pub mod mac;
+#[cfg(feature = "password")]
 pub mod password;
 pub mod scp03;
 pub mod secret;
 
-pub use secret::Secret;
+pub use secret::{AesKey, ChipMasterKey, ClientKey, IssuerMasterKey, SaltedPassword, SessionKey, StoredKey, TokenKey};
+
+/// Whether two byte strings are equal, in time that depends on their lengths only.
+pub fn is_same(left: &[u8], right: &[u8]) -> bool {
+    use subtle::ConstantTimeEq;
+    left.ct_eq(right).into()
+}

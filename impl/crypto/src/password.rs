@@ -1,165 +1,93 @@
-//! The password proof: SCRAM (RFC 5802) with Argon2id. `spec/90-wire.md`, section *Password proof*.
+//! Password proofs: SCRAM (RFC 5802) with Argon2id in the place of `Hi()`, as in `spec/90-wire.md`.
 //!
-//! The verifier keeps `StoredKey`, which checks proofs and cannot make them.
+//! The terminal goes [`salted`], [`client_key`], [`stored_key`], [`proof`]; the verifier keeps the stored key and asks [`verify`].
 
-use crate::mac::{equal, hmac_any, hmac_sha256, sha256};
-use crate::secret::Secret;
+use argon2::{Algorithm, Argon2, Params, Version};
+use sha2::{Digest, Sha256};
 
-/// What a proof is for.
+use crate::digest::prefix;
+use crate::mac::hmac_sha256;
+use crate::secret::{ClientKey, SaltedPassword, SessionKey, StoredKey};
+
+/// The cost or the salt is not one that Argon2id allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// Opening a card request.
-    Apply,
-    /// Paying an order.
-    Pay,
-}
+pub struct BadParameters;
 
-impl Purpose {
-    /// The name inside the proof.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Apply => "apply",
-            Self::Pay => "pay",
-        }
+impl core::fmt::Display for BadParameters {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("salt or cost out of range")
     }
 }
 
-/// What a proof covers.
-#[derive(Clone, Copy, Debug)]
-pub struct Statement<'a> {
-    /// What it is for.
-    pub purpose: Purpose,
-    /// Request id or order id.
+impl core::error::Error for BadParameters {}
+
+/// Stretches a password.
+///
+/// # Errors
+/// [`BadParameters`] when Argon2id does not allow them: a salt under 8 bytes, memory under 8 KiB per lane, a zero.
+pub fn salted(password: &[u8], salt: &[u8], m_kib: u32, t: u32, p: u32) -> Result<SaltedPassword, BadParameters> {
+    let params = Params::new(m_kib, t, p, Some(32)).map_err(|_| BadParameters)?;
+    let mut out = [0; 32];
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_into(password, salt, &mut out)
+        .map_err(|_| BadParameters)?;
+    Ok(SaltedPassword::new(out))
+}
+
+/// What proves knowledge of the password.
+pub fn client_key(salted: &SaltedPassword) -> ClientKey {
+    ClientKey::new(hmac_sha256(salted.bytes(), &[b"Client Key"]))
+}
+
+/// What the account keeps.
+pub fn stored_key(client: &ClientKey) -> StoredKey {
+    StoredKey::new(Sha256::digest(client.bytes()).into())
+}
+
+/// What one proof is about: `apply` or `pay`, which request or order, under which challenge, over which digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuthMessage<'a> {
+    /// `apply` or `pay`.
+    pub purpose: &'a str,
+    /// The request or order.
     pub subject_id: &'a str,
-    /// The verifier's challenge, hex.
+    /// The challenge's nonce, hex.
     pub nonce: &'a str,
-    /// The digest of what is authorised, hex.
+    /// The digest, hex.
     pub digest: &'a str,
 }
 
-impl Statement<'_> {
-    fn mac(&self, key: &[u8; 32], label: &[u8]) -> [u8; 32] {
-        let lengths = [
-            self.purpose.name(),
-            self.subject_id,
-            self.nonce,
-            self.digest,
-        ]
-        .map(|part| u16::try_from(part.len()).unwrap_or(u16::MAX).to_be_bytes());
-        let [purpose, subject, nonce, digest] = &lengths;
-        hmac_sha256(
-            key,
-            &[
-                label,
-                b"kaika/password/1",
-                purpose,
-                self.purpose.name().as_bytes(),
-                subject,
-                self.subject_id.as_bytes(),
-                nonce,
-                self.nonce.as_bytes(),
-                digest,
-                self.digest.as_bytes(),
-            ],
-        )
+impl AuthMessage<'_> {
+    /// HMAC over `before` and this message.
+    fn mac(&self, key: &StoredKey, before: &[u8]) -> [u8; 32] {
+        let texts = [self.purpose, self.subject_id, self.nonce, self.digest];
+        let [a, b, c, d] = texts.map(prefix);
+        let [purpose, subject, nonce, digest] = texts.map(str::as_bytes);
+        hmac_sha256(key.bytes(), &[before, b"kaika/password/1", &a, purpose, &b, subject, &c, nonce, &d, digest])
     }
 }
 
-/// `ClientKey`: what only somebody who knows the password has.
-pub fn client_key(salted: &Secret<32>) -> Secret<32> {
-    Secret::new(hmac_any(salted.expose(), &[b"Client Key"]))
+/// The proof that the terminal sends.
+pub fn proof(client: &ClientKey, message: &AuthMessage<'_>) -> [u8; 32] {
+    xor(client.bytes(), &message.mac(&stored_key(client), b""))
 }
 
-/// `StoredKey`: what the account keeps.
-pub fn stored_key(client: &Secret<32>) -> [u8; 32] {
-    sha256(&[client.expose()])
+/// Whether a proof holds for the account with this stored key.
+pub fn verify(stored: &StoredKey, message: &AuthMessage<'_>, proof: &[u8; 32]) -> bool {
+    let client = ClientKey::new(xor(proof, &message.mac(stored, b"")));
+    stored_key(&client).is_same(stored)
 }
 
-/// The proof of one statement.
-pub fn prove(client: &Secret<32>, statement: &Statement<'_>) -> [u8; 32] {
-    xor(client.expose(), &statement.mac(&stored_key(client), b""))
+/// The key that authenticates the terminal's later messages; both sides can make it.
+pub fn session_key(stored: &StoredKey, message: &AuthMessage<'_>) -> SessionKey {
+    SessionKey::new(message.mac(stored, b"kaika/session/1"))
 }
 
-/// Whether `proof` was made for exactly this statement by somebody who knows the password.
-pub fn verify(stored: &[u8; 32], statement: &Statement<'_>, proof: &[u8; 32]) -> bool {
-    let client = Secret::new(xor(proof, &statement.mac(stored, b"")));
-    equal(&stored_key(&client), stored)
-}
-
-/// The session key that both sides have after a proof.
-pub fn session_key(stored: &[u8; 32], statement: &Statement<'_>) -> Secret<32> {
-    Secret::new(statement.mac(stored, b"kaika/session/1"))
-}
-
-fn xor(a: &[u8; 32], b: &[u8; 32]) -> [u8; 32] {
-    let mut out = *a;
-    for (byte, other) in out.iter_mut().zip(b) {
-        *byte ^= other;
-    }
+fn xor(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
+    let mut out = *left;
+    out.iter_mut().zip(right).for_each(|(byte, other)| *byte ^= other);
     out
 }
 
-/// `Salted`: the password, made slow to guess.
-///
-/// # Errors
-/// When Argon2id refuses the parameters (a challenge that is out of its range).
-#[cfg(feature = "password")]
-pub fn salted(
-    password: &[u8],
-    salt: &[u8; 16],
-    m_kib: u32,
-    t: u32,
-    p: u32,
-) -> Result<Secret<32>, argon2::Error> {
-    let parameters = argon2::Params::new(m_kib, t, p, Some(32))?;
-    let hasher = argon2::Argon2::new(
-        argon2::Algorithm::Argon2id,
-        argon2::Version::V0x13,
-        parameters,
-    );
-    let mut out = [0; 32];
-    hasher.hash_password_into(password, salt, &mut out)?;
-    Ok(Secret::new(out))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn statement(purpose: Purpose, subject: &str) -> Statement<'_> {
-        Statement {
-            purpose,
-            subject_id: subject,
-            nonce: "00",
-            digest: "11",
-        }
-    }
-
-    #[test]
-    fn a_proof_holds_for_its_statement_and_no_other() {
-        let client = client_key(&Secret::new([7; 32]));
-        let stored = stored_key(&client);
-        let proof = prove(&client, &statement(Purpose::Apply, "r"));
-        assert!(verify(&stored, &statement(Purpose::Apply, "r"), &proof));
-        assert!(!verify(&stored, &statement(Purpose::Pay, "r"), &proof));
-        assert!(!verify(&stored, &statement(Purpose::Apply, "s"), &proof));
-        assert!(!verify(
-            &stored_key(&client_key(&Secret::new([8; 32]))),
-            &statement(Purpose::Apply, "r"),
-            &proof
-        ));
-        let mut other = statement(Purpose::Apply, "r");
-        other.digest = "12";
-        assert!(!verify(&stored, &other, &proof));
-        other.digest = "11";
-        other.nonce = "01";
-        assert!(!verify(&stored, &other, &proof));
-    }
-
-    #[test]
-    fn the_session_key_is_not_the_proof_mac() {
-        let stored = stored_key(&client_key(&Secret::new([7; 32])));
-        let statement = statement(Purpose::Apply, "r");
-        assert!(!session_key(&stored, &statement).matches(&statement.mac(&stored, b"")));
-    }
-}
+mod tests;

@@ -1,298 +1,318 @@
-//! SCP03 (GlobalPlatform Amendment D), AES-128, S8 mode, i = 70. Both sides of the channel.
+//! SCP03 with AES-128, 8-byte MACs and i = 70 (GlobalPlatform 2.3, amendment D): both ends of the secure channel.
 //!
-//! [`SessionKeys::derive`] first; then the card's and the host's cryptogram; then [`Channel`], which wraps on
-//! the host and opens on the chip.
+//! Open it with [`SessionKeys::derive`], [`SessionKeys::card_cryptogram`] and [`SessionKeys::host_cryptogram`]; then a
+//! [`Channel`] protects and opens one command after another. The host calls [`Channel::protect`] and
+//! [`Channel::open_response`], the card [`Channel::open_command`] and [`Channel::protect_response`]. A channel is a
+//! function of its keys and the messages so far, so a host that lost its memory can play the same script again and
+//! stand where it stood.
 
 use aes::Aes128;
-use aes::cipher::{BlockCipherEncrypt, BlockModeDecrypt, BlockModeEncrypt, KeyInit, KeyIvInit};
+use aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
+use zeroize::Zeroize;
 
-use crate::mac::{cmac, equal};
-use crate::secret::Secret;
+use crate::is_same;
+use crate::mac::aes_cmac;
+use crate::secret::AesKey;
 
-const DERIVE_CARD_CRYPTOGRAM: u8 = 0x00;
-const DERIVE_HOST_CRYPTOGRAM: u8 = 0x01;
-const DERIVE_CARD_CHALLENGE: u8 = 0x02;
-const DERIVE_S_ENC: u8 = 0x04;
-const DERIVE_S_MAC: u8 = 0x06;
-const DERIVE_S_RMAC: u8 = 0x07;
+/// Key version number of the issuer's keys.
+pub const KEY_VERSION: u8 = 0x30;
+/// The `i` parameter: pseudo-random challenge, R-MAC and R-ENC.
+pub const PARAMETER: u8 = 0x70;
+/// Length of a MAC or cryptogram.
+pub const MAC_LEN: usize = 8;
 
-/// Largest payload that the channel carries in one short command: 255 less the MAC.
-pub const WRAPPED_MAX: usize = 255;
+/// What the channel protects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// 03: command MAC and encryption.
+    Command,
+    /// 33: command and response MAC and encryption.
+    Both,
+}
 
-/// One block of the key derivation (Amendment D, 4.1.5): label ‖ 00 ‖ L ‖ counter ‖ context.
-fn derive(key: &[u8; 16], constant: u8, bits: u16, context: &[&[u8]]) -> [u8; 16] {
-    let [high, low] = bits.to_be_bytes();
-    let head = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, constant, 0, high, low, 1];
-    match context {
-        [a] => cmac(key, &[&head, a]),
-        [a, b] => cmac(key, &[&head, a, b]),
-        _ => unreachable!("a context has one or two parts"),
+impl Level {
+    /// As in P1 of EXTERNAL AUTHENTICATE.
+    pub const fn byte(self) -> u8 {
+        match self {
+            Self::Command => 0x03,
+            Self::Both => 0x33,
+        }
+    }
+
+    /// The level with this byte, if Kaika uses it.
+    pub const fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            0x03 => Some(Self::Command),
+            0x33 => Some(Self::Both),
+            _ => None,
+        }
     }
 }
 
-fn first_half(full: [u8; 16]) -> [u8; 8] {
-    let mut half = [0; 8];
-    for (byte, from) in half.iter_mut().zip(full) {
-        *byte = from;
-    }
-    half
+/// Why a protected message is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// The MAC is missing or wrong.
+    Mac,
+    /// The MAC is right, but what it covers is not an encryption of anything.
+    Encryption,
+    /// The buffer is too short.
+    NoRoom,
 }
 
-/// The pseudo-random card challenge (6.2.2.1): sequence counter and AID under the static encryption key.
-pub fn card_challenge(static_enc: &Secret<16>, sequence: [u8; 3], aid: &[u8]) -> [u8; 8] {
-    first_half(derive(
-        static_enc.expose(),
-        DERIVE_CARD_CHALLENGE,
-        64,
-        &[&sequence, aid],
-    ))
-}
-
-/// The keys of one session.
+/// The three keys of one session.
 #[derive(Debug)]
 pub struct SessionKeys {
-    enc: Secret<16>,
-    mac: Secret<16>,
-    rmac: Secret<16>,
+    enc: AesKey,
+    mac: AesKey,
+    rmac: AesKey,
 }
 
 impl SessionKeys {
-    /// Derives them from the static keys and both challenges.
-    pub fn derive(
-        static_enc: &Secret<16>,
-        static_mac: &Secret<16>,
-        host: &[u8; 8],
-        card: &[u8; 8],
-    ) -> Self {
-        let key = |from: &Secret<16>, constant| {
-            Secret::new(derive(from.expose(), constant, 128, &[host, card]))
-        };
+    /// Derives the session keys from the static keys and the two challenges.
+    pub fn derive(enc: &AesKey, mac: &AesKey, host_challenge: &[u8; 8], card_challenge: &[u8; 8]) -> Self {
+        let context: [&[u8]; 2] = [host_challenge, card_challenge];
         Self {
-            enc: key(static_enc, DERIVE_S_ENC),
-            mac: key(static_mac, DERIVE_S_MAC),
-            rmac: key(static_mac, DERIVE_S_RMAC),
+            enc: AesKey::new(kdf(enc, 0x04, 128, context)),
+            mac: AesKey::new(kdf(mac, 0x06, 128, context)),
+            rmac: AesKey::new(kdf(mac, 0x07, 128, context)),
         }
     }
 
-    /// What the card proves itself with.
-    pub fn card_cryptogram(&self, host: &[u8; 8], card: &[u8; 8]) -> [u8; 8] {
-        first_half(derive(
-            self.mac.expose(),
-            DERIVE_CARD_CRYPTOGRAM,
-            64,
-            &[host, card],
-        ))
+    /// What the card answers to INITIALIZE UPDATE.
+    pub fn card_cryptogram(&self, host_challenge: &[u8; 8], card_challenge: &[u8; 8]) -> [u8; 8] {
+        first_half(kdf(&self.mac, 0x00, 64, [host_challenge, card_challenge]))
     }
 
-    /// What the host proves itself with.
-    pub fn host_cryptogram(&self, host: &[u8; 8], card: &[u8; 8]) -> [u8; 8] {
-        first_half(derive(
-            self.mac.expose(),
-            DERIVE_HOST_CRYPTOGRAM,
-            64,
-            &[host, card],
-        ))
-    }
-
-    /// A second holder of the same keys, said aloud.
-    pub fn duplicate(&self) -> Self {
-        Self {
-            enc: self.enc.duplicate(),
-            mac: self.mac.duplicate(),
-            rmac: self.rmac.duplicate(),
-        }
+    /// What the host sends in EXTERNAL AUTHENTICATE.
+    pub fn host_cryptogram(&self, host_challenge: &[u8; 8], card_challenge: &[u8; 8]) -> [u8; 8] {
+        first_half(kdf(&self.mac, 0x01, 64, [host_challenge, card_challenge]))
     }
 }
 
-/// The command header as it is MACed: with the secure-messaging bit set.
-pub type Header = [u8; 4];
+/// The pseudo-random card challenge of one sequence counter.
+pub fn card_challenge(enc: &AesKey, sequence: &[u8; 3], aid: &[u8]) -> [u8; 8] {
+    first_half(kdf(enc, 0x02, 64, [sequence, aid]))
+}
 
-/// A channel after INITIALIZE UPDATE: chaining value and encryption counter.
+/// The data derivation scheme: label, separator, length in bits, counter 1, context.
+fn kdf(key: &AesKey, constant: u8, bits: u16, context: [&[u8]; 2]) -> [u8; 16] {
+    let [high, low] = bits.to_be_bytes();
+    let [first, second] = context;
+    aes_cmac(key, &[&[0; 11], &[constant, 0, high, low, 1], first, second])
+}
+
+/// A command as the channel sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// CLA INS P1 P2 as sent (with the secure messaging bit).
+    pub bytes: [u8; 4],
+    /// Whether Lc is in the extended form.
+    pub extended: bool,
+}
+
+/// An open secure channel: one end of it.
 #[derive(Debug)]
 pub struct Channel {
     keys: SessionKeys,
+    level: Level,
     chaining: [u8; 16],
     counter: u32,
 }
 
-impl Channel {
-    /// A channel before EXTERNAL AUTHENTICATE.
-    pub fn new(keys: SessionKeys) -> Self {
-        Self {
-            keys,
-            chaining: [0; 16],
-            counter: 0,
-        }
-    }
-
-    /// Its keys.
-    pub fn keys(&self) -> &SessionKeys {
-        &self.keys
-    }
-
-    fn command_mac(&self, header: Header, data: &[u8]) -> [u8; 16] {
-        let length = u8::try_from(data.len() + 8).unwrap_or(u8::MAX);
-        cmac(
-            self.keys.mac.expose(),
-            &[&self.chaining, &header, &[length], data],
-        )
-    }
-
-    /// Host: the MAC of a command whose (encrypted) data is given. The chain moves on.
-    pub fn sign(&mut self, header: Header, data: &[u8]) -> [u8; 8] {
-        self.chaining = self.command_mac(header, data);
-        first_half(self.chaining)
-    }
-
-    /// Chip: whether the MAC holds; the chain moves on only when it does.
-    pub fn check(&mut self, header: Header, data: &[u8], mac: &[u8]) -> bool {
-        let full = self.command_mac(header, data);
-        let holds = equal(&first_half(full), mac);
-        if holds {
-            self.chaining = full;
-        }
-        holds
-    }
-
-    /// Both sides, for every command after EXTERNAL AUTHENTICATE at a level with encryption: the next counter.
-    pub fn count(&mut self) {
-        self.counter = self.counter.wrapping_add(1);
-    }
-
-    fn iv(&self, response: bool) -> [u8; 16] {
-        let mut block = [0; 16];
-        for (byte, from) in block
-            .iter_mut()
-            .rev()
-            .zip(self.counter.to_be_bytes().iter().rev())
-        {
-            *byte = *from;
-        }
-        if response && let Some(first) = block.first_mut() {
-            *first = 0x80;
-        }
-        let mut block = block.into();
-        Aes128::new(&(*self.keys.enc.expose()).into()).encrypt_block(&mut block);
-        block.into()
-    }
-
-    /// Encrypts `buffer[..length]` in place with padding 80 00…; gives the new length.
-    /// `None` when the buffer has no room. Nothing is encrypted when there is no data.
-    pub fn encrypt(&self, buffer: &mut [u8], length: usize, response: bool) -> Option<usize> {
-        if length == 0 {
-            return Some(0);
-        }
-        let padded = (length / 16 + 1).checked_mul(16)?;
-        let target = buffer.get_mut(..padded)?;
-        let (marker, zeros) = target.get_mut(length..)?.split_first_mut()?;
-        *marker = 0x80;
-        zeros.fill(0);
-        let mut mode = cbc::Encryptor::<Aes128>::new(
-            &(*self.keys.enc.expose()).into(),
-            &self.iv(response).into(),
-        );
-        for block in target.chunks_exact_mut(16) {
-            mode.encrypt_block(block.try_into().ok()?);
-        }
-        Some(padded)
-    }
-
-    /// Decrypts `buffer` in place and strips the padding; gives the length of the data.
-    /// `None` when the length or the padding is wrong.
-    pub fn decrypt(&self, buffer: &mut [u8], response: bool) -> Option<usize> {
-        if buffer.is_empty() {
-            return Some(0);
-        }
-        if !buffer.len().is_multiple_of(16) {
-            return None;
-        }
-        let mut mode = cbc::Decryptor::<Aes128>::new(
-            &(*self.keys.enc.expose()).into(),
-            &self.iv(response).into(),
-        );
-        for block in buffer.chunks_exact_mut(16) {
-            mode.decrypt_block(block.try_into().ok()?);
-        }
-        let end = buffer.iter().rposition(|byte| *byte != 0)?;
-        (buffer.get(end) == Some(&0x80) && buffer.len() - end <= 16).then_some(end)
-    }
-
-    /// The MAC of an answer: chaining value, data, status word.
-    pub fn response_mac(&self, data: &[u8], status: u16) -> [u8; 8] {
-        first_half(cmac(
-            self.keys.rmac.expose(),
-            &[&self.chaining, data, &status.to_be_bytes()],
-        ))
+impl Drop for Channel {
+    fn drop(&mut self) {
+        self.chaining.zeroize();
     }
 }
 
-/// AES-128-CBC with a zero IV over one block: how a key travels inside data (DF31).
-pub fn encrypt_key(dek: &Secret<16>, key: &Secret<16>) -> [u8; 16] {
-    let mut block = (*key.expose()).into();
-    Aes128::new(&(*dek.expose()).into()).encrypt_block(&mut block);
+impl Channel {
+    /// The host's end, and the data field of its EXTERNAL AUTHENTICATE.
+    pub fn host(keys: SessionKeys, level: Level, host_challenge: &[u8; 8], card_challenge: &[u8; 8]) -> (Self, [u8; 16]) {
+        let cryptogram = keys.host_cryptogram(host_challenge, card_challenge);
+        let chaining = authenticate_mac(&keys, level, &cryptogram);
+        let mut data = [0; 16];
+        let (left, right) = data.split_at_mut(8);
+        left.copy_from_slice(&cryptogram);
+        right.copy_from_slice(&first_half(chaining));
+        (Self { keys, level, chaining, counter: 0 }, data)
+    }
+
+    /// The card's end, once the MAC of EXTERNAL AUTHENTICATE is right. `None` when it is not. The cryptogram is
+    /// judged by the caller: the two errors have different answers.
+    pub fn card(keys: SessionKeys, level: Level, cryptogram: &[u8; 8], mac: &[u8; 8]) -> Option<Self> {
+        let chaining = authenticate_mac(&keys, level, cryptogram);
+        is_same(&first_half(chaining), mac).then_some(Self { keys, level, chaining, counter: 0 })
+    }
+
+    /// What this channel protects.
+    pub const fn level(&self) -> Level {
+        self.level
+    }
+
+    /// Host: encrypts `data` and appends the MAC. Returns the length of the data field written to `out`.
+    ///
+    /// # Errors
+    /// [`Broken::NoRoom`], and then the channel is unchanged.
+    pub fn protect(&mut self, header: Header, data: &[u8], out: &mut [u8]) -> Result<usize, Broken> {
+        let counter = self.counter.checked_add(1).ok_or(Broken::NoRoom)?;
+        let length = encrypt(&self.keys.enc, self.icv(counter, 0x00), data, out)?;
+        let (text, rest) = out.split_at_mut_checked(length).ok_or(Broken::NoRoom)?;
+        let place = rest.first_chunk_mut::<MAC_LEN>().ok_or(Broken::NoRoom)?;
+        let chaining = self.command_mac(header, text)?;
+        *place = first_half(chaining);
+        self.counter = counter;
+        self.chaining = chaining;
+        Ok(length + MAC_LEN)
+    }
+
+    /// Card: checks the MAC and decrypts the data field into `out`; returns the length of the plain data.
+    ///
+    /// # Errors
+    /// [`Broken`]; the channel must then not be used again.
+    pub fn open_command(&mut self, header: Header, field: &[u8], out: &mut [u8]) -> Result<usize, Broken> {
+        let (text, mac) = field.split_last_chunk::<MAC_LEN>().ok_or(Broken::Mac)?;
+        let chaining = self.command_mac(header, text)?;
+        if !is_same(&first_half(chaining), mac) {
+            return Err(Broken::Mac);
+        }
+        self.chaining = chaining;
+        self.counter = self.counter.checked_add(1).ok_or(Broken::Encryption)?;
+        decrypt(&self.keys.enc, self.icv(self.counter, 0x00), text, out)
+    }
+
+    /// Card: protects a good answer. `out` receives the data field and the R-MAC where the level asks for them.
+    /// Answers with an error status are sent bare: do not call this for them.
+    ///
+    /// # Errors
+    /// [`Broken::NoRoom`].
+    pub fn protect_response(&self, data: &[u8], status: [u8; 2], out: &mut [u8]) -> Result<usize, Broken> {
+        match self.level {
+            Level::Command => {
+                out.get_mut(..data.len()).ok_or(Broken::NoRoom)?.copy_from_slice(data);
+                Ok(data.len())
+            }
+            Level::Both => {
+                let length = encrypt(&self.keys.enc, self.icv(self.counter, 0x80), data, out)?;
+                let (text, rest) = out.split_at_mut_checked(length).ok_or(Broken::NoRoom)?;
+                let mac = self.response_mac(text, status);
+                *rest.first_chunk_mut::<MAC_LEN>().ok_or(Broken::NoRoom)? = mac;
+                Ok(length + MAC_LEN)
+            }
+        }
+    }
+
+    /// Host: checks and decrypts a good answer (data field without status word).
+    ///
+    /// # Errors
+    /// [`Broken`]; the channel must then not be used again.
+    pub fn open_response(&self, field: &[u8], status: [u8; 2], out: &mut [u8]) -> Result<usize, Broken> {
+        match self.level {
+            Level::Command => {
+                out.get_mut(..field.len()).ok_or(Broken::NoRoom)?.copy_from_slice(field);
+                Ok(field.len())
+            }
+            Level::Both => {
+                let (text, mac) = field.split_last_chunk::<MAC_LEN>().ok_or(Broken::Mac)?;
+                if !is_same(&self.response_mac(text, status), mac) {
+                    return Err(Broken::Mac);
+                }
+                decrypt(&self.keys.enc, self.icv(self.counter, 0x80), text, out)
+            }
+        }
+    }
+
+    /// MAC chaining value ‖ header ‖ Lc (MAC included) ‖ data.
+    fn command_mac(&self, header: Header, text: &[u8]) -> Result<[u8; 16], Broken> {
+        let length = u16::try_from(text.len() + MAC_LEN).map_err(|_| Broken::Mac)?;
+        let [high, low] = length.to_be_bytes();
+        let lc: &[u8] = match (header.extended, high) {
+            (false, 0) => &[low],
+            (false, _) => return Err(Broken::NoRoom),
+            (true, _) => &[0, high, low],
+        };
+        Ok(aes_cmac(&self.keys.mac, &[&self.chaining, &header.bytes, lc, text]))
+    }
+
+    fn response_mac(&self, text: &[u8], status: [u8; 2]) -> [u8; 8] {
+        first_half(aes_cmac(&self.keys.rmac, &[&self.chaining, text, &status]))
+    }
+
+    /// The encrypted counter block; answers have 80 in front.
+    fn icv(&self, counter: u32, front: u8) -> [u8; 16] {
+        let [a, b, c, d] = counter.to_be_bytes();
+        encrypt_block(&self.keys.enc, &[front, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d])
+    }
+}
+
+fn authenticate_mac(keys: &SessionKeys, level: Level, cryptogram: &[u8; 8]) -> [u8; 16] {
+    aes_cmac(&keys.mac, &[&[0; 16], &[0x84, 0x82, level.byte(), 0x00, 0x10], cryptogram])
+}
+
+/// Pads by method 2 and encrypts by CBC. No data stays no data.
+fn encrypt(key: &AesKey, icv: [u8; 16], data: &[u8], out: &mut [u8]) -> Result<usize, Broken> {
+    if data.is_empty() {
+        return Ok(0);
+    }
+    let length = (data.len() / 16 + 1) * 16;
+    let text = out.get_mut(..length).ok_or(Broken::NoRoom)?;
+    let (plain, padding) = text.split_at_mut_checked(data.len()).ok_or(Broken::NoRoom)?;
+    plain.copy_from_slice(data);
+    padding.fill(0);
+    if let Some(first) = padding.first_mut() {
+        *first = 0x80;
+    }
+    let (blocks, _) = text.as_chunks_mut::<16>();
+    let mut before = icv;
+    for block in blocks {
+        block.iter_mut().zip(before).for_each(|(byte, other)| *byte ^= other);
+        *block = encrypt_block(key, block);
+        before = *block;
+    }
+    Ok(length)
+}
+
+/// Decrypts by CBC and removes the padding. No data stays no data, and an encryption of no data is accepted too:
+/// some hosts send it.
+fn decrypt(key: &AesKey, icv: [u8; 16], text: &[u8], out: &mut [u8]) -> Result<usize, Broken> {
+    if text.is_empty() {
+        return Ok(0);
+    }
+    let (blocks, []) = text.as_chunks::<16>() else { return Err(Broken::Encryption) };
+    let plain = out.get_mut(..text.len()).ok_or(Broken::NoRoom)?;
+    let mut before = icv;
+    for (block, place) in blocks.iter().zip(plain.as_chunks_mut::<16>().0) {
+        *place = decrypt_block(key, block);
+        place.iter_mut().zip(before).for_each(|(byte, other)| *byte ^= other);
+        before = *block;
+    }
+    unpadded(plain).ok_or(Broken::Encryption)
+}
+
+/// The length before the mark 80, which only zeros may follow, all in the last block.
+fn unpadded(plain: &[u8]) -> Option<usize> {
+    let mark = plain.iter().rposition(|byte| *byte != 0)?;
+    (plain.get(mark) == Some(&0x80) && mark / 16 == (plain.len() - 1) / 16).then_some(mark)
+}
+
+/// One block of AES-128.
+pub(crate) fn encrypt_block(key: &AesKey, block: &[u8; 16]) -> [u8; 16] {
+    let mut block = (*block).into();
+    Aes128::new(key.bytes().into()).encrypt_block(&mut block);
     block.into()
 }
 
-/// The reverse of [`encrypt_key`].
-pub fn decrypt_key(dek: &Secret<16>, block: &[u8; 16]) -> Secret<16> {
-    use aes::cipher::BlockCipherDecrypt;
+/// One block of AES-128, backwards.
+pub(crate) fn decrypt_block(key: &AesKey, block: &[u8; 16]) -> [u8; 16] {
     let mut block = (*block).into();
-    Aes128::new(&(*dek.expose()).into()).decrypt_block(&mut block);
-    Secret::new(block.into())
+    Aes128::new(key.bytes().into()).decrypt_block(&mut block);
+    block.into()
+}
+
+fn first_half(block: [u8; 16]) -> [u8; 8] {
+    let [a, b, c, d, e, f, g, h, ..] = block;
+    [a, b, c, d, e, f, g, h]
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pair() -> (Channel, Channel) {
-        let keys = SessionKeys::derive(
-            &Secret::new([1; 16]),
-            &Secret::new([2; 16]),
-            &[3; 8],
-            &[4; 8],
-        );
-        (Channel::new(keys.duplicate()), Channel::new(keys))
-    }
-
-    #[test]
-    fn what_one_side_wraps_the_other_opens() {
-        let (mut host, mut chip) = pair();
-        for length in 0..64 {
-            host.count();
-            chip.count();
-            let mut buffer = [0xa5; 80];
-            let Some(wrapped) = host.encrypt(&mut buffer, length, false) else {
-                panic!("room for {length}")
-            };
-            let mac = host.sign([0x84, 0xe2, 0, 0], &buffer[..wrapped]);
-            assert!(chip.check([0x84, 0xe2, 0, 0], &buffer[..wrapped], &mac));
-            assert_eq!(chip.decrypt(&mut buffer[..wrapped], false), Some(length));
-            assert!(buffer[..length].iter().all(|byte| *byte == 0xa5));
-        }
-    }
-
-    #[test]
-    fn a_replayed_command_does_not_check() {
-        let (mut host, mut chip) = pair();
-        let mac = host.sign([0x84, 0xe2, 0, 0], &[1, 2, 3]);
-        assert!(chip.check([0x84, 0xe2, 0, 0], &[1, 2, 3], &mac));
-        assert!(!chip.check([0x84, 0xe2, 0, 0], &[1, 2, 3], &mac));
-    }
-
-    #[test]
-    fn a_wrong_padding_is_refused() {
-        let (host, _) = pair();
-        assert_eq!(host.decrypt(&mut [0; 15], false), None);
-        let mut noise = [0x5a; 16];
-        assert_eq!(host.decrypt(&mut noise, false), None);
-    }
-
-    #[test]
-    fn keys_travel_encrypted() {
-        let dek = Secret::new([9; 16]);
-        let block = encrypt_key(&dek, &Secret::new([7; 16]));
-        assert_ne!(block, [7; 16]);
-        assert!(decrypt_key(&dek, &block).matches(&[7; 16]));
-    }
-}
+mod tests;

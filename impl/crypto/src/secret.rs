@@ -1,41 +1,85 @@
-//! Key material that does not print, copy or linger.
+//! Keys as types: not copied, not printed, wiped when dropped, compared in constant time.
 
-use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
-/// `N` secret bytes: no `Clone`, no `PartialEq`, wiped on drop, `Debug` shows only that it is a secret.
-pub struct Secret<const N: usize>([u8; N]);
+macro_rules! secret {
+    ($($(#[$doc:meta])* $name:ident[$size:literal];)+) => { $(
+        $(#[$doc])*
+        pub struct $name([u8; $size]);
 
-impl<const N: usize> Secret<N> {
-    /// Takes the bytes over.
-    pub const fn new(bytes: [u8; N]) -> Self {
-        Self(bytes)
-    }
+        impl $name {
+            /// Takes the bytes.
+            pub const fn new(bytes: [u8; $size]) -> Self {
+                Self(bytes)
+            }
 
-    /// The bytes, for the one call that needs them.
-    pub const fn expose(&self) -> &[u8; N] {
-        &self.0
-    }
+            /// Takes a copy of the bytes, if there are exactly as many as needed.
+            pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+                bytes.try_into().ok().map(Self)
+            }
 
-    /// A second holder of the same secret, said aloud.
-    pub const fn duplicate(&self) -> Self {
-        Self(self.0)
-    }
+            /// The bytes, for storing or for a primitive.
+            pub const fn bytes(&self) -> &[u8; $size] {
+                &self.0
+            }
 
-    /// Compares in constant time.
-    pub fn matches(&self, other: &[u8]) -> bool {
-        self.0.ct_eq(other).into()
-    }
+            /// Equality in constant time.
+            pub fn is_same(&self, other: &Self) -> bool {
+                crate::is_same(&self.0, &other.0)
+            }
+        }
+
+        impl core::fmt::Debug for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str(concat!(stringify!($name), "(secret)"))
+            }
+        }
+
+        impl Drop for $name {
+            fn drop(&mut self) {
+                self.0.zeroize();
+            }
+        }
+    )+ };
 }
 
-impl<const N: usize> Drop for Secret<N> {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
+secret! {
+    /// An AES-128 key.
+    AesKey[16];
+    /// The issuer's chip master key, KMC.
+    ChipMasterKey[16];
+    /// The issuer's token master key, IMK.
+    IssuerMasterKey[32];
+    /// The key of one token, UDK: two DES keys of odd parity.
+    TokenKey[16];
+    /// What Argon2id makes of a password.
+    SaltedPassword[32];
+    /// What proves knowledge of the password.
+    ClientKey[32];
+    /// What an account keeps to check proofs.
+    StoredKey[32];
+    /// What authenticates a terminal after the password proof.
+    SessionKey[32];
 }
 
-impl<const N: usize> core::fmt::Debug for Secret<N> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("Secret")
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::format;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_does_not_print() {
+        let text = format!("{:?}", AesKey::new([0x41; 16]));
+        assert_eq!(text, "AesKey(secret)");
+    }
+
+    #[test]
+    fn secrets_compare() {
+        assert!(AesKey::new([1; 16]).is_same(&AesKey::new([1; 16])));
+        assert!(!AesKey::new([1; 16]).is_same(&AesKey::new([2; 16])));
+        assert!(AesKey::from_slice(&[0; 15]).is_none());
+        assert!(AesKey::from_slice(&[0; 16]).is_some());
     }
 }
