@@ -1,0 +1,254 @@
+//! An order, from what is shown to what the issuer said. Read [`Pay::handle`] first.
+
+use kaika_crypto::digest;
+use kaika_wire::messages::verifier::Ordered;
+use serde_json::{Value, json};
+
+use crate::password::prove;
+use crate::{Effect, Failure, Http, Input, is_retry, refused};
+
+/// What the person wants to pay, and with which card.
+#[derive(Clone)]
+pub struct Wanted {
+    /// Account.
+    pub account_id: String,
+    /// Its password.
+    pub password: String,
+    /// The card.
+    pub card_code: String,
+    /// Who is paid.
+    pub payee: String,
+    /// How much, minor units.
+    pub amount_minor: u64,
+    /// ISO 4217 numeric.
+    pub currency: String,
+}
+
+/// A payment under way.
+pub struct Pay {
+    wanted: Wanted,
+    stage: Stage,
+}
+
+enum Stage {
+    Idle,
+    Ordering,
+    Paying,
+    Over,
+}
+
+impl Pay {
+    /// A new payment.
+    pub const fn new(wanted: Wanted) -> Self {
+        Self {
+            wanted,
+            stage: Stage::Idle,
+        }
+    }
+
+    /// Takes one input and says what must be done next.
+    pub fn handle(&mut self, input: Input) -> Effect {
+        match (&self.stage, input) {
+            (Stage::Idle, Input::Start) => self.order(),
+            (Stage::Ordering, Input::Answer { status: 201, body }) => self.authorise(&body),
+            (Stage::Paying, Input::Answer { status: 200, body }) => self.shown(&body),
+            //= spec/70-pay.md#pay-14-unknown-is-not-failed
+            //# The terminal MUST show a payment without an answer as unknown and ask again.
+            (Stage::Paying, Input::Silence) => Effect::Unknown,
+            (Stage::Paying, Input::Answer { body, .. }) if is_retry(&body) => Effect::Unknown,
+            (Stage::Ordering, Input::Silence) => Effect::SendAgain,
+            (Stage::Ordering | Stage::Paying, Input::Answer { body, .. }) => {
+                self.fail(refused(&body))
+            }
+            _ => self.fail(Failure::Unexpected),
+        }
+    }
+
+    fn order(&mut self) -> Effect {
+        self.stage = Stage::Ordering;
+        let body = json!({
+            "account_id": self.wanted.account_id,
+            "payee": self.wanted.payee,
+            "amount_minor": self.wanted.amount_minor,
+            "currency": self.wanted.currency,
+        });
+        Effect::Send(Http {
+            method: "POST",
+            path: "/v1/orders".into(),
+            body,
+            key: None,
+        })
+    }
+
+    /// Proves the password over the order, once it is the one that the person wants.
+    fn authorise(&mut self, body: &Value) -> Effect {
+        let Ok(order) = serde_json::from_value::<Ordered>(body.clone()) else {
+            return self.fail(Failure::Unexpected);
+        };
+        let Some(order_digest) = self.digest_of(&order) else {
+            return self.fail(Failure::OrderDiffers);
+        };
+        let order_id = order.order_id.to_string();
+        let digest = hex::encode(digest::pay(&order_digest, &self.wanted.card_code));
+        let Some(proved) = prove(
+            &self.wanted.password,
+            &order.challenge,
+            "pay",
+            &order_id,
+            &digest,
+        ) else {
+            return self.fail(Failure::Password);
+        };
+        self.stage = Stage::Paying;
+        let body = json!({
+            "account_id": self.wanted.account_id,
+            "card_code": self.wanted.card_code,
+            "order_digest": order_digest,
+            "proof": hex::encode(proved.proof),
+        });
+        Effect::Send(Http {
+            method: "POST",
+            path: format!("/v1/orders/{order_id}/pay"),
+            body,
+            key: None,
+        })
+    }
+
+    /// The digest of what is shown, computed here: `None` when the order says something else than was wanted, or its
+    /// digest is of something else than it says.
+    fn digest_of(&self, order: &Ordered) -> Option<String> {
+        let wanted = &self.wanted;
+        let same = order.payee.as_str() == wanted.payee
+            && order.amount_minor.minor() == wanted.amount_minor
+            && order.currency.as_str() == wanted.currency
+            && order.account_id.as_str() == wanted.account_id;
+        let digest = digest::order(&digest::Order {
+            order_id: &order.order_id.to_string(),
+            account_id: &wanted.account_id,
+            payee: &wanted.payee,
+            amount_minor: &wanted.amount_minor.to_string(),
+            currency: &wanted.currency,
+            expires_at: &order.expires_at.to_string(),
+            nonce: &order.nonce.to_string(),
+        });
+        (same && digest == order.order_digest.0).then(|| hex::encode(digest))
+    }
+
+    fn shown(&mut self, body: &Value) -> Effect {
+        let text = |name| {
+            body.get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        self.stage = Stage::Over;
+        match text("result").as_str() {
+            "paid" => Effect::Paid {
+                auth_code: text("auth_code"),
+            },
+            "declined" => Effect::Declined,
+            _ => Effect::Failed(Failure::Unexpected),
+        }
+    }
+
+    fn fail(&mut self, failure: Failure) -> Effect {
+        self.stage = Stage::Over;
+        Effect::Failed(failure)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted() -> Wanted {
+        Wanted {
+            account_id: "a".into(),
+            password: "p".into(),
+            card_code: "C".into(),
+            payee: "shop".into(),
+            amount_minor: 1250,
+            currency: "156".into(),
+        }
+    }
+
+    fn ordered(amount_minor: u64, shown_minor: u64) -> Value {
+        let id = "00".repeat(16);
+        let digest = digest::order(&digest::Order {
+            order_id: &id,
+            account_id: "a",
+            payee: "shop",
+            amount_minor: &amount_minor.to_string(),
+            currency: "156",
+            expires_at: "9",
+            nonce: &id,
+        });
+        let challenge = json!({
+            "salt": id, "m_kib": kaika_spec::limit::ARGON2_M_KIB, "t": kaika_spec::limit::ARGON2_T,
+            "p": kaika_spec::limit::ARGON2_P, "nonce": "00".repeat(32),
+        });
+        json!({
+            "order_id": id, "account_id": "a", "payee": "shop", "amount_minor": shown_minor, "currency": "156",
+            "nonce": id, "expires_at": 9, "order_digest": hex::encode(digest), "challenge": challenge,
+        })
+    }
+
+    fn paying() -> Pay {
+        let mut pay = Pay::new(wanted());
+        pay.handle(Input::Start);
+        let sent = pay.handle(Input::Answer {
+            status: 201,
+            body: ordered(1250, 1250),
+        });
+        assert!(matches!(sent, Effect::Send(_)), "{sent:?}");
+        pay
+    }
+
+    #[test]
+    fn an_order_that_differs_is_not_paid() {
+        for body in [
+            ordered(1250, 9999),
+            ordered(9999, 1250),
+            ordered(9999, 9999),
+        ] {
+            let mut pay = Pay::new(wanted());
+            pay.handle(Input::Start);
+            assert_eq!(
+                pay.handle(Input::Answer { status: 201, body }),
+                Effect::Failed(Failure::OrderDiffers)
+            );
+        }
+    }
+
+    #[test]
+    fn no_answer_is_unknown_and_not_failed() {
+        let mut pay = paying();
+        assert_eq!(pay.handle(Input::Silence), Effect::Unknown);
+        let body = json!({"code": "in-progress", "class": "retry"});
+        assert_eq!(
+            pay.handle(Input::Answer { status: 409, body }),
+            Effect::Unknown
+        );
+        let body = json!({"order_id": "0", "result": "paid", "auth_code": "000001"});
+        assert_eq!(
+            pay.handle(Input::Answer { status: 200, body }),
+            Effect::Paid {
+                auth_code: "000001".into()
+            }
+        );
+    }
+
+    #[test]
+    fn the_result_is_what_was_answered() {
+        let body = json!({"order_id": "0", "result": "declined"});
+        assert_eq!(
+            paying().handle(Input::Answer { status: 200, body }),
+            Effect::Declined
+        );
+        let body = json!({"order_id": "0", "result": "maybe"});
+        assert_eq!(
+            paying().handle(Input::Answer { status: 200, body }),
+            Effect::Failed(Failure::Unexpected)
+        );
+    }
+}
