@@ -1,1 +1,349 @@
-//! The chip: an applet that is personalised over SCP03 and pays by EMV.
+//! The chip: an applet that is personalised over SCP03 and pays by EMV. `spec/85-apdu.md` is its contract.
+//!
+//! Read [`Chip::process`] first. A command is read, opened if it is secured, judged by one function of its file
+//! (`select`, `channel`, `provision`, `manage`, `tap`) into a [`Change`], and only then is anything changed: first
+//! the non-volatile [`image`], in one atomic write of the [`journal`], then what is volatile, then the answer.
+#![no_std]
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)
+)]
+
+use kaika_apdu::{Command, StatusWord};
+use kaika_crypto::chip::ChipKeys;
+use kaika_spec::limit::APDU_MAX;
+
+mod channel;
+pub mod image;
+pub mod journal;
+mod manage;
+mod provision;
+mod select;
+mod tap;
+
+use channel::Secure;
+use image::Image;
+use journal::Journal;
+pub use journal::{Damaged, Fault, Flash};
+use provision::Staging;
+use select::Selected;
+use tap::Payment;
+
+/// Answer to reset: T=0, historical bytes `KAIKA`.
+pub const ATR: [u8; 9] = [0x3b, 0x65, 0x00, 0x00, 0x4b, 0x41, 0x49, 0x4b, 0x41];
+
+/// Longest answer without its status word.
+const ANSWER_MAX: usize = 256;
+
+/// A chip over its non-volatile memory.
+#[derive(Debug)]
+pub struct Chip<F: Flash> {
+    keys: ChipKeys,
+    se_id: [u8; 8],
+    journal: Journal<F>,
+    image: Image,
+    volatile: Volatile,
+}
+
+/// What does not survive a reset.
+#[derive(Debug, Default)]
+struct Volatile {
+    selected: Selected,
+    secure: Secure,
+    staging: Option<Staging>,
+    payment: Payment,
+    pending: Data,
+}
+
+/// Bytes of an answer.
+#[derive(Clone, Copy, Debug)]
+struct Data {
+    bytes: [u8; ANSWER_MAX],
+    length: usize,
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self {
+            bytes: [0; ANSWER_MAX],
+            length: 0,
+        }
+    }
+}
+
+impl Data {
+    fn of(bytes: &[u8]) -> Self {
+        let mut data = Self::default();
+        if let Some(target) = data.bytes.get_mut(..bytes.len()) {
+            target.copy_from_slice(bytes);
+            data.length = bytes.len();
+        }
+        data
+    }
+
+    /// What `fill` writes as objects.
+    fn written(
+        fill: impl FnOnce(&mut kaika_apdu::tlv::Writer<'_>) -> Result<(), kaika_apdu::Full>,
+    ) -> Result<Self, StatusWord> {
+        let mut data = Self::default();
+        let mut writer = kaika_apdu::tlv::Writer::new(&mut data.bytes);
+        fill(&mut writer).map_err(|_| StatusWord::WRONG_LENGTH)?;
+        data.length = writer.len();
+        Ok(data)
+    }
+
+    fn get(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
+/// All that follows from one good command.
+#[derive(Debug, Default)]
+struct Change {
+    /// The new image, when there is one.
+    image: Option<Image>,
+    /// What becomes of the volatile part.
+    then: Then,
+    /// The answer.
+    data: Data,
+    /// Its status word, when it is not 9000.
+    status: Option<StatusWord>,
+}
+
+/// What becomes of the volatile part.
+#[derive(Debug, Default)]
+enum Then {
+    /// Nothing.
+    #[default]
+    Stay,
+    /// Everything volatile goes; this is selected.
+    Select(Selected),
+    /// This is the secure channel now; what was staged goes.
+    Secure(Secure),
+    /// This is staged now.
+    Stage(Option<Staging>),
+    /// This is where the payment stands now.
+    Pay(Payment),
+}
+
+impl Change {
+    fn data(data: Data) -> Self {
+        Self {
+            data,
+            ..Self::default()
+        }
+    }
+}
+
+type Judged = Result<Change, StatusWord>;
+
+/// Instruction bytes.
+mod ins {
+    pub(super) const SELECT: u8 = 0xa4;
+    pub(super) const READ_RECORD: u8 = 0xb2;
+    pub(super) const GET_RESPONSE: u8 = 0xc0;
+    pub(super) const INITIALIZE_UPDATE: u8 = 0x50;
+    pub(super) const EXTERNAL_AUTHENTICATE: u8 = 0x82;
+    pub(super) const STORE_DATA: u8 = 0xe2;
+    pub(super) const SET_STATUS: u8 = 0xf0;
+    pub(super) const DELETE: u8 = 0xe4;
+    pub(super) const GET_STATUS: u8 = 0xf2;
+    pub(super) const GET_DATA: u8 = 0xca;
+    pub(super) const GET_PROCESSING_OPTIONS: u8 = 0xa8;
+    pub(super) const GENERATE_AC: u8 = 0xae;
+}
+
+impl<F: Flash> Chip<F> {
+    /// A chip with its keys, over memory that may hold an image already.
+    ///
+    /// # Errors
+    /// [`Damaged`] when the memory was written and holds no whole image.
+    pub fn new(keys: ChipKeys, se_id: [u8; 8], flash: F) -> Result<Self, Damaged> {
+        let (journal, image) = Journal::open(flash)?;
+        Ok(Self {
+            keys,
+            se_id,
+            journal,
+            image,
+            volatile: Volatile::default(),
+        })
+    }
+
+    /// Power off and on again: everything volatile goes.
+    pub fn reset(&mut self) {
+        //= spec/85-apdu.md#apd-4-nothing-volatile-survives
+        //# Session keys, pending answers and the payment in progress MUST NOT survive SELECT or reset.
+        self.volatile = Volatile::default();
+    }
+
+    /// The memory, for what stands around the chip.
+    pub const fn flash(&mut self) -> &mut F {
+        self.journal.flash()
+    }
+
+    /// What is stored now.
+    pub const fn image(&self) -> &Image {
+        &self.image
+    }
+
+    /// Takes one command APDU and writes the response APDU; returns its length. `out` holds at least 258 bytes.
+    pub fn process(&mut self, apdu: &[u8], out: &mut [u8]) -> usize {
+        let (data, status) = match self
+            .judge(apdu)
+            .and_then(|(change, expected)| self.commit(change, expected))
+        {
+            Ok(answer) => answer,
+            Err(status) => (Data::default(), status),
+        };
+        let response = kaika_apdu::Response {
+            data: data.get(),
+            status,
+        };
+        response.encode(out).unwrap_or(0)
+    }
+
+    /// Everything that is checked, in the order of the specification.
+    fn judge(&mut self, apdu: &[u8]) -> Result<(Change, u32), StatusWord> {
+        //= spec/85-apdu.md#apd-1-every-length-is-checked
+        //# The chip MUST answer 6700 to a command that is not one of the seven cases of ISO 7816-3 or is longer than `APDU_MAX`.
+        if apdu.len() > APDU_MAX {
+            return Err(StatusWord::WRONG_LENGTH);
+        }
+        let command = Command::parse(apdu).map_err(|_| StatusWord::WRONG_LENGTH)?;
+        //= spec/85-apdu.md#apd-2-a-fixed-order-of-checks
+        //# The chip MUST check length, class, logical channel, instruction, secure messaging, P1-P2, data length and state in this
+        //# order, and answer for the first that fails.
+        class(command.cla)?;
+        instruction(&command)?;
+        let mut plain = [0; ANSWER_MAX];
+        let opened = self.open(&command, &mut plain)?;
+        let data = opened.map_or(command.data, |length| {
+            plain.get(..length).unwrap_or_default()
+        });
+        let pending = core::mem::take(&mut self.volatile.pending);
+        let change = match command.ins {
+            ins::SELECT => self.select(&command),
+            ins::READ_RECORD => self.read_record(&command),
+            ins::GET_RESPONSE => get_response(&command, pending),
+            ins::INITIALIZE_UPDATE => self.initialize_update(&command),
+            ins::EXTERNAL_AUTHENTICATE => self.external_authenticate(&command),
+            ins::STORE_DATA => self.store_data(&command, data),
+            ins::SET_STATUS => self.set_status(&command, data),
+            ins::DELETE => self.delete(&command, data),
+            ins::GET_STATUS => self.get_status(&command, data),
+            ins::GET_DATA => self.get_data(&command),
+            ins::GET_PROCESSING_OPTIONS => self.get_processing_options(&command),
+            ins::GENERATE_AC => self.generate_ac(&command),
+            _ => Err(StatusWord::UNKNOWN_INSTRUCTION),
+        };
+        let mut change = change.inspect_err(|_| self.after_error(command.ins))?;
+        if opened.is_some() {
+            change.data = self.protect(&change)?;
+        }
+        Ok((change, command.expected))
+    }
+
+    /// A script that stumbles loses what it staged so far; an opening that stumbles, its challenge.
+    fn after_error(&mut self, ins: u8) {
+        match ins {
+            ins::STORE_DATA => self.volatile.staging = None,
+            ins::EXTERNAL_AUTHENTICATE => self.close(),
+            _ => {}
+        }
+    }
+
+    /// All the change and none of the judgement.
+    fn commit(&mut self, change: Change, expected: u32) -> Result<(Data, StatusWord), StatusWord> {
+        //= spec/60-provision.md#pro-6-written-before-answered
+        //# The chip MUST commit every non-volatile change before the answer that reveals it leaves.
+        if let Some(image) = change.image {
+            self.journal.commit(&image).map_err(|_| MEMORY_FAILURE)?;
+            self.image = image;
+        }
+        match change.then {
+            Then::Stay => {}
+            Then::Select(selected) => {
+                self.volatile = Volatile {
+                    selected,
+                    ..Volatile::default()
+                }
+            }
+            Then::Secure(secure) => {
+                self.volatile.secure = secure;
+                self.volatile.staging = None;
+            }
+            Then::Stage(staging) => self.volatile.staging = staging,
+            Then::Pay(payment) => self.volatile.payment = payment,
+        }
+        Ok(self.shorten(
+            change.data,
+            change.status.unwrap_or(StatusWord::OK),
+            expected,
+        ))
+    }
+
+    /// What does not fit the expected length waits for GET RESPONSE.
+    fn shorten(&mut self, data: Data, status: StatusWord, expected: u32) -> (Data, StatusWord) {
+        let expected = usize::try_from(expected).unwrap_or(usize::MAX);
+        let Some((now, later)) = data.get().split_at_checked(expected) else {
+            return (data, status);
+        };
+        if later.is_empty() {
+            return (data, status);
+        }
+        self.volatile.pending = Data::of(later);
+        let waiting = u8::try_from(later.len()).unwrap_or(0);
+        (
+            Data::of(now),
+            StatusWord(u16::from_be_bytes([0x61, waiting])),
+        )
+    }
+}
+
+/// Writing the memory failed (6581): nothing was changed.
+const MEMORY_FAILURE: StatusWord = StatusWord(0x6581);
+
+/// Class and logical channel.
+const fn class(cla: u8) -> Result<(), StatusWord> {
+    match cla & !0x13 {
+        0x00 | 0x80 | 0x84 => {}
+        _ => return Err(StatusWord::UNKNOWN_CLASS),
+    }
+    if cla & 0x03 != 0 {
+        return Err(StatusWord::CHANNEL_NOT_SUPPORTED);
+    }
+    if cla & 0x10 != 0 {
+        Err(StatusWord::CHAINING_NOT_SUPPORTED)
+    } else {
+        Ok(())
+    }
+}
+
+/// Whether there is such an instruction, and in this class. Management commands exist in 80 only to be refused.
+const fn instruction(command: &Command<'_>) -> Result<(), StatusWord> {
+    let fits = match command.ins {
+        ins::SELECT | ins::READ_RECORD | ins::GET_RESPONSE => command.cla == 0x00,
+        ins::INITIALIZE_UPDATE | ins::GET_DATA | ins::GET_PROCESSING_OPTIONS | ins::GENERATE_AC => {
+            command.cla == 0x80
+        }
+        ins::EXTERNAL_AUTHENTICATE => command.cla == 0x84,
+        ins::STORE_DATA | ins::SET_STATUS | ins::DELETE | ins::GET_STATUS => command.cla != 0x00,
+        _ => return Err(StatusWord::UNKNOWN_INSTRUCTION),
+    };
+    if fits {
+        Ok(())
+    } else {
+        Err(StatusWord::UNKNOWN_CLASS)
+    }
+}
+
+fn get_response(command: &Command<'_>, pending: Data) -> Judged {
+    if (command.p1, command.p2) != (0, 0) {
+        return Err(StatusWord::WRONG_P1_P2);
+    }
+    if pending.length == 0 {
+        Err(StatusWord::CONDITIONS_NOT_SATISFIED)
+    } else {
+        Ok(Change::data(pending))
+    }
+}

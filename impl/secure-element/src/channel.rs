@@ -1,0 +1,191 @@
+//! The secure channel: opening it, opening what comes through it, closing it.
+
+use kaika_apdu::{Command, StatusWord};
+use kaika_crypto::is_same;
+use kaika_crypto::scp03::{
+    Channel, Header, KEY_VERSION, Level, PARAMETER, SessionKeys, card_challenge,
+};
+use kaika_spec::limit::CHANNEL_TRIES_MAX;
+
+use crate::image::Image;
+use crate::select::{SECURITY_DOMAIN, Selected};
+use crate::{ANSWER_MAX, Change, Chip, Data, Flash, Judged, Then, ins};
+
+/// Last value of the three-byte sequence counter.
+const SEQUENCE_LAST: u32 = 0x00ff_ffff;
+
+/// How far the channel is.
+#[derive(Debug, Default)]
+pub(crate) enum Secure {
+    /// There is none.
+    #[default]
+    Closed,
+    /// INITIALIZE UPDATE was answered.
+    Challenged {
+        /// The host's challenge.
+        host: [u8; 8],
+        /// The chip's.
+        card: [u8; 8],
+    },
+    /// It is open.
+    Open(Channel),
+}
+
+const fn is_management(ins: u8) -> bool {
+    matches!(
+        ins,
+        ins::STORE_DATA | ins::SET_STATUS | ins::DELETE | ins::GET_STATUS
+    )
+}
+
+impl<F: Flash> Chip<F> {
+    pub(crate) fn close(&mut self) {
+        self.volatile.secure = Secure::Closed;
+        self.volatile.staging = None;
+    }
+
+    /// Opens a secured command into `plain` and gives the length of its data; `None` for one that is not secured.
+    pub(crate) fn open(
+        &mut self,
+        command: &Command<'_>,
+        plain: &mut [u8; ANSWER_MAX],
+    ) -> Result<Option<usize>, StatusWord> {
+        if !is_management(command.ins) {
+            return Ok(None);
+        }
+        //= spec/60-provision.md#pro-2-the-chip-checks-who-writes
+        //# The chip MUST refuse personalisation commands outside an authenticated secure channel with command MAC and encryption.
+        //= spec/85-apdu.md#apd-7-the-level-is-not-lowered
+        //# The chip MUST refuse an unsecured management command while a secure channel is open, and end the channel.
+        let header = Header {
+            bytes: command.header(),
+            extended: command.extended,
+        };
+        let opened = match &mut self.volatile.secure {
+            Secure::Open(channel) if command.cla == 0x84 => {
+                channel.open_command(header, command.data, plain).ok()
+            }
+            Secure::Open(_) | Secure::Challenged { .. } | Secure::Closed => None,
+        };
+        //= spec/85-apdu.md#apd-6-an-aborted-channel-stays-closed
+        //# After a wrong MAC or a wrong cryptogram the chip MUST refuse every secured command until a new channel is opened.
+        if opened.is_none() {
+            self.close();
+        }
+        opened.map(Some).ok_or(StatusWord::SECURITY_NOT_SATISFIED)
+    }
+
+    /// Protects the answer to a secured command.
+    pub(crate) fn protect(&self, change: &Change) -> Result<Data, StatusWord> {
+        let status = change.status.unwrap_or(StatusWord::OK);
+        let mut data = Data::default();
+        data.length = match &self.volatile.secure {
+            Secure::Open(channel) => channel
+                .protect_response(change.data.get(), status.bytes(), &mut data.bytes)
+                .map_err(|_| StatusWord::WRONG_LENGTH)?,
+            Secure::Closed | Secure::Challenged { .. } => 0,
+        };
+        Ok(data)
+    }
+
+    pub(crate) fn initialize_update(&self, command: &Command<'_>) -> Judged {
+        if command.p2 != 0 {
+            return Err(StatusWord::WRONG_P1_P2);
+        }
+        let host: [u8; 8] = command
+            .data
+            .try_into()
+            .map_err(|_| StatusWord::WRONG_LENGTH)?;
+        if self.volatile.selected != Selected::Domain || self.image.sequence >= SEQUENCE_LAST {
+            return Err(StatusWord::CONDITIONS_NOT_SATISFIED);
+        }
+        if command.p1 != 0 && command.p1 != KEY_VERSION {
+            return Err(StatusWord::REFERENCE_NOT_FOUND);
+        }
+        //= spec/60-provision.md#pro-4-failed-openings-are-counted
+        //# The chip MUST refuse to open a channel after `CHANNEL_TRIES_MAX` failed EXTERNAL AUTHENTICATEs in a row.
+        if self.image.failures >= CHANNEL_TRIES_MAX {
+            return Err(StatusWord::BLOCKED);
+        }
+        //= spec/60-provision.md#pro-3-challenges-never-repeat
+        //# The chip MUST store the increased sequence counter before it answers INITIALIZE UPDATE.
+        let image = Image {
+            sequence: self.image.sequence.saturating_add(1),
+            ..self.image
+        };
+        let [_, a, b, c] = image.sequence.to_be_bytes();
+        let card = card_challenge(&self.keys.enc, &[a, b, c], &SECURITY_DOMAIN);
+        let cryptogram = self.session(&host, &card).card_cryptogram(&host, &card);
+        let mut answer = [0; 32];
+        let parts = [0, 0]
+            .into_iter()
+            .chain(self.se_id)
+            .chain([KEY_VERSION, 0x03, PARAMETER]);
+        for (byte, from) in answer
+            .iter_mut()
+            .zip(parts.chain(card).chain(cryptogram).chain([a, b, c]))
+        {
+            *byte = from;
+        }
+        let then = Then::Secure(Secure::Challenged { host, card });
+        Ok(Change {
+            image: Some(image),
+            then,
+            data: Data::of(&answer),
+            ..Change::default()
+        })
+    }
+
+    fn session(&self, host: &[u8; 8], card: &[u8; 8]) -> SessionKeys {
+        SessionKeys::derive(&self.keys.enc, &self.keys.mac, host, card)
+    }
+
+    pub(crate) fn external_authenticate(&self, command: &Command<'_>) -> Judged {
+        let level = Level::from_byte(command.p1)
+            .filter(|_| command.p2 == 0)
+            .ok_or(StatusWord::WRONG_P1_P2)?;
+        let data: &[u8; 16] = command
+            .data
+            .try_into()
+            .map_err(|_| StatusWord::WRONG_LENGTH)?;
+        let Secure::Challenged { host, card } = &self.volatile.secure else {
+            return Err(StatusWord::CONDITIONS_NOT_SATISFIED);
+        };
+        let (Some(cryptogram), Some(mac)) = (data.first_chunk::<8>(), data.last_chunk::<8>())
+        else {
+            return Err(StatusWord::WRONG_LENGTH);
+        };
+        let keys = self.session(host, card);
+        let right = is_same(&keys.host_cryptogram(host, card), cryptogram);
+        match Channel::card(keys, level, cryptogram, mac) {
+            None => Ok(self.failed(StatusWord::SECURITY_NOT_SATISFIED)),
+            Some(_) if !right => Ok(self.failed(StatusWord::AUTHENTICATION_FAILED)),
+            Some(channel) => Ok(self.opened(channel)),
+        }
+    }
+
+    fn failed(&self, status: StatusWord) -> Change {
+        let image = Image {
+            failures: self.image.failures.saturating_add(1),
+            ..self.image
+        };
+        Change {
+            image: Some(image),
+            then: Then::Secure(Secure::Closed),
+            status: Some(status),
+            ..Change::default()
+        }
+    }
+
+    fn opened(&self, channel: Channel) -> Change {
+        let image = (self.image.failures != 0).then_some(Image {
+            failures: 0,
+            ..self.image
+        });
+        Change {
+            image,
+            then: Then::Secure(Secure::Open(channel)),
+            ..Change::default()
+        }
+    }
+}
