@@ -1,1 +1,9 @@
-//! The shop terminal: drives the chip by APDU and asks the issuer.
+//! The shop's terminal: drives the chip by APDU and asks the issuer. No I/O. `spec/75-tap.md`.
+//!
+//! Read [`tap::Pos::handle`] first: one input in, one effect out, from SELECT to the issuer's word.
+
+pub mod chip;
+pub mod host;
+pub mod tap;
+
+pub use tap::{Effect, Input, Outcome, Pos, Sale};
