@@ -2,7 +2,48 @@
 //!
 //! Start at [`agree`]: same verdict, same fields, and printing what was read gives the bytes again.
 
-use kaika_spec::limit;
+use kaika_apdu::Command;
+
+/// Fuzz body: [`agree`] for our parser and printer.
+pub fn apdu_command(data: &[u8]) {
+    agree(data, read, print);
+}
+
+/// Our parser.
+pub fn read(bytes: &[u8]) -> Option<Fields> {
+    let command = Command::parse(bytes).ok()?;
+    Some(Fields {
+        header: [command.cla, command.ins, command.p1, command.p2],
+        data: command.data.to_vec(),
+        ne: usize::try_from(command.expected)
+            .ok()
+            .filter(|expected| *expected != 0),
+        extended: command.extended,
+    })
+}
+
+/// Our printer, into a buffer with room and into one with a byte too few, which it must refuse.
+pub fn print(fields: &Fields) -> Option<Vec<u8>> {
+    let [cla, ins, p1, p2] = fields.header;
+    let expected = fields.ne.and_then(|ne| u32::try_from(ne).ok()).unwrap_or(0);
+    let command = Command {
+        cla,
+        ins,
+        p1,
+        p2,
+        data: &fields.data,
+        expected,
+        extended: fields.extended,
+    };
+    let mut buffer = vec![0; fields.data.len() + 9];
+    let length = command.encode(&mut buffer).ok()?;
+    assert!(
+        command.encode(&mut vec![0; length - 1]).is_err(),
+        "printed into too short a buffer"
+    );
+    buffer.truncate(length);
+    Some(buffer)
+}
 
 /// A command as the table reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,9 +152,6 @@ impl Case {
 
 /// Reads a command by the table.
 pub fn by_table(bytes: &[u8]) -> Option<Fields> {
-    if bytes.len() > limit::APDU_MAX {
-        return None;
-    }
     let (header, body) = bytes.split_first_chunk::<4>()?;
     let mut fitting = CASES.iter().filter_map(|case| case.read(*header, body));
     let found = fitting.next();

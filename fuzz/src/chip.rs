@@ -264,19 +264,41 @@ fn fits(outcome: &Outcome, command: &[u8], data: &[u8], status: u16) -> Option<T
 }
 
 /// Whether the answer is one of the kinds, with a cryptogram that verifies.
-fn cryptogram_fits(data: &[u8], kinds: &[(u8, u8)], udk: &[u8; 16], atc: [u8; 2], covered: &[u8]) -> bool {
+fn cryptogram_fits(
+    data: &[u8],
+    kinds: &[(u8, u8)],
+    udk: &[u8; 16],
+    atc: [u8; 2],
+    covered: &[u8],
+) -> bool {
     // The third byte of the verification results is the chip's own.
-    let own = data.len().checked_sub(2).and_then(|at| data.get(at)).copied().unwrap_or(0);
-    kinds.iter().any(|(kind, second)| cryptogram_answer(*kind, [*second, own], udk, atc, covered) == data)
+    let own = data
+        .len()
+        .checked_sub(2)
+        .and_then(|at| data.get(at))
+        .copied()
+        .unwrap_or(0);
+    kinds
+        .iter()
+        .any(|(kind, second)| cryptogram_answer(*kind, [*second, own], udk, atc, covered) == data)
 }
 
 /// `77 { 9F27, 9F36, 9F26, 9F10 }` as the specification has it.
-pub fn cryptogram_answer(kind: u8, results: [u8; 2], udk: &[u8; 16], atc: [u8; 2], covered: &[u8]) -> Vec<u8> {
+pub fn cryptogram_answer(
+    kind: u8,
+    results: [u8; 2],
+    udk: &[u8; 16],
+    atc: [u8; 2],
+    covered: &[u8],
+) -> Vec<u8> {
     let iad = [0x06, 0x01, 0x12, 0x03, results[0], results[1], 0x00];
     let signed = [covered, &[0x18, 0x00], &atc, &iad].concat();
     let mut inner = twin::tlv(&[0x9F, 0x27], &[kind]);
     inner.extend(twin::tlv(&[0x9F, 0x36], &atc));
-    inner.extend(twin::tlv(&[0x9F, 0x26], &host::cryptogram(udk, atc, &signed)));
+    inner.extend(twin::tlv(
+        &[0x9F, 0x26],
+        &host::cryptogram(udk, atc, &signed),
+    ));
     inner.extend(twin::tlv(&[0x9F, 0x10], &iad));
     twin::tlv(&[0x77], &inner)
 }

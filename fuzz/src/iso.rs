@@ -3,6 +3,31 @@
 use std::collections::BTreeMap;
 
 use kaika_spec::limit;
+use kaika_wire::iso8583::Message;
+
+/// Fuzz body.
+pub fn iso8583(data: &[u8]) {
+    agree(data, ours);
+}
+
+/// Our reader.
+pub fn ours(bytes: &[u8]) -> Option<Frame> {
+    let message = Message::parse(bytes).ok()?;
+    assert_eq!(
+        message.encode().as_deref(),
+        Ok(bytes),
+        "printing {bytes:02X?}"
+    );
+    Some((
+        String::from_utf8_lossy(&message.mti).into_owned(),
+        message.fields,
+    ))
+}
+
+/// Panics unless `read` reads what the table reads.
+pub fn agree(bytes: &[u8], read: impl Fn(&[u8]) -> Option<Frame>) {
+    assert_eq!(read(bytes), by_table(bytes), "of {bytes:02X?}");
+}
 
 /// What a field may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +64,7 @@ pub const FIELDS: [(u8, Length, Kind); 15] = [
     (41, Length::Fixed(8), Kind::Text),
     (42, Length::Fixed(15), Kind::Text),
     (49, Length::Fixed(3), Kind::Digits),
-    (55, Length::Prefixed(3, 999), Kind::Bytes),
+    (55, Length::Prefixed(3, 255), Kind::Bytes),
     (90, Length::Fixed(42), Kind::Digits),
 ];
 
@@ -57,7 +82,11 @@ pub fn by_table(bytes: &[u8]) -> Option<Frame> {
     }
     let mut present = bitmap(&mut rest)?;
     if present & (1 << 63) != 0 {
-        present = present << 64 | bitmap(&mut rest)?;
+        let second = bitmap(&mut rest)?;
+        if second == 0 {
+            return None; // One spelling only: no second bitmap without a use.
+        }
+        present = present << 64 | second;
     } else {
         present <<= 64;
     }
@@ -66,14 +95,18 @@ pub fn by_table(bytes: &[u8]) -> Option<Frame> {
         let (_, length, kind) = FIELDS.into_iter().find(|(known, ..)| *known == number)?;
         fields.insert(number, field(&mut rest, length, kind)?);
     }
-    rest.is_empty().then(|| (String::from_utf8_lossy(mti).into_owned(), fields))
+    rest.is_empty()
+        .then(|| (String::from_utf8_lossy(mti).into_owned(), fields))
 }
 
 fn bitmap(rest: &mut &[u8]) -> Option<u128> {
     let (digits, left) = rest.split_at_checked(16)?;
     *rest = left;
     let text = core::str::from_utf8(digits).ok()?;
-    if !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F')) {
+    if !text
+        .bytes()
+        .all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'))
+    {
         return None;
     }
     u128::from_str_radix(text, 16).ok()
@@ -88,7 +121,11 @@ fn field(rest: &mut &[u8], length: Length, kind: Kind) -> Option<Vec<u8>> {
             if !prefix.iter().all(u8::is_ascii_digit) {
                 return None;
             }
-            core::str::from_utf8(prefix).ok()?.parse().ok().filter(|len| *len <= most)?
+            core::str::from_utf8(prefix)
+                .ok()?
+                .parse()
+                .ok()
+                .filter(|len| *len <= most)?
         }
     };
     let (value, left) = rest.split_at_checked(len)?;

@@ -8,6 +8,14 @@
 pub mod apdu;
 pub mod bytes;
 pub mod chip;
+pub mod dol;
+pub mod iso;
+pub mod tlv;
+
+pub use apdu::apdu_command;
+pub use dol::dol;
+pub use iso::iso8583;
+pub use tlv::ber_tlv;
 
 /// A fuzz body under its name, with the longest input that makes sense.
 pub struct Target {
@@ -20,11 +28,33 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: &[Target] = &[Target {
-    name: "empty",
-    run: empty,
-    max_len: 64,
-}];
+pub const TARGETS: &[Target] = &[
+    Target {
+        name: "empty",
+        run: empty,
+        max_len: 64,
+    },
+    Target {
+        name: "apdu_command",
+        run: apdu_command,
+        max_len: 1100,
+    },
+    Target {
+        name: "ber_tlv",
+        run: ber_tlv,
+        max_len: 1100,
+    },
+    Target {
+        name: "dol",
+        run: dol,
+        max_len: 256,
+    },
+    Target {
+        name: "iso8583",
+        run: iso8583,
+        max_len: 2100,
+    },
+];
 
 /// Does nothing: the physical limit that other targets are measured against.
 pub fn empty(_data: &[u8]) {}

@@ -31,7 +31,12 @@ struct Paper {
 
 impl Paper {
     fn new(flaw: Flaw) -> Self {
-        Self { twin: Twin::new(&KMC, SE_ID), flaw, tear: None, refusals: 0 }
+        Self {
+            twin: Twin::new(&KMC, SE_ID),
+            flaw,
+            tear: None,
+            refusals: 0,
+        }
     }
 
     fn boot(&mut self, durable: Durable) {
@@ -48,7 +53,12 @@ impl Paper {
         let data = match outcome.body {
             Body::Exactly(bytes) => bytes,
             Body::Holding(inside) => chip::twin::tlv(&[0x6F], &inside),
-            Body::Cryptogram { kinds, udk, atc, mut data } => {
+            Body::Cryptogram {
+                kinds,
+                udk,
+                atc,
+                mut data,
+            } => {
                 if self.flaw == Flaw::AmountNotCovered {
                     data[..6].fill(0);
                 }
@@ -80,10 +90,18 @@ impl Card for Paper {
             let mut durable = torn[usize::from(left)].clone();
             if self.flaw == Flaw::CounterNotStored && command.get(1) == Some(&0xA8) {
                 durable = torn[0].clone();
-                durable.slots.iter_mut().flatten().for_each(|slot| slot.atc = 0);
+                durable
+                    .slots
+                    .iter_mut()
+                    .flatten()
+                    .for_each(|slot| slot.atc = 0);
             }
             if self.flaw == Flaw::TornTokenVisible {
-                durable.slots.iter_mut().flatten().for_each(|slot| slot.state = State::Active);
+                durable
+                    .slots
+                    .iter_mut()
+                    .flatten()
+                    .for_each(|slot| slot.state = State::Active);
             }
             self.boot(durable);
             return None;
@@ -109,7 +127,10 @@ impl Card for Paper {
 }
 
 fn caught(flaw: Flaw, script: &[u8]) -> bool {
-    catch_unwind(AssertUnwindSafe(|| chip::play(script, &mut Paper::new(flaw)))).is_err()
+    catch_unwind(AssertUnwindSafe(|| {
+        chip::play(script, &mut Paper::new(flaw))
+    }))
+    .is_err()
 }
 
 /// Op bytes: select the security domain, open a channel at level 03, store token 7, commit slot 1.
@@ -122,16 +143,31 @@ fn the_chip_oracle_catches_each_flaw() {
     let paid = [&PERSONALISED[..], &PAID].concat();
     let cases: [(Flaw, Vec<u8>); 8] = [
         (Flaw::CounterRepeated, [&paid[..], &PAID].concat()),
-        (Flaw::CounterNotStored, [&paid[..], &[3, 0, 1, 1, 17, 1], &PAID].concat()),
+        (
+            Flaw::CounterNotStored,
+            [&paid[..], &[3, 0, 1, 1, 17, 1], &PAID].concat(),
+        ),
         (Flaw::KeyInAnswer, vec![16, 1]),
         (Flaw::UnsecuredTaken, vec![2, 15]),
-        (Flaw::TornTokenVisible, vec![2, 6, 1, 9, 3, 0, 1, 1, 10, 7, 16, 0]),
-        (Flaw::RefusalWrites, [&PERSONALISED[..], &[11, 1, 1, 0, 5]].concat()),
-        (Flaw::SuspendedPays, [&PERSONALISED[..], &[13, 0, 0, 3, 0, 17, 1]].concat()),
+        (
+            Flaw::TornTokenVisible,
+            vec![2, 6, 1, 9, 3, 0, 1, 1, 10, 7, 16, 0],
+        ),
+        (
+            Flaw::RefusalWrites,
+            [&PERSONALISED[..], &[11, 1, 1, 0, 5]].concat(),
+        ),
+        (
+            Flaw::SuspendedPays,
+            [&PERSONALISED[..], &[13, 0, 0, 3, 0, 17, 1]].concat(),
+        ),
         (Flaw::AmountNotCovered, paid),
     ];
     for (flaw, script) in cases {
-        assert!(!caught(Flaw::None, &script), "the honest chip fails the script for {flaw:?}");
+        assert!(
+            !caught(Flaw::None, &script),
+            "the honest chip fails the script for {flaw:?}"
+        );
         assert!(caught(flaw, &script), "{flaw:?} is not caught");
     }
 }
@@ -143,7 +179,10 @@ fn the_honest_paper_chip_is_never_accused() {
         let mut script = PERSONALISED.to_vec();
         script.extend(stream.bytes(80));
         // Level 33 is beyond paper: its answers carry no MAC.
-        script.iter_mut().filter(|op| **op % chip::ops::OPS == 8).for_each(|op| *op = 0);
+        script
+            .iter_mut()
+            .filter(|op| **op % chip::ops::OPS == 8)
+            .for_each(|op| *op = 0);
         chip::play(&script, &mut Paper::new(Flaw::None));
     }
 }

@@ -14,17 +14,30 @@ fn home() -> &'static Path {
 }
 
 fn files(folder: &str, target: &Target) -> Vec<Vec<u8>> {
-    let Ok(entries) = fs::read_dir(home().join(folder).join(target.name)) else { return Vec::new() };
-    let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
+    let Ok(entries) = fs::read_dir(home().join(folder).join(target.name)) else {
+        return Vec::new();
+    };
+    let mut paths: Vec<_> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.is_file())
+        .collect();
     paths.sort();
-    paths.iter().filter_map(|path| fs::read(path).ok()).collect()
+    paths
+        .iter()
+        .filter_map(|path| fs::read(path).ok())
+        .collect()
 }
 
 #[test]
 fn corpus_and_past_findings_hold() {
     for target in TARGETS {
         let corpus = files("corpus", target);
-        assert!(target.name == "empty" || !corpus.is_empty(), "corpus/{} is empty", target.name);
+        assert!(
+            target.name == "empty" || !corpus.is_empty(),
+            "corpus/{} is empty",
+            target.name
+        );
         for input in corpus.iter().chain(&files("regress", target)) {
             (target.run)(input);
         }
@@ -34,7 +47,10 @@ fn corpus_and_past_findings_hold() {
 /// Half the inputs are noise, half are a corpus file with a few bytes changed.
 #[test]
 fn random_inputs_hold() {
-    let inputs = std::env::var("KAIKA_FUZZ_INPUTS").ok().and_then(|text| text.parse().ok()).unwrap_or(INPUTS);
+    let inputs = std::env::var("KAIKA_FUZZ_INPUTS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(INPUTS);
     for target in TARGETS {
         let corpus = files("corpus", target);
         for seed in 0..inputs {
@@ -45,7 +61,11 @@ fn random_inputs_hold() {
                 changed(&corpus[stream.below(corpus.len())], &mut stream)
             };
             if std::panic::catch_unwind(|| (target.run)(&input)).is_err() {
-                panic!("{} fails for seed {seed}: {}", target.name, hex::encode(&input));
+                panic!(
+                    "{} fails for seed {seed}: {}",
+                    target.name,
+                    hex::encode(&input)
+                );
             }
         }
     }
@@ -72,9 +92,19 @@ fn changed(input: &[u8], stream: &mut Stream) -> Vec<u8> {
 #[test]
 fn the_list_of_targets_is_one() {
     let listed = fs::read_to_string(home().join("targets.txt")).unwrap_or_default();
-    let known: String = TARGETS.iter().map(|target| format!("{} {}\n", target.name, target.max_len)).collect();
+    let known: String = TARGETS
+        .iter()
+        .map(|target| format!("{} {}\n", target.name, target.max_len))
+        .collect();
     assert_eq!(listed, known, "targets.txt and TARGETS");
     for target in TARGETS {
-        assert!(home().join("targets").join(format!("{}.rs", target.name)).exists(), "targets/{}.rs", target.name);
+        assert!(
+            home()
+                .join("targets")
+                .join(format!("{}.rs", target.name))
+                .exists(),
+            "targets/{}.rs",
+            target.name
+        );
     }
 }

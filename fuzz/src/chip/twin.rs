@@ -220,7 +220,8 @@ impl Twin {
 
     /// Everything a chip may answer to `command`.
     pub fn step(&self, command: &[u8]) -> Vec<Outcome> {
-        let Some(fields) = apdu::by_table(command) else {
+        let fields = apdu::by_table(command).filter(|_| command.len() <= limit::APDU_MAX);
+        let Some(fields) = fields else {
             return self.refuse(0x6700);
         };
         let [cla, ins, ..] = fields.header;
