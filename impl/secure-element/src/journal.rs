@@ -181,6 +181,13 @@ impl MemoryFlash {
         }
     }
 
+    /// The same, whose power fails after so many words.
+    #[must_use]
+    pub const fn cut_after(mut self, words: usize) -> Self {
+        self.words_left = Some(words);
+        self
+    }
+
     /// What is in it.
     pub const fn bytes(&self) -> &[u8; FLASH_LEN] {
         &self.bytes
