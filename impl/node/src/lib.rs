@@ -1,9 +1,10 @@
 //! The shell: the only place with sockets, stores, clock and dice.
 //!
 //! Read [`server`] first: it puts any [`kaika_wire::core::Core`] behind HTTP. [`store`] is what it commits to,
-//! [`world`] starts all roles on loopback, [`client`] is the person with the phone and the shop.
+//! [`roles`] gives a role its store and peers, [`operator`] enrols people.
 
-mod admit;
+pub mod chip;
+pub mod client;
 pub mod clock;
 pub mod connection;
 pub mod dice;
@@ -12,10 +13,13 @@ pub mod fault;
 pub mod frame;
 pub mod keys;
 pub mod log;
+pub mod operator;
 pub mod peers;
+pub mod pos_server;
+pub mod roles;
 pub mod server;
 pub mod sms;
 pub mod store;
+pub mod world;
 
-pub(crate) use admit::mac;
 pub use fault::Fault;

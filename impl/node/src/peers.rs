@@ -6,6 +6,7 @@ use std::time::Duration;
 use kaika_spec::Role;
 use kaika_spec::limit::BODY_MAX;
 use kaika_wire::core::Call;
+use kaika_wire::front::Signed;
 use serde_json::Value;
 
 use crate::clock::SharedClock;
@@ -187,15 +188,15 @@ fn headed(
     }
     if let Some(key) = message.key {
         let caller = message.caller.unwrap_or(Role::Terminal).name();
-        let mac = crate::mac(
-            key,
+        let signed = Signed {
             caller,
-            message.method,
-            message.path,
-            now,
-            message.idempotency_key,
+            method: message.method,
+            path: message.path,
+            time: now,
+            idempotency_key: message.idempotency_key,
             body,
-        );
+        };
+        let mac = signed.mac(key);
         request = request.header("kaika-mac", hex::encode(mac));
     }
     Ok(request)

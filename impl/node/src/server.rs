@@ -11,10 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _};
-use axum::http::{HeaderMap, Request as HttpRequest, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Request as HttpRequest, Response, StatusCode, header};
 use kaika_spec::Refusal;
 use kaika_spec::limit::BODY_MAX;
 use kaika_wire::core::{Core, Refused, Reply, Request};
+use kaika_wire::front::{self, Head};
 use kaika_wire::problem;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -22,12 +23,12 @@ use tokio::sync::oneshot;
 
 use crate::clock::SharedClock;
 use crate::connection::Bounded;
+use crate::dice;
 use crate::exchange::{self, Moment, OUTBOX, Outcome, Pending};
 use crate::fault::Fault;
 use crate::log::{Event, Log, Verdict};
 use crate::peers::Peers;
 use crate::store::{self, Store};
-use crate::{admit, dice};
 
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -108,14 +109,19 @@ impl Server {
     async fn arrive(&self, request: HttpRequest<Body>) -> Result<(Request, String), Refused> {
         let (parts, body) = request.into_parts();
         let body = bounded(&parts.headers, body).await?;
-        let seen = admit::Arrived {
-            method: parts.method.as_str(),
-            path: parts.uri.path(),
-            query: parts.uri.query(),
-            headers: &parts.headers,
-            body,
+        let header = |name: &str| parts.headers.get(name).map(text_of);
+        let (method, path) = (parts.method.as_str(), parts.uri.path());
+        let head = Head {
+            method,
+            path,
+            has_query: parts.uri.query().is_some(),
+            header: &header,
         };
-        admit::admit(&*self.core, self.clock.now(), seen)
+        let admitted = front::admit(&*self.core, self.clock.now(), &head, body)?;
+        Ok((
+            admitted.request,
+            format!("{} {}", admitted.resource.method, admitted.resource.path),
+        ))
     }
 
     /// Judges in the store, and goes on by itself even when the client does not wait.
@@ -251,6 +257,11 @@ async fn collect(mut body: Body) -> Result<Vec<u8>, Refused> {
         }
     }
     Ok(bytes)
+}
+
+/// A header that is no text is there, and has not its form.
+fn text_of(value: &HeaderValue) -> &str {
+    value.to_str().unwrap_or("\u{0}")
 }
 
 fn unreadable(detail: &str) -> Refused {

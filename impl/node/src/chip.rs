@@ -1,0 +1,181 @@
+//! The chip in a process: its memory in a file that survives kill -9, its commands over TCP.
+//!
+//! Framing as in `spec/85-apdu.md`, section *Transport*: [`serve`] listens, [`Remote`] connects, [`Local`] needs neither.
+
+use std::fs::{File, OpenOptions};
+use std::net::SocketAddr;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use kaika_crypto::ChipMasterKey;
+use kaika_crypto::chip::ChipKeys;
+use kaika_secure_element::journal::FLASH_LEN;
+use kaika_secure_element::{ATR, Chip, Fault as FlashFault, Flash};
+use kaika_spec::limit::APDU_MAX;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::fault::Fault;
+use crate::frame;
+
+/// Longest answer with its status word.
+const ANSWER_MAX: usize = 258;
+const POWER_OFF: u8 = 0;
+const POWER_ON: u8 = 1;
+const RESET: u8 = 2;
+const GIVE_ATR: u8 = 4;
+
+/// Non-volatile memory in a file. One process may hold it.
+#[derive(Debug)]
+pub struct FileFlash {
+    file: File,
+    path: PathBuf,
+}
+
+impl FileFlash {
+    /// Opens the file, or makes a new one.
+    ///
+    /// # Errors
+    /// When it cannot be used, is held by another process, or has another length.
+    pub fn open(path: &Path) -> Result<Self, Fault> {
+        let opened = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path);
+        let file = opened.map_err(|error| Fault::file(path, error))?;
+        if file.try_lock().is_err() {
+            return Err(Fault::InUse(path.to_owned()));
+        }
+        let length = file
+            .metadata()
+            .map_err(|error| Fault::file(path, error))?
+            .len();
+        let whole = u64::try_from(FLASH_LEN).unwrap_or(u64::MAX);
+        match length {
+            0 => file
+                .set_len(whole)
+                .and_then(|()| file.sync_all())
+                .map_err(|error| Fault::file(path, error))?,
+            length if length == whole => {}
+            length => {
+                let problem = format!(
+                    "{length} bytes are not a chip's memory ({FLASH_LEN} bytes); give another file"
+                );
+                return Err(Fault::content(path, problem));
+            }
+        }
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+        })
+    }
+}
+
+impl Flash for FileFlash {
+    fn read(&self, at: usize, into: &mut [u8]) {
+        let at = u64::try_from(at).unwrap_or(u64::MAX);
+        if let Err(error) = self.file.read_exact_at(into, at) {
+            // A copy that cannot be read does not count, as one that was torn.
+            eprintln!("{}: {error}", self.path.display());
+            into.fill(0x5a);
+        }
+    }
+
+    fn write(&mut self, at: usize, word: [u8; 4]) -> Result<(), FlashFault> {
+        let at = u64::try_from(at).unwrap_or(u64::MAX);
+        self.file.write_all_at(&word, at).map_err(|_| FlashFault)
+    }
+
+    fn sync(&mut self) -> Result<(), FlashFault> {
+        self.file.sync_data().map_err(|_| FlashFault)
+    }
+}
+
+/// A chip whose memory is in a file.
+///
+/// # Errors
+/// When the file cannot be used or holds no chip.
+pub fn open(path: &Path, master: &[u8; 16], se_id: [u8; 8]) -> Result<Chip<FileFlash>, Fault> {
+    let keys = ChipKeys::derive(&ChipMasterKey::new(*master), &se_id);
+    let damaged = |_| Fault::content(path, "holds no whole image of a chip; give another file");
+    Chip::new(keys, se_id, FileFlash::open(path)?).map_err(damaged)
+}
+
+/// Serves one reader after another until the listener fails. Power goes off when a reader leaves.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve<F: Flash>(listener: TcpListener, mut chip: Chip<F>) -> Result<(), Fault> {
+    loop {
+        let (stream, _) = listener
+            .accept()
+            .await
+            .map_err(|error| Fault::net("accepting a reader", error))?;
+        let _ = stream.set_nodelay(true);
+        if let Err(error) = session(stream, &mut chip).await {
+            eprintln!("chip: the reader left: {error}");
+        }
+        chip.reset();
+    }
+}
+
+async fn session<F: Flash>(mut stream: TcpStream, chip: &mut Chip<F>) -> std::io::Result<()> {
+    while let Some(message) = frame::read(&mut stream, usize::from(u16::MAX)).await? {
+        match message.as_slice() {
+            [POWER_OFF | POWER_ON | RESET] => chip.reset(),
+            [GIVE_ATR] => frame::write(&mut stream, &ATR).await?,
+            command => frame::write(&mut stream, &process(chip, command)).await?,
+        }
+    }
+    Ok(())
+}
+
+fn process<F: Flash>(chip: &mut Chip<F>, command: &[u8]) -> Vec<u8> {
+    let mut out = [0; ANSWER_MAX];
+    let length = chip.process(command, &mut out);
+    out.get(..length).unwrap_or_default().to_vec()
+}
+
+/// A chip at the other end of a TCP connection.
+#[derive(Debug)]
+pub struct Remote(TcpStream);
+
+impl Remote {
+    /// Connects and powers the chip up.
+    ///
+    /// # Errors
+    /// When nobody listens.
+    pub async fn connect(address: SocketAddr) -> Result<Self, Fault> {
+        let lost = |error| {
+            Fault::net(
+                format!("the chip at {address}; start it with `kaika se --tcp {address}`"),
+                error,
+            )
+        };
+        let mut stream = TcpStream::connect(address).await.map_err(lost)?;
+        let _ = stream.set_nodelay(true);
+        frame::write(&mut stream, &[RESET]).await.map_err(lost)?;
+        Ok(Self(stream))
+    }
+
+    /// Gives one command to the chip.
+    ///
+    /// # Errors
+    /// When the chip is gone, or the command longer than any command.
+    pub async fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, Fault> {
+        if command.len() > APDU_MAX || command.len() < 4 {
+            return Err(Fault::Peer(format!(
+                "{} bytes are not a command",
+                command.len()
+            )));
+        }
+        let lost = |error| Fault::net("the chip", error);
+        frame::write(&mut self.0, command).await.map_err(lost)?;
+        let answer = frame::read(&mut self.0, usize::from(u16::MAX))
+            .await
+            .map_err(lost)?;
+        answer.ok_or(Fault::Stopped("the chip"))
+    }
+}

@@ -1,0 +1,228 @@
+//! The person with the phone, and the shop: carries what the terminal's and the POS's machines want over real wires.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use kaika_pos::{Outcome, Pos, Sale};
+use kaika_terminal::apply::Apply;
+use kaika_terminal::pay::Pay;
+use kaika_terminal::{Effect, Http, Input};
+use tokio::net::TcpStream;
+
+use crate::chip::Remote;
+use crate::clock::SharedClock;
+use crate::fault::Fault;
+use crate::peers::{Message, http, send};
+use crate::{dice, frame};
+
+/// How often the same message is sent before giving up.
+const SENDS_MAX: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(300);
+/// How long the shop waits for the issuer.
+const ISSUER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Reversals that are sent before the shop's staff is told to look.
+const REVERSALS_MAX: u32 = 5;
+
+/// Whoever holds the phone.
+pub trait Person {
+    /// The code that was sent.
+    fn code(&mut self, phone_mask: &str) -> impl Future<Output = Result<String, Fault>>;
+    /// Front and back of the document.
+    fn photos(&mut self) -> Result<(Vec<u8>, Vec<u8>), Fault>;
+    /// One picture for each action.
+    fn frames(&mut self, actions: &[String]) -> Result<Vec<Vec<u8>>, Fault>;
+    /// Is told what happens.
+    fn sees(&mut self, what: &Step<'_>);
+}
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Step<'a> {
+    /// A request went to the verifier.
+    Sent(&'a Http),
+    /// It answered.
+    Answered(u16, &'a serde_json::Value),
+    /// The chip was given so many commands.
+    Chip(usize),
+}
+
+/// The phone's way to the verifier.
+pub struct Phone {
+    http: reqwest::Client,
+    verifier: String,
+    clock: SharedClock,
+    last: Option<(Http, String)>,
+}
+
+impl Phone {
+    /// A phone that talks to the verifier at `url`.
+    ///
+    /// # Errors
+    /// When no HTTP client can be made.
+    pub fn new(url: &str, clock: SharedClock) -> Result<Self, Fault> {
+        Ok(Self {
+            http: http()?,
+            verifier: url.trim_end_matches('/').into(),
+            clock,
+            last: None,
+        })
+    }
+
+    async fn send(&mut self, message: Http, person: &mut impl Person) -> Input {
+        let key = if message.method == "POST" {
+            dice::id()
+        } else {
+            String::new()
+        };
+        self.last = Some((message, key));
+        self.send_again(person).await
+    }
+
+    async fn send_again(&mut self, person: &mut impl Person) -> Input {
+        let Some((message, idempotency_key)) = &self.last else {
+            return Input::Silence;
+        };
+        person.sees(&Step::Sent(message));
+        let Http {
+            method,
+            path,
+            body,
+            key,
+        } = message;
+        let wire = Message {
+            caller: None,
+            method,
+            path,
+            key: key.as_ref(),
+            idempotency_key,
+            body,
+        };
+        match send(&self.http, &self.verifier, self.clock.now(), &wire).await {
+            Ok((status, body)) => {
+                person.sees(&Step::Answered(status, &body));
+                Input::Answer { status, body }
+            }
+            Err(_) => Input::Silence,
+        }
+    }
+
+    /// Carries a card request until it is ready or ends.
+    ///
+    /// # Errors
+    /// When the chip is gone, the person has no answer, or the verifier stays silent.
+    pub async fn apply(
+        &mut self,
+        apply: &mut Apply,
+        chip: &mut Remote,
+        person: &mut impl Person,
+    ) -> Result<Effect, Fault> {
+        let mut effect = apply.handle(Input::Start);
+        let mut again = 0;
+        loop {
+            let input = match effect {
+                Effect::Send(message) => {
+                    again = 0;
+                    self.send(message, person).await
+                }
+                Effect::SendAgain if again < SENDS_MAX => {
+                    again += 1;
+                    tokio::time::sleep(PAUSE * again).await;
+                    self.send_again(person).await
+                }
+                Effect::SendAgain => return Err(silent(&self.verifier)),
+                Effect::Chip(commands) => {
+                    person.sees(&Step::Chip(commands.len()));
+                    let mut responses = Vec::new();
+                    for command in &commands {
+                        responses.push(chip.transmit(command).await?);
+                    }
+                    Input::Chip(responses)
+                }
+                Effect::AskCode { phone_mask } => Input::Code(person.code(&phone_mask).await?),
+                Effect::AskPhotos => {
+                    let (front, back) = person.photos()?;
+                    Input::Photos(front, back)
+                }
+                Effect::AskFrames { actions } => Input::Frames(person.frames(&actions)?),
+                end => return Ok(end),
+            };
+            effect = apply.handle(input);
+        }
+    }
+
+    /// Carries a payment until the issuer's word is known.
+    ///
+    /// # Errors
+    /// When the verifier stays silent.
+    pub async fn pay(&mut self, pay: &mut Pay, person: &mut impl Person) -> Result<Effect, Fault> {
+        let mut effect = pay.handle(Input::Start);
+        let mut again = 0;
+        loop {
+            let input = match effect {
+                Effect::Send(message) => self.send(message, person).await,
+                Effect::SendAgain | Effect::Unknown if again < SENDS_MAX => {
+                    again += 1;
+                    tokio::time::sleep(PAUSE * again).await;
+                    self.send_again(person).await
+                }
+                Effect::SendAgain => return Err(silent(&self.verifier)),
+                end => return Ok(end),
+            };
+            effect = pay.handle(input);
+        }
+    }
+}
+
+fn silent(url: &str) -> Fault {
+    Fault::Peer(format!(
+        "{url} does not answer; is it running? (`kaika serve verifier`)"
+    ))
+}
+
+/// A payment at a shop: the chip on one side, the issuer on the other.
+///
+/// # Errors
+/// When chip or issuer cannot be reached, or a reversal is not taken.
+pub async fn tap(
+    sale: Sale,
+    chip: &mut Remote,
+    issuer: SocketAddr,
+) -> Result<(Outcome, Option<String>), Fault> {
+    let mut pos = Pos::new(sale);
+    let mut effect = pos.handle(kaika_pos::Input::Start);
+    let mut reversals = 0;
+    loop {
+        effect = match effect {
+            kaika_pos::Effect::Chip(command) => {
+                pos.handle(kaika_pos::Input::Chip(chip.transmit(&command).await?))
+            }
+            kaika_pos::Effect::Issuer(message) => {
+                reversals += u32::from(message.starts_with(b"04"));
+                if reversals > REVERSALS_MAX {
+                    return Err(Fault::Peer(
+                        "the issuer takes no reversal; keep the receipt and ask the bank".into(),
+                    ));
+                }
+                pos.handle(ask(issuer, &message).await)
+            }
+            kaika_pos::Effect::Show(outcome) => {
+                return Ok((outcome, pos.token().map(str::to_owned)));
+            }
+        };
+    }
+}
+
+async fn ask(issuer: SocketAddr, message: &[u8]) -> kaika_pos::Input {
+    let exchange = async {
+        let mut stream = TcpStream::connect(issuer).await.ok()?;
+        let _ = stream.set_nodelay(true);
+        frame::write(&mut stream, message).await.ok()?;
+        frame::read(&mut stream, kaika_spec::limit::ISO8583_MAX)
+            .await
+            .ok()?
+    };
+    match tokio::time::timeout(ISSUER_TIMEOUT, exchange).await {
+        Ok(Some(answer)) => kaika_pos::Input::Issuer(answer),
+        Ok(None) | Err(_) => kaika_pos::Input::Timeout,
+    }
+}

@@ -1,0 +1,252 @@
+//! Every role on loopback, in one process: for the demonstration, for tests, and for the conformance suite.
+//!
+//! [`World::start`] opens a port for each role and enrols nobody; [`World::enrol`] does that.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use kaika_crypto::{ChipMasterKey, IssuerMasterKey};
+use kaika_spec::Role;
+use kaika_wire::core::Core;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::chip;
+use crate::clock::Shifted;
+use crate::fault::Fault;
+use crate::keys::Keys;
+use crate::log::Log;
+use crate::operator::{Enrolment, Operator};
+use crate::pos_server::PosServer;
+use crate::roles::{Common, Stop, Stopper, Urls, issuer_peers, listen, verifier_peers};
+use crate::sms::Gateway;
+use crate::store::Store;
+
+/// The chip's number.
+pub const SE_ID: [u8; 8] = [0x4b, 0x41, 0x49, 0x4b, 0x41, 0x00, 0x00, 0x01];
+
+/// Where everybody is.
+#[derive(Clone, Debug)]
+pub struct Addresses {
+    /// The verifier, HTTP.
+    pub verifier: SocketAddr,
+    /// The issuer, HTTP.
+    pub issuer: SocketAddr,
+    /// The issuer, ISO 8583.
+    pub pos: SocketAddr,
+    /// The identity system, HTTP.
+    pub identity: SocketAddr,
+    /// The SMS gateway, HTTP.
+    pub sms: SocketAddr,
+    /// The chip, TCP.
+    pub chip: SocketAddr,
+}
+
+/// All roles, running. They stop when this is dropped.
+pub struct World {
+    /// Where they are.
+    pub addresses: Addresses,
+    /// The keys they share.
+    pub keys: Keys,
+    /// Their clock, which tests may shift.
+    pub clock: Arc<Shifted>,
+    /// The gateway, to read codes from.
+    pub gateway: Arc<Gateway>,
+    /// The issuer's store, for what must be searched in it.
+    pub issuer_store: Arc<dyn Store>,
+    tasks: Vec<JoinHandle<()>>,
+    _stopper: Stopper,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// The verifier's core with its keys.
+pub fn verifier(keys: &Keys) -> kaika_verifier::Verifier {
+    kaika_verifier::Verifier::new(kaika_verifier::Config {
+        operator_key: *keys.operator_verifier.bytes(),
+        secret: *keys.verifier_secret.bytes(),
+    })
+}
+
+/// The identity system's core with its keys.
+pub fn identity(keys: &Keys) -> kaika_identity::Identity {
+    let config = kaika_identity::Config {
+        verifier_key: *keys.verifier_identity.bytes(),
+        issuer_key: *keys.issuer_identity.bytes(),
+        operator_key: *keys.operator_identity.bytes(),
+    };
+    kaika_identity::Identity::new(config, Box::new(kaika_identity::matcher::Simulator))
+}
+
+/// The issuer's core with its keys.
+pub fn issuer(keys: &Keys) -> kaika_issuer::Issuer {
+    kaika_issuer::Issuer::new(kaika_issuer::Config {
+        verifier_key: *keys.verifier_issuer.bytes(),
+        operator_key: *keys.operator_issuer.bytes(),
+        kmc: ChipMasterKey::new(*keys.chip_master.bytes()),
+        imk: IssuerMasterKey::new(*keys.token_master.bytes()),
+    })
+}
+
+fn url(address: SocketAddr) -> String {
+    format!("http://{address}")
+}
+
+impl World {
+    /// Starts every role with its store and the chip's memory in `data`.
+    ///
+    /// # Errors
+    /// When a port or a file cannot be opened.
+    pub async fn start(data: PathBuf) -> Result<Self, Fault> {
+        crate::roles::make_dir(&data)?;
+        let keys = Keys::load_or_create(&data.join("keys.json"))?;
+        let clock = Arc::new(Shifted::default());
+        let log = Arc::new(Log::file(&data.join("events.ndjson"))?);
+        let common = Common {
+            keys: keys.clone(),
+            clock: clock.clone(),
+            log,
+            data: Some(data.clone()),
+        };
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let mut ports = Vec::new();
+        for _ in 0..6 {
+            ports.push(listen(loopback).await?);
+        }
+        let Ok(
+            [
+                verifier_port,
+                issuer_port,
+                pos_port,
+                identity_port,
+                sms_port,
+                chip_port,
+            ],
+        ) = <[TcpListener; 6]>::try_from(ports)
+        else {
+            return Err(Fault::Stopped("the loopback"));
+        };
+        let at = |port: &TcpListener| {
+            port.local_addr()
+                .map_err(|error| Fault::net("a port on loopback", error))
+        };
+        let addresses = Addresses {
+            verifier: at(&verifier_port)?,
+            issuer: at(&issuer_port)?,
+            pos: at(&pos_port)?,
+            identity: at(&identity_port)?,
+            sms: at(&sms_port)?,
+            chip: at(&chip_port)?,
+        };
+        let urls = Urls {
+            issuer: url(addresses.issuer),
+            identity: url(addresses.identity),
+            sms: url(addresses.sms),
+        };
+        let gateway = Gateway::new(Box::new(|_| {}));
+        let chip = chip::open(&data.join("chip.bin"), keys.chip_master.bytes(), SE_ID)?;
+        let (stopper, stop) = Stopper::new();
+        let issuer_core = Arc::new(issuer(&keys));
+        let issuer_store = common.store(Role::Issuer)?;
+        let pos = Arc::new(PosServer {
+            issuer: Arc::clone(&issuer_core),
+            store: Arc::clone(&issuer_store),
+            clock: common.clock.clone(),
+            log: Arc::clone(&common.log),
+        });
+        let mut tasks = vec![
+            tokio::spawn(pos.serve(pos_port)),
+            tokio::spawn(reported(
+                "sms",
+                Arc::clone(&gateway).serve(sms_port, stop.clone().stopped()),
+            )),
+            tokio::spawn(reported("chip", chip::serve(chip_port, chip))),
+        ];
+        let servers: [(Arc<dyn Core>, Arc<dyn Store>, _, TcpListener); 3] = [
+            (
+                issuer_core,
+                Arc::clone(&issuer_store),
+                issuer_peers(&keys, &urls),
+                issuer_port,
+            ),
+            (
+                Arc::new(identity(&keys)),
+                common.store(Role::Identity)?,
+                Default::default(),
+                identity_port,
+            ),
+            (
+                Arc::new(verifier(&keys)),
+                common.store(Role::Verifier)?,
+                verifier_peers(&keys, &urls),
+                verifier_port,
+            ),
+        ];
+        for (core, store, peers, port) in servers {
+            let server = common.server(core, store, peers)?;
+            tasks.push(tokio::spawn(reported(
+                "server",
+                server.start(port, stop.clone().stopped()),
+            )));
+        }
+        Ok(Self {
+            addresses,
+            keys,
+            clock,
+            gateway,
+            issuer_store,
+            tasks,
+            _stopper: stopper,
+        })
+    }
+
+    /// Enrols everybody where they must be known.
+    ///
+    /// # Errors
+    /// When a server refuses somebody.
+    pub async fn enrol(&self, who: &Enrolment) -> Result<(), Fault> {
+        for role in [Role::Issuer, Role::Identity, Role::Verifier] {
+            self.operator(role)?.enrol(role, who).await?;
+        }
+        Ok(())
+    }
+
+    /// The operator of a server.
+    ///
+    /// # Errors
+    /// When no HTTP client can be made.
+    pub fn operator(&self, role: Role) -> Result<Operator, Fault> {
+        let (address, key) = match role {
+            Role::Issuer => (self.addresses.issuer, &self.keys.operator_issuer),
+            Role::Identity => (self.addresses.identity, &self.keys.operator_identity),
+            Role::Terminal
+            | Role::Chip
+            | Role::Verifier
+            | Role::Pos
+            | Role::Sms
+            | Role::Operator => (self.addresses.verifier, &self.keys.operator_verifier),
+        };
+        Operator::new(&url(address), key.clone(), self.clock.clone())
+    }
+}
+
+async fn reported(who: &'static str, task: impl Future<Output = Result<(), Fault>>) {
+    if let Err(fault) = task.await {
+        eprintln!("{who}: {fault}");
+    }
+}
+
+/// Tells when everything should stop: for a server in a process of its own.
+pub async fn until_interrupted(stopper: Stopper, stop: Stop) {
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => stopper.stop(),
+        () = stop.stopped() => {}
+    }
+}
