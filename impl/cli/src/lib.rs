@@ -2,7 +2,82 @@
 
 use std::process::ExitCode;
 
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+mod apply;
+mod demo;
+mod pay;
+mod person;
+mod se;
+mod serve;
+mod tap;
+
+/// It was done, and what was asked for holds.
+const OK: u8 = 0;
+/// It was done, and the answer is no: declined, refused.
+const NO: u8 = 1;
+/// The world was not as it must be: a port in use, a server that does not answer, a file that cannot be read.
+const WORLD: u8 = 4;
+
+/// A reference implementation of applying for a virtual card online and paying with it.
+///
+/// Exit codes: 0 done; 1 the answer is no (declined, refused); 2 the command line is wrong; 4 something around it is
+/// wrong (a port in use, a server that does not answer, a file that cannot be read).
+#[derive(Parser)]
+#[command(name = "kaika", version, arg_required_else_help = true)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Starts every role on loopback and follows one card from the password to the paid receipt.
+    Demo(demo::Args),
+    /// Runs one server.
+    Serve(serve::Args),
+    /// Runs a chip.
+    Se(se::Args),
+    /// Applies for a card at servers that are running.
+    Apply(apply::Args),
+    /// Pays online with a card.
+    Pay(pay::Args),
+    /// Pays at a shop with the chip.
+    Tap(tap::Args),
+    /// Prints completions for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
 /// Runs the command line and returns its exit code.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let line = Line::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.into()),
+    };
+    let done = match line.command {
+        Command::Demo(args) => runtime.block_on(demo::run(args)),
+        Command::Serve(args) => runtime.block_on(serve::run(args)),
+        Command::Se(args) => runtime.block_on(se::run(args)),
+        Command::Apply(args) => runtime.block_on(apply::run(args)),
+        Command::Pay(args) => runtime.block_on(pay::run(args)),
+        Command::Tap(args) => runtime.block_on(tap::run(args)),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Line::command(), "kaika", &mut std::io::stdout());
+            Ok(OK)
+        }
+    };
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    done.map_or_else(|error| failed(&error), ExitCode::from)
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("kaika: {error:#}");
+    ExitCode::from(WORLD)
 }

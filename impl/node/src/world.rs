@@ -2,6 +2,7 @@
 //!
 //! [`World::start`] opens a port for each role and enrols nobody; [`World::enrol`] does that.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,8 +19,9 @@ use crate::fault::Fault;
 use crate::keys::Keys;
 use crate::log::Log;
 use crate::operator::{Enrolment, Operator};
+use crate::peers::Peer;
 use crate::pos_server::PosServer;
-use crate::roles::{Common, Stop, Stopper, Urls, issuer_peers, listen, verifier_peers};
+use crate::roles::{Common, Stopper, Urls, issuer_peers, listen, verifier_peers};
 use crate::sms::Gateway;
 use crate::store::Store;
 
@@ -95,6 +97,14 @@ pub fn issuer(keys: &Keys) -> kaika_issuer::Issuer {
     })
 }
 
+/// A core, its store, its peers and its port.
+type Part = (
+    Arc<dyn Core>,
+    Arc<dyn Store>,
+    BTreeMap<&'static str, Peer>,
+    TcpListener,
+);
+
 fn url(address: SocketAddr) -> String {
     format!("http://{address}")
 }
@@ -169,7 +179,7 @@ impl World {
             )),
             tokio::spawn(reported("chip", chip::serve(chip_port, chip))),
         ];
-        let servers: [(Arc<dyn Core>, Arc<dyn Store>, _, TcpListener); 3] = [
+        let servers: [Part; 3] = [
             (
                 issuer_core,
                 Arc::clone(&issuer_store),
@@ -240,13 +250,5 @@ impl World {
 async fn reported(who: &'static str, task: impl Future<Output = Result<(), Fault>>) {
     if let Err(fault) = task.await {
         eprintln!("{who}: {fault}");
-    }
-}
-
-/// Tells when everything should stop: for a server in a process of its own.
-pub async fn until_interrupted(stopper: Stopper, stop: Stop) {
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => stopper.stop(),
-        () = stop.stopped() => {}
     }
 }

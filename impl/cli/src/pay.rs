@@ -1,0 +1,79 @@
+//! `kaika pay`: an order and its payment at servers that are running.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::bail;
+use kaika_node::client::Phone;
+use kaika_node::clock::System;
+use kaika_terminal::Effect;
+use kaika_terminal::pay::{Pay, Wanted};
+use serde_json::json;
+
+use crate::apply::{password, refused};
+use crate::person::AtTheKeyboard;
+use crate::{NO, OK, WORLD};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The verifier.
+    #[arg(long, value_name = "URL")]
+    verifier: String,
+    /// Account.
+    #[arg(long)]
+    account: String,
+    /// File whose first line is the password.
+    #[arg(long, value_name = "FILE")]
+    password_file: PathBuf,
+    /// Card code.
+    #[arg(long)]
+    card: String,
+    /// Who is paid.
+    #[arg(long)]
+    payee: String,
+    /// Amount in minor units.
+    #[arg(long)]
+    amount_minor: u64,
+    /// Currency, ISO 4217 numeric.
+    #[arg(long, default_value = "156")]
+    currency: String,
+    /// Prints the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
+    let wanted = Wanted {
+        account_id: args.account,
+        password: password(&args.password_file)?,
+        card_code: args.card,
+        payee: args.payee,
+        amount_minor: args.amount_minor,
+        currency: args.currency,
+    };
+    let mut person = AtTheKeyboard {
+        front: None,
+        back: None,
+        frames: Default::default(),
+        gateway: None,
+        verbose: !args.json,
+    };
+    let mut phone = Phone::new(&args.verifier, Arc::new(System))?;
+    let (text, json, code) = match phone.pay(&mut Pay::new(wanted), &mut person).await? {
+        Effect::Paid { auth_code } => (
+            format!("paid: {auth_code}"),
+            json!({"result": "paid", "auth_code": auth_code}),
+            OK,
+        ),
+        Effect::Declined => ("declined".into(), json!({"result": "declined"}), NO),
+        Effect::Unknown => (
+            "unknown: ask again later".into(),
+            json!({"result": "unknown"}),
+            WORLD,
+        ),
+        Effect::Failed(failure) => return refused(&failure, args.json),
+        other => bail!("the terminal stopped at {other:?}"),
+    };
+    println!("{}", if args.json { json.to_string() } else { text });
+    Ok(code)
+}

@@ -1,0 +1,119 @@
+//! The person at the command line: documents from files, codes from the keyboard or from an SMS gateway.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use kaika_node::Fault;
+use kaika_node::client::{Person, Step};
+use kaika_node::peers::http;
+use kaika_node::sms;
+use serde_json::Value;
+
+/// Where the answers of a person come from.
+pub(crate) struct AtTheKeyboard {
+    /// Front of the document.
+    pub(crate) front: Option<PathBuf>,
+    /// Back of the document.
+    pub(crate) back: Option<PathBuf>,
+    /// Pictures by action.
+    pub(crate) frames: BTreeMap<String, PathBuf>,
+    /// SMS gateway and phone number to read codes from.
+    pub(crate) gateway: Option<(String, String)>,
+    /// Whether every message is told.
+    pub(crate) verbose: bool,
+}
+
+fn read(path: &PathBuf) -> Result<Vec<u8>, Fault> {
+    std::fs::read(path).map_err(|error| Fault::file(path, error))
+}
+
+fn missing(what: &str) -> Fault {
+    Fault::Peer(format!(
+        "the verifier asks for {what}; give it on the command line"
+    ))
+}
+
+impl Person for AtTheKeyboard {
+    async fn code(&mut self, phone_mask: &str) -> Result<String, Fault> {
+        match &self.gateway {
+            Some((gateway, phone)) => last_code(gateway, phone).await,
+            None => prompt(phone_mask),
+        }
+    }
+
+    fn photos(&mut self) -> Result<(Vec<u8>, Vec<u8>), Fault> {
+        let front = self
+            .front
+            .as_ref()
+            .ok_or_else(|| missing("ID photos (--front FILE --back FILE)"))?;
+        let back = self
+            .back
+            .as_ref()
+            .ok_or_else(|| missing("ID photos (--front FILE --back FILE)"))?;
+        Ok((read(front)?, read(back)?))
+    }
+
+    fn frames(&mut self, actions: &[String]) -> Result<Vec<Vec<u8>>, Fault> {
+        let picture = |action: &String| {
+            let path = self
+                .frames
+                .get(action)
+                .ok_or_else(|| missing(&format!("a picture (--frame {action}=FILE)")))?;
+            // Two frames are never the same picture: the action is noted in each.
+            let mut bytes = read(path)?;
+            bytes.extend_from_slice(
+                format!("\naction: {action} {}\n", kaika_node::dice::id()).as_bytes(),
+            );
+            Ok(bytes)
+        };
+        actions.iter().map(picture).collect()
+    }
+
+    fn sees(&mut self, what: &Step<'_>) {
+        if !self.verbose {
+            return;
+        }
+        match what {
+            Step::Sent(http) => eprintln!("→ {} {}", http.method, http.path),
+            Step::Answered(status, body) => {
+                eprintln!("← {status} {}", body.get("next").unwrap_or(&Value::Null))
+            }
+            Step::Chip(count) => eprintln!("⇄ {count} commands to the chip"),
+        }
+    }
+}
+
+fn prompt(phone_mask: &str) -> Result<String, Fault> {
+    eprint!("code sent to {phone_mask}: ");
+    let _ = std::io::stderr().flush();
+    let mut line = String::new();
+    let read = std::io::stdin().read_line(&mut line);
+    match read {
+        Ok(count) if count > 0 => Ok(line.trim().to_owned()),
+        _ => Err(Fault::Peer(
+            "no code was typed; give --sms URL --phone NUMBER to read it from the gateway".into(),
+        )),
+    }
+}
+
+/// The code in the newest message for a phone.
+async fn last_code(gateway: &str, phone: &str) -> Result<String, Fault> {
+    let number = phone.replace('+', "%2B");
+    let url = format!("{}/v1/messages?to={number}", gateway.trim_end_matches('/'));
+    let lost = |error| Fault::Peer(format!("the SMS gateway at {gateway}: {error}"));
+    let text = http()?
+        .get(url)
+        .send()
+        .await
+        .map_err(lost)?
+        .text()
+        .await
+        .map_err(lost)?;
+    let messages: Vec<sms::Message> = serde_json::from_str(&text).unwrap_or_default();
+    let code = messages
+        .last()
+        .and_then(|message| sms::code(&message.text))
+        .map(str::to_owned);
+    code.ok_or_else(|| Fault::Peer(format!("the gateway has no code for {phone}")))
+}
