@@ -1,0 +1,123 @@
+//! The fixed registry of functions behind `$calc`. Nothing here decides anything.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use serde_json::{Value, json};
+
+use crate::crypto::{labelled, password};
+use crate::softchip::{Fault, SoftChip};
+
+/// Every function, by the name that a vector calls it.
+pub const FUNCTIONS: &[&str] = &[
+    "applicant-digest", "base64", "chip-answers", "concat", "open-digest", "pay-digest", "phone-digest", "proof", "request-context",
+    "stored-key", "tap",
+];
+
+/// What functions remember within one test: the chips that the runner plays.
+#[derive(Debug, Default)]
+pub struct Bench {
+    kmc: [u8; 16],
+    chips: BTreeMap<String, SoftChip>,
+}
+
+fn text<'a>(args: &'a Value, name: &str) -> Result<&'a str, String> {
+    args.get(name).and_then(Value::as_str).ok_or_else(|| format!("argument {name} is no text"))
+}
+
+fn bytes(args: &Value, name: &str) -> Result<Vec<u8>, String> {
+    hex::decode(text(args, name)?).map_err(|e| format!("{name}: {e}"))
+}
+
+fn digest(label: &str, args: &Value, names: &[&str]) -> Result<Value, String> {
+    let parts = names.iter().map(|name| text(args, name)).collect::<Result<Vec<_>, _>>()?;
+    Ok(json!(hex::encode(labelled(label, &parts))))
+}
+
+impl Bench {
+    /// A bench whose chips have keys under the master key `kmc`.
+    pub fn new(kmc: [u8; 16]) -> Self {
+        Self { kmc, ..Self::default() }
+    }
+
+    /// Computes one function.
+    ///
+    /// # Errors
+    /// When arguments are missing or of another kind.
+    pub fn call(&mut self, function: &str, args: &Value) -> Result<Value, String> {
+        match function {
+            "applicant-digest" => digest("kaika/applicant/1", args, &["name", "id_type", "id_no", "id_valid_to"]),
+            "open-digest" => {
+                digest("kaika/open/1", args, &["account_id", "device_id", "se_id", "product", "tos_version", "terminal_nonce"])
+            }
+            "pay-digest" => digest("kaika/pay/1", args, &["order_digest", "card_code"]),
+            "phone-digest" => digest("kaika/phone/1", args, &["phone"]),
+            "request-context" => digest(
+                "kaika/request/1",
+                args,
+                &[
+                    "request_id", "account_id", "device_id", "se_id", "applicant_digest", "product", "tos_version", "terminal_nonce",
+                    "verifier_nonce",
+                ],
+            ),
+            "base64" => Ok(json!(base64::engine::general_purpose::STANDARD.encode(text(args, "text")?))),
+            "concat" => concat(args),
+            "stored-key" => Ok(json!(hex::encode(password::stored_key(text(args, "password")?, &bytes(args, "salt")?)?))),
+            "proof" => proof(args),
+            "chip-answers" => self.chip_answers(args),
+            "tap" => self.tap(args),
+            _ => Err(format!("no function {function}")),
+        }
+    }
+
+    fn chip(&mut self, args: &Value) -> Result<&mut SoftChip, String> {
+        let id = text(args, "se_id")?.to_owned();
+        let se_id = bytes(args, "se_id")?;
+        let kmc = self.kmc;
+        Ok(self.chips.entry(id).or_insert_with(|| SoftChip::new(&kmc, &se_id)))
+    }
+
+    fn chip_answers(&mut self, args: &Value) -> Result<Value, String> {
+        let fault = match args.get("fault").and_then(Value::as_str) {
+            None => Fault::None,
+            Some("cryptogram") => Fault::Cryptogram,
+            Some("receipt") => Fault::Receipt,
+            Some(other) => return Err(format!("no fault {other}")),
+        };
+        let commands = args.get("commands").and_then(Value::as_array).ok_or("commands are no list")?.clone();
+        let chip = self.chip(args)?;
+        commands
+            .iter()
+            .map(|command| {
+                let command = hex::decode(command.as_str().unwrap_or_default()).map_err(|e| e.to_string())?;
+                Ok(json!(hex::encode(chip.answer(&command, fault))))
+            })
+            .collect()
+    }
+
+    fn tap(&mut self, args: &Value) -> Result<Value, String> {
+        let amount = args.get("amount").and_then(Value::as_u64).ok_or("amount is no number")?;
+        let counter = args.get("counter").and_then(Value::as_u64).and_then(|n| u16::try_from(n).ok());
+        let (currency, unpredictable) = (text(args, "currency")?.to_owned(), bytes(args, "unpredictable")?);
+        let tap = self.chip(args)?.tap(amount, &currency, &unpredictable, counter).ok_or("the chip holds no token")?;
+        Ok(json!({ "token": tap.token, "expiry": tap.expiry, "chip_data": hex::encode(tap.chip_data) }))
+    }
+}
+
+fn concat(args: &Value) -> Result<Value, String> {
+    let parts = args.get("parts").and_then(Value::as_array).ok_or("parts are no list")?;
+    Ok(json!(parts.iter().map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned)).collect::<String>()))
+}
+
+fn proof(args: &Value) -> Result<Value, String> {
+    let challenge = args.get("challenge").ok_or("no challenge")?;
+    let made = password::prove(
+        text(args, "password")?,
+        &bytes(challenge, "salt")?,
+        text(args, "purpose")?,
+        text(args, "subject")?,
+        text(challenge, "nonce")?,
+        text(args, "digest")?,
+    )?;
+    Ok(json!({ "proof": hex::encode(made.proof), "session": hex::encode(made.session) }))
+}

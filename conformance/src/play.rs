@@ -1,0 +1,452 @@
+//! The runner: plays one vector against a subject, as every other role. Start at [`Runner::play`].
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use kaika_spec::Refusal;
+use serde_json::{Map, Value, json};
+
+use crate::calc::Bench;
+use crate::codec::{Fields, iso_read, iso_write};
+use crate::crypto::channel::Channel;
+use crate::crypto::kaika_mac;
+use crate::format::{Apdu, Expect, File, Iso, Send, Step, Test, operator};
+use crate::manifest::Manifest;
+
+/// How long one answer may take.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What became of a test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// As expected.
+    Pass,
+    /// Not played, and why.
+    Skip(String),
+    /// Not as expected.
+    Fail(Failure),
+}
+
+/// Where and why a test failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Number of the step, from one.
+    pub step: usize,
+    /// The step in a few words: who to whom, and what.
+    pub what: String,
+    /// What was wanted.
+    pub expected: String,
+    /// What came.
+    pub seen: String,
+}
+
+/// Plays vectors against one subject.
+#[derive(Debug)]
+pub struct Runner {
+    subject: Manifest,
+    agent: ureq::Agent,
+    patience: Duration,
+    ahead: AtomicI64,
+}
+
+/// What one test knows so far.
+struct Scene<'a> {
+    runner: &'a Runner,
+    file: &'a File,
+    names: BTreeMap<String, Value>,
+    bench: Bench,
+    chip: Option<TcpStream>,
+    channels: BTreeMap<String, Channel>,
+}
+
+type Outcome = Result<(), (String, String)>;
+
+fn wrong(expected: impl ToString, seen: impl ToString) -> (String, String) {
+    (expected.to_string(), seen.to_string())
+}
+
+fn random(count: usize) -> Vec<u8> {
+    let mut bytes = vec![0; count];
+    // Without randomness no test can be fresh; zeros make every later test fail, visibly.
+    let _ = getrandom::fill(&mut bytes);
+    bytes
+}
+
+impl Runner {
+    /// A runner for a subject, with a bound on each answer.
+    pub fn new(subject: Manifest, patience: Duration) -> Self {
+        let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(patience)).build();
+        Self { subject, agent: config.into(), patience, ahead: AtomicI64::new(0) }
+    }
+
+    /// Plays one test.
+    pub fn play(&self, file: &File, test: &Test) -> Verdict {
+        if let Some(reason) = self.declined(test) {
+            return Verdict::Skip(reason);
+        }
+        let steps = [&test.steps[..], &test.post].concat();
+        let fail = |step, what: &str, (expected, seen)| Verdict::Fail(Failure { step, what: what.to_owned(), expected, seen });
+        let steps = match file.expanded(&steps) {
+            Ok(steps) => steps,
+            Err(what) => return fail(0, "vector", wrong("a vector", what)),
+        };
+        let kmc = self.subject.keys.get("chip_master").and_then(|key| hex::decode(key).ok()).and_then(|key| key.try_into().ok());
+        let bench = Bench::new(kmc.unwrap_or_default());
+        let mut scene = Scene { runner: self, file, names: BTreeMap::new(), bench, chip: None, channels: BTreeMap::new() };
+        for (at, step) in steps.iter().enumerate() {
+            if let Err(difference) = scene.step(step) {
+                return fail(at + 1, &describe(step), difference);
+            }
+        }
+        Verdict::Pass
+    }
+
+    fn declined(&self, test: &Test) -> Option<String> {
+        if let Some(reason) = self.subject.deny.get(&test.id) {
+            return Some(format!("denied: {reason}"));
+        }
+        if let Some(role) = test.sut.iter().find(|role| !self.subject.roles.contains_key(*role)) {
+            return Some(format!("the subject is no {role}"));
+        }
+        let clock = test.needs.iter().any(|need| need == "hook:clock");
+        (clock && self.subject.hooks.control.is_none()).then(|| "needs hook:clock".to_owned())
+    }
+
+    fn now(&self) -> i64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX).saturating_add(self.ahead.load(Ordering::SeqCst))
+    }
+
+    fn address(&self, role: &str, tcp: bool) -> Result<&str, (String, String)> {
+        let endpoint = self.subject.roles.get(role);
+        let found = endpoint.and_then(|endpoint| if tcp { endpoint.tcp.as_deref() } else { endpoint.http.as_deref() });
+        found.ok_or_else(|| wrong(format!("an address of {role}"), "none in the manifest"))
+    }
+
+    fn key(&self, from: &str, to: &str) -> Option<Vec<u8>> {
+        self.subject.keys.get(&format!("{from}_{to}")).and_then(|key| hex::decode(key).ok())
+    }
+}
+
+/// A step as one line of a sequence chart.
+fn describe(step: &Step) -> String {
+    match step {
+        Step::Send(send) => {
+            let path: Vec<_> = send.path.iter().map(|part| part.as_str().unwrap_or("{..}")).collect();
+            format!("{} -> {} : {} /{}", send.from, send.to, send.method, path.join("/"))
+        }
+        Step::Apdu(_) => "terminal -> chip : command".to_owned(),
+        Step::Power(power) => format!("terminal -> chip : {}", power.kind),
+        Step::Iso(iso) => format!("pos -> issuer : {}", iso.mti),
+        Step::Let(named) => format!("runner : {}", named.name),
+        Step::Advance(advance) => format!("clock + {} ms", advance.ms),
+        Step::Do(named) => named.part.clone(),
+        Step::Capture(named) => format!("sms -> runner : {}", named.name),
+    }
+}
+
+impl Scene<'_> {
+    fn step(&mut self, step: &Step) -> Outcome {
+        match step {
+            Step::Send(send) => self.send(send),
+            Step::Apdu(apdu) => self.apdu(apdu),
+            Step::Power(power) => self.power(&power.kind),
+            Step::Iso(iso) => self.iso(iso),
+            Step::Let(named) => {
+                let value = self.value(&named.value)?;
+                self.names.insert(named.name.clone(), value);
+                Ok(())
+            }
+            Step::Advance(advance) => self.advance(advance.ms),
+            Step::Do(named) => Err(wrong("an expanded part", &named.part)),
+            Step::Capture(capture) => {
+                let phone = self.text(&capture.phone)?;
+                self.capture(&phone, &capture.name)
+            }
+        }
+    }
+
+    fn text(&mut self, value: &Value) -> Result<String, (String, String)> {
+        let value = self.value(value)?;
+        Ok(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+    }
+
+    fn value(&mut self, value: &Value) -> Result<Value, (String, String)> {
+        if let Some((name, argument)) = operator(value) {
+            return self.operate(name, argument);
+        }
+        match value {
+            Value::Array(items) => items.iter().map(|item| self.value(item)).collect(),
+            Value::Object(map) => {
+                let mut out = Map::new();
+                for (key, item) in map {
+                    out.insert(key.clone(), self.value(item)?);
+                }
+                Ok(Value::Object(out))
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(value.clone()),
+        }
+    }
+
+    fn operate(&mut self, name: &str, argument: &Value) -> Result<Value, (String, String)> {
+        let text = argument.as_str().unwrap_or_default();
+        let number = |key: &str| argument.get(key).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+        match name {
+            "$ref" => {
+                let (root, rest) = text.split_once('.').unwrap_or((text, ""));
+                let root = self.names.get(root).ok_or_else(|| wrong("a bound name", text))?;
+                let found = rest.split('.').filter(|key| !key.is_empty()).try_fold(root, |at, key| at.get(key));
+                found.cloned().ok_or_else(|| wrong(format!("{text}"), "absent"))
+            }
+            "$fixture" => self.file.fixtures.get(text).cloned().ok_or_else(|| wrong("a fixture", text)),
+            "$fresh" => {
+                let bytes = random(number("len"));
+                let digits = argument.get("type").and_then(Value::as_str) == Some("digits");
+                Ok(json!(if digits { bytes.iter().map(|b| char::from(b'0' + b % 10)).collect() } else { hex::encode(bytes) }))
+            }
+            "$now" => Ok(json!(self.runner.now())),
+            "$repeat" => {
+                let of = self.text(argument.get("of").unwrap_or(&Value::Null))?;
+                Ok(json!(of.repeat(number("times"))))
+            }
+            "$calc" => {
+                let args = self.value(argument.get("args").unwrap_or(&Value::Null))?;
+                let function = argument.get("fn").and_then(Value::as_str).unwrap_or_default();
+                self.bench.call(function, &args).map_err(|what| wrong(function, what))
+            }
+            "$mutate" => {
+                let text = self.text(argument.get("of").unwrap_or(&Value::Null))?;
+                let mut bytes = hex::decode(&text).map_err(|e| wrong("hexadecimal", e))?;
+                if let Some(byte) = bytes.get_mut(number("at")) {
+                    *byte ^= 1;
+                }
+                Ok(json!(hex::encode(bytes)))
+            }
+            _ => Err(wrong("a value", name)),
+        }
+    }
+
+    fn matches(&mut self, pattern: &Value, seen: Option<&Value>) -> Outcome {
+        let differs = || wrong(pattern, seen.map_or_else(|| "absent".to_owned(), Value::to_string));
+        if let Some((name, argument)) = operator(pattern) {
+            let text = || seen.and_then(Value::as_str).ok_or_else(differs);
+            return match name {
+                "$absent" => seen.is_none().then_some(()).ok_or_else(differs),
+                "$any" => seen.is_some().then_some(()).ok_or_else(differs),
+                "$hex" => {
+                    let length = argument.get("len").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
+                    let bytes = hex::decode(text()?).map_err(|_| differs())?;
+                    length.is_none_or(|n| n == bytes.len()).then_some(()).ok_or_else(differs)
+                }
+                "$oneOf" => {
+                    let known = argument.as_array().is_some_and(|all| all.iter().any(|one| Some(one) == seen));
+                    known.then_some(()).ok_or_else(differs)
+                }
+                "$bind" => {
+                    if let Some(inner) = argument.get("match") {
+                        self.matches(inner, seen)?;
+                    }
+                    let name = argument.get("as").and_then(Value::as_str).unwrap_or_default();
+                    self.names.insert(name.to_owned(), seen.cloned().ok_or_else(differs)?);
+                    Ok(())
+                }
+                _ => {
+                    let wanted = self.value(pattern)?;
+                    (Some(&wanted) == seen).then_some(()).ok_or_else(differs)
+                }
+            };
+        }
+        match (pattern, seen) {
+            (Value::Object(map), Some(Value::Object(_))) => {
+                map.iter().try_for_each(|(key, item)| self.matches(item, seen.and_then(|seen| seen.get(key))))
+            }
+            _ => (Some(pattern) == seen).then_some(()).ok_or_else(differs),
+        }
+    }
+
+    fn send(&mut self, send: &Send) -> Outcome {
+        let mut path = String::new();
+        for part in &send.path {
+            path.push('/');
+            path.push_str(&self.text(part)?);
+        }
+        let body = match (&send.raw, &send.body) {
+            (Some(raw), _) => self.text(raw)?,
+            (None, Some(body)) => self.value(body)?.to_string(),
+            (None, None) => String::new(),
+        };
+        let mut headers = BTreeMap::from([("Kaika-Time".to_owned(), self.runner.now().to_string())]);
+        if send.method == "POST" {
+            headers.insert("Content-Type".to_owned(), "application/json".to_owned());
+            headers.insert("Idempotency-Key".to_owned(), hex::encode(random(16)));
+        }
+        if send.from != "terminal" {
+            headers.insert("Kaika-Caller".to_owned(), send.from.clone());
+        }
+        let mut given_mac = None;
+        for (name, value) in &send.headers {
+            match value {
+                Value::Null => drop(headers.remove(name)),
+                value => {
+                    let text = self.text(value)?;
+                    if name == "Kaika-Mac" {
+                        given_mac = Some(text);
+                    } else {
+                        headers.insert(name.clone(), text);
+                    }
+                }
+            }
+        }
+        let key = match &send.session {
+            Some(session) => hex::decode(self.text(session)?).ok(),
+            None => self.runner.key(&send.from, &send.to),
+        };
+        if let Some(key) = key.filter(|_| !send.headers.contains_key("Kaika-Mac")) {
+            let of = |name: &str| headers.get(name).map_or("", String::as_str);
+            let mac = kaika_mac(&key, &send.from, &send.method, &path, of("Kaika-Time"), of("Idempotency-Key"), body.as_bytes());
+            given_mac = Some(hex::encode(mac));
+        }
+        headers.extend(given_mac.map(|mac| ("Kaika-Mac".to_owned(), mac)));
+        let (status, answer) = self.exchange(send, &path, &headers, body)?;
+        self.judge(&send.expect, status, &answer)
+    }
+
+    fn exchange(&self, send: &Send, path: &str, headers: &BTreeMap<String, String>, body: String) -> Result<(u16, Value), (String, String)> {
+        let url = format!("{}{path}", self.runner.address(&send.to, false)?.trim_end_matches('/'));
+        let mut request = axum::http::Request::builder().method(send.method.as_str()).uri(url);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(body).map_err(|e| wrong("a request", e))?;
+        let mut answer = self.runner.agent.run(request).map_err(|e| wrong("an answer", e))?;
+        let status = answer.status().as_u16();
+        let text = answer.body_mut().read_to_string().map_err(|e| wrong("an answer", e))?;
+        let value = serde_json::from_str(&text).map_err(|_| wrong("a JSON answer", format!("{status} {text:.80}")))?;
+        Ok((status, value))
+    }
+
+    fn judge(&mut self, expect: &Expect, status: u16, answer: &Value) -> Outcome {
+        match expect {
+            Expect::Accept(fields) => {
+                if !(200..300).contains(&status) {
+                    return Err(wrong("accepted", format!("{status} {answer}")));
+                }
+                fields.iter().try_for_each(|(key, pattern)| {
+                    self.matches(pattern, answer.get(key)).map_err(|(expected, seen)| wrong(format!("{key}: {expected}"), seen))
+                })
+            }
+            Expect::Refuse(name) => {
+                let refusal = Refusal::from_name(name).ok_or_else(|| wrong("a refusal", name))?;
+                let code = answer.get("code").and_then(Value::as_str).unwrap_or_default();
+                let code = self.runner.subject.error_map.get(code).map_or(code, String::as_str);
+                let class = answer.get("class").and_then(Value::as_str);
+                let right = code == refusal.seen() && status == refusal.http_status() && class == Some(refusal.class().name());
+                let expected = || format!("{name}: {} {} {}", refusal.http_status(), refusal.seen(), refusal.class());
+                right.then_some(()).ok_or_else(|| wrong(expected(), format!("{status} {answer}")))
+            }
+        }
+    }
+
+    fn capture(&mut self, phone: &str, name: &str) -> Outcome {
+        let base = self.runner.address("sms", false)?;
+        let url = format!("{base}/v1/messages?to={}", phone.replace('+', "%2B"));
+        for _ in 0..20 {
+            let mut answer = self.runner.agent.get(&url).call().map_err(|e| wrong("messages", e))?;
+            let text = answer.body_mut().read_to_string().map_err(|e| wrong("messages", e))?;
+            let all: Value = serde_json::from_str(&text).map_err(|e| wrong("messages", e))?;
+            let last = all.as_array().and_then(|all| all.last()).and_then(|last| last.get("text")).and_then(Value::as_str);
+            let code = last.and_then(|text| text.split(|c: char| !c.is_ascii_digit()).find(|run| run.len() == 6));
+            if let Some(code) = code {
+                self.names.insert(name.to_owned(), json!(code));
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Err(wrong("a code", "none was sent"))
+    }
+
+    fn advance(&self, ms: i64) -> Outcome {
+        let control = self.runner.subject.hooks.control.as_deref().ok_or_else(|| wrong("hook:clock", "none"))?;
+        let body = json!({ "advance_ms": ms }).to_string();
+        let answer = self.runner.agent.post(format!("{control}/ctl/v1/clock")).content_type("application/json").send(body);
+        let status = answer.map_err(|e| wrong("the clock", e))?.status().as_u16();
+        if status != 200 {
+            return Err(wrong(200, status));
+        }
+        self.runner.ahead.fetch_add(ms, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn connect(&self, role: &str) -> Result<TcpStream, (String, String)> {
+        let address = self.runner.address(role, true)?;
+        let address = address.to_socket_addrs().ok().and_then(|mut all| all.next()).ok_or_else(|| wrong("an address", address))?;
+        let stream = TcpStream::connect_timeout(&address, self.runner.patience).map_err(|e| wrong("a connection", e))?;
+        let bounded = stream.set_read_timeout(Some(self.runner.patience)).and_then(|()| stream.set_write_timeout(Some(self.runner.patience)));
+        bounded.map_err(|e| wrong("a connection", e))?;
+        Ok(stream)
+    }
+
+    fn power(&mut self, kind: &str) -> Outcome {
+        let code = match kind {
+            "off" => 0,
+            "on" => 1,
+            _ => 2,
+        };
+        let mut stream = self.chip.take().map_or_else(|| self.connect("chip"), Ok)?;
+        write_frame(&mut stream, &[code])?;
+        self.chip = Some(stream);
+        Ok(())
+    }
+
+    fn apdu(&mut self, apdu: &Apdu) -> Outcome {
+        let command = hex::decode(self.text(&apdu.command)?).map_err(|e| wrong("hexadecimal", e))?;
+        let mut stream = self.chip.take().map_or_else(|| self.connect("chip"), Ok)?;
+        write_frame(&mut stream, &command)?;
+        let mut answer = read_frame(&mut stream)?;
+        self.chip = Some(stream);
+        if let Some(channel) = apdu.channel.as_ref().and_then(|name| self.channels.get(name)) {
+            answer = channel.read(&answer).ok_or_else(|| wrong("an answer under the channel", "a wrong MAC"))?;
+        }
+        let (data, status) = answer.split_at_checked(answer.len().saturating_sub(2)).unwrap_or_default();
+        let status = hex::encode_upper(status);
+        if status != apdu.sw {
+            return Err(wrong(&apdu.sw, status));
+        }
+        apdu.data.as_ref().map_or(Ok(()), |pattern| self.matches(pattern, Some(&json!(hex::encode(data)))))
+    }
+
+    fn iso(&mut self, iso: &Iso) -> Outcome {
+        let mut fields = Fields::new();
+        if let Value::Object(given) = self.value(&iso.fields)? {
+            for (number, value) in given {
+                let number = number.parse().map_err(|_| wrong("a field number", &number))?;
+                fields.insert(number, value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+            }
+        }
+        let bytes = iso_write(&iso.mti, &fields).map_err(|e| wrong("a message", e))?;
+        let mut stream = self.connect("issuer")?;
+        write_frame(&mut stream, &bytes)?;
+        let answer = read_frame(&mut stream)?;
+        let (_, answer) = iso_read(&answer).ok_or_else(|| wrong("an ISO 8583 answer", hex::encode(&answer)))?;
+        iso.expect.iter().try_for_each(|(number, pattern)| {
+            let seen = number.parse().ok().and_then(|number: u8| answer.get(&number)).map(|text| json!(text));
+            self.matches(pattern, seen.as_ref()).map_err(|(expected, seen)| wrong(format!("field {number}: {expected}"), seen))
+        })
+    }
+}
+
+fn write_frame(stream: &mut TcpStream, body: &[u8]) -> Outcome {
+    let length = u16::try_from(body.len()).map_err(|e| wrong("a frame", e))?;
+    stream.write_all(&[&length.to_be_bytes()[..], body].concat()).map_err(|e| wrong("a connection", e))
+}
+
+fn read_frame(stream: &mut TcpStream) -> Result<Vec<u8>, (String, String)> {
+    let mut length = [0; 2];
+    stream.read_exact(&mut length).map_err(|e| wrong("an answer", e))?;
+    let mut body = vec![0; usize::from(u16::from_be_bytes(length))];
+    stream.read_exact(&mut body).map_err(|e| wrong("an answer", e))?;
+    Ok(body)
+}

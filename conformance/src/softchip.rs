@@ -1,0 +1,189 @@
+//! The chip that the runner plays before an issuer: as much of `spec/85-apdu.md` as personalisation and a tap need.
+
+use crate::codec::{find, tlv};
+use crate::crypto::channel::{Channel, ChipKeys, DOMAIN, card_challenge, receipt};
+use crate::crypto::{cbc_decrypt, emv};
+
+/// What the chip does wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing.
+    #[default]
+    None,
+    /// Its cryptogram is off by one bit.
+    Cryptogram,
+    /// Its receipt is off by one bit.
+    Receipt,
+}
+
+/// A chip with one slot.
+#[derive(Clone, Debug)]
+pub struct SoftChip {
+    keys: ChipKeys,
+    se_id: Vec<u8>,
+    sequence: [u8; 3],
+    channel: Option<Channel>,
+    blocks: Vec<u8>,
+    token: Option<Token>,
+    receipts: Vec<u8>,
+    counter: u16,
+}
+
+#[derive(Clone, Debug)]
+struct Token {
+    number: String,
+    expiry: String,
+    udk: [u8; 16],
+    receipt: Vec<u8>,
+}
+
+/// What a tap gives to the POS.
+#[derive(Clone, Debug)]
+pub struct Tap {
+    /// Token number.
+    pub token: String,
+    /// YYMM.
+    pub expiry: String,
+    /// Field 55.
+    pub chip_data: Vec<u8>,
+}
+
+impl SoftChip {
+    /// A chip from the factory.
+    pub fn new(kmc: &[u8; 16], se_id: &[u8]) -> Self {
+        let keys = ChipKeys::of(kmc, se_id);
+        Self { keys, se_id: se_id.to_vec(), sequence: [0; 3], channel: None, blocks: Vec::new(), token: None, receipts: Vec::new(), counter: 0 }
+    }
+
+    /// Answers a command.
+    pub fn answer(&mut self, command: &[u8], fault: Fault) -> Vec<u8> {
+        let Some((&header, body)) = command.split_first_chunk::<4>() else { return vec![0x67, 0x00] };
+        let data = match body.split_first() {
+            Some((&length, rest)) => rest.get(..usize::from(length)).unwrap_or_default().to_vec(),
+            None => Vec::new(),
+        };
+        match header {
+            [0x00, 0xA4, ..] => {
+                self.channel = None;
+                [&tlv(&[0x6F], &tlv(&[0x84], &DOMAIN))[..], &[0x90, 0]].concat()
+            }
+            [0x80, 0xCA, 0xDF, 0x21] if self.receipts.is_empty() => vec![0x6A, 0x88],
+            [0x80, 0xCA, 0xDF, 0x21] => [&tlv(&[0xDF, 0x21], &self.receipts)[..], &[0x90, 0]].concat(),
+            [0x80, 0x50, ..] => self.initialize(&data, fault),
+            [0x84, 0x82, level, _] => self.authenticate(level, &data),
+            [0x84, ..] => self.secured(header, &data, fault),
+            _ => vec![0x6D, 0x00],
+        }
+    }
+
+    fn initialize(&mut self, host: &[u8], fault: Fault) -> Vec<u8> {
+        let next = u32::from_be_bytes([0, self.sequence[0], self.sequence[1], self.sequence[2]]).wrapping_add(1);
+        let [_, a, b, c] = next.to_be_bytes();
+        self.sequence = [a, b, c];
+        let challenge = card_challenge(&self.keys.enc, self.sequence);
+        let channel = Channel::new(&self.keys, host, &challenge);
+        let mut cryptogram = channel.card_cryptogram;
+        if fault == Fault::Cryptogram {
+            cryptogram[0] ^= 1;
+        }
+        self.channel = Some(channel);
+        [&[0, 0], &self.se_id[..], &[0x30, 0x03, 0x70], &challenge, &cryptogram, &self.sequence, &[0x90, 0]].concat()
+    }
+
+    fn authenticate(&mut self, level: u8, data: &[u8]) -> Vec<u8> {
+        let Some(channel) = &mut self.channel else { return vec![0x69, 0x85] };
+        match channel.accept(level, data) {
+            Ok(()) => channel.answer(&[], 0x9000).split_off(if level & 0x30 == 0x30 { 8 } else { 0 }),
+            Err(status) => status.to_be_bytes().to_vec(),
+        }
+    }
+
+    fn secured(&mut self, header: [u8; 4], body: &[u8], fault: Fault) -> Vec<u8> {
+        let Some(mut channel) = self.channel.take() else { return vec![0x69, 0x82] };
+        let Some(plain) = channel.open(header, body) else { return vec![0x69, 0x82] };
+        let (data, status) = match header {
+            [_, 0xE2, kind, _] => (Vec::new(), self.store(kind, &plain)),
+            [_, 0xF0, 0x40, 0x0F] => self.commit(fault),
+            _ => (Vec::new(), 0x6D00),
+        };
+        let answer = channel.answer(&data, status);
+        self.channel = Some(channel);
+        answer
+    }
+
+    fn store(&mut self, kind: u8, plain: &[u8]) -> u16 {
+        self.blocks.extend_from_slice(plain);
+        if kind & 0x80 == 0 {
+            return 0x9000;
+        }
+        let blocks = std::mem::take(&mut self.blocks);
+        match self.staged(&blocks) {
+            Some(token) => {
+                self.token = Some(token);
+                0x9000
+            }
+            None => 0x6A80,
+        }
+    }
+
+    fn staged(&self, blocks: &[u8]) -> Option<Token> {
+        let template = find(blocks, &[0xE1])?;
+        let field = |tag: &[u8]| find(&template, tag);
+        let sealed = field(&[0xDF, 0x31])?;
+        let udk: [u8; 16] = cbc_decrypt(&self.keys.dek, [0; 16], &sealed)?.try_into().ok()?;
+        let mut clear = Vec::new();
+        for (tag, value) in crate::codec::elements(&template)? {
+            let value = if tag == [0xDF, 0x31] { udk.to_vec() } else { value };
+            clear.extend(tlv(&tag, &value));
+        }
+        let (reference, context) = (field(&[0xDF, 0x22])?, field(&[0xDF, 0x35])?);
+        let version = field(&[0xDF, 0x33])?.first().copied()?;
+        let made = receipt(&self.keys.receipt, &self.se_id, &reference, &context, version, &clear);
+        let listed = [tlv(&[0xDF, 0x22], &reference), tlv(&[0xDF, 0x23], &made)].concat();
+        let expiry = hex::encode(field(&[0x5F, 0x24])?).get(..4)?.to_owned();
+        Some(Token { number: hex::encode(field(&[0x5A])?), expiry, udk, receipt: listed })
+    }
+
+    fn commit(&mut self, fault: Fault) -> (Vec<u8>, u16) {
+        let Some(token) = &self.token else { return (Vec::new(), 0x6A88) };
+        self.receipts.clone_from(&token.receipt);
+        let mut made = find(&token.receipt, &[0xDF, 0x23]).unwrap_or_default();
+        if let (Fault::Receipt, Some(byte)) = (fault, made.first_mut()) {
+            *byte ^= 1;
+        }
+        (tlv(&[0xDF, 0x23], &made), 0x9000)
+    }
+
+    /// Pays `amount` in `currency`; a counter of an earlier tap can be forced.
+    pub fn tap(&mut self, amount: u64, currency: &str, unpredictable: &[u8], counter: Option<u16>) -> Option<Tap> {
+        let token = self.token.clone()?;
+        if counter.is_none() {
+            self.counter += 1;
+        }
+        let counter = counter.unwrap_or(self.counter);
+        let amount = hex::decode(format!("{amount:012}")).ok()?;
+        let currency = hex::decode(format!("{currency:0>4}")).ok()?;
+        let issuer_data = [0x06, 0x01, 0x12, 0x03, 0xA0, 0x00, 0x00];
+        let counter_bytes = counter.to_be_bytes();
+        let parts: [(&[u8], &[u8]); 11] = [
+            (&[0x9F, 0x02], &amount),
+            (&[0x9F, 0x03], &[0; 6]),
+            (&[0x9F, 0x1A], &[0x01, 0x56]),
+            (&[0x95], &[0; 5]),
+            (&[0x5F, 0x2A], &currency),
+            (&[0x9A], &[0x30, 0x01, 0x01]),
+            (&[0x9C], &[0x00]),
+            (&[0x9F, 0x37], unpredictable),
+            (&[0x82], &[0x18, 0x00]),
+            (&[0x9F, 0x36], &counter_bytes),
+            (&[0x9F, 0x10], &issuer_data),
+        ];
+        let signed = parts.map(|(_, value)| value).concat();
+        let cryptogram = emv::cryptogram(&token.udk, counter, &signed);
+        let mut chip_data: Vec<u8> = parts.iter().flat_map(|(tag, value)| tlv(tag, value)).collect();
+        chip_data.extend(tlv(&[0x9F, 0x26], &cryptogram));
+        chip_data.extend(tlv(&[0x9F, 0x27], &[0x80]));
+        chip_data.extend(tlv(&[0x5F, 0x34], &[0x01]));
+        Some(Tap { token: token.number, expiry: token.expiry, chip_data })
+    }
+}
