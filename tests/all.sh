@@ -82,7 +82,7 @@ if [ "${1:-}" != quick ]; then
     step "bare metal: $bare_metal" check_bare_metal
     step "documentation" documents
     step "fuzz smoke: ${FUZZ_SECONDS:=3} s each" fuzz/run.sh "$FUZZ_SECONDS"
-    step "verify" cargo run --locked --release --quiet
+    step "the way of a card" cargo run --locked --release --quiet -- demo
 fi
 
 say "result"

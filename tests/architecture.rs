@@ -20,11 +20,26 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("kaika-terminal", &["spec", "apdu", "wire", "crypto"]),
     ("kaika-verifier", &["spec", "wire", "crypto"]),
     ("kaika-identity", &["spec", "wire", "crypto"]),
-    ("kaika-issuer", &["spec", "apdu", "wire", "crypto", "tokenization"]),
+    (
+        "kaika-issuer",
+        &["spec", "apdu", "wire", "crypto", "tokenization"],
+    ),
     ("kaika-pos", &["spec", "apdu", "wire", "crypto"]),
     (
         "kaika-node",
-        &["spec", "apdu", "wire", "crypto", "tokenization", "secure-element", "terminal", "verifier", "identity", "issuer", "pos"],
+        &[
+            "spec",
+            "apdu",
+            "wire",
+            "crypto",
+            "tokenization",
+            "secure-element",
+            "terminal",
+            "verifier",
+            "identity",
+            "issuer",
+            "pos",
+        ],
     ),
     ("kaika-conformance", &["spec"]),
     ("kaika-generate", &["spec", "model", "conformance"]),
@@ -33,22 +48,58 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// What only a shell may name: sockets, stores, clocks, dice, terminals.
-const SHELL_ONLY: &[&str] =
-    &["anyhow", "axum", "clap", "getrandom", "indicatif", "reqwest", "rusqlite", "stateright", "tempfile", "tokio", "ureq"];
+const SHELL_ONLY: &[&str] = &[
+    "anyhow",
+    "axum",
+    "clap",
+    "getrandom",
+    "indicatif",
+    "reqwest",
+    "rusqlite",
+    "stateright",
+    "tempfile",
+    "tokio",
+    "ureq",
+];
 
 /// The crates of `impl/` that are shells.
 const SHELLS: &[&str] = &["kaika-node", "kaika-cli"];
 
 /// Words that a core does not say.
-const FENCED: &[&str] = &["std::fs", "std::net", "std::time", "std::process", "std::env", "SystemTime", "Instant::now", "HashMap", "HashSet"];
+const FENCED: &[&str] = &[
+    "std::fs",
+    "std::net",
+    "std::time",
+    "std::process",
+    "std::env",
+    "SystemTime",
+    "Instant::now",
+    "HashMap",
+    "HashSet",
+];
 
 /// Crates that run without an operating system.
-const BARE: &[&str] = &["spec", "impl/secure-element", "impl/apdu", "impl/tokenization"];
+const BARE: &[&str] = &[
+    "spec",
+    "impl/secure-element",
+    "impl/apdu",
+    "impl/tokenization",
+];
 
 fn packages() -> Vec<Value> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-    let arguments = ["metadata", "--offline", "--no-deps", "--format-version", "1"];
-    let output = match Command::new(cargo).args(arguments).current_dir(root()).output() {
+    let arguments = [
+        "metadata",
+        "--offline",
+        "--no-deps",
+        "--format-version",
+        "1",
+    ];
+    let output = match Command::new(cargo)
+        .args(arguments)
+        .current_dir(root())
+        .output()
+    {
         Ok(output) => output,
         Err(error) => panic!("cargo metadata does not run: {error}"),
     };
@@ -69,18 +120,34 @@ fn names(package: &Value) -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut always, mut testing) = (BTreeSet::new(), BTreeSet::new());
     for dependency in package["dependencies"].as_array().into_iter().flatten() {
         let name = text(&dependency["name"]).to_owned();
-        if dependency["kind"] == "dev" { testing.insert(name) } else { always.insert(name) };
+        if dependency["kind"] == "dev" {
+            testing.insert(name)
+        } else {
+            always.insert(name)
+        };
     }
     (always, testing)
 }
 
 /// What stands wrong with one crate's arrows.
-fn complaints_about(name: &str, named: &BTreeSet<String>, allowed: &BTreeMap<&str, &[&str]>) -> Vec<String> {
+fn complaints_about(
+    name: &str,
+    named: &BTreeSet<String>,
+    allowed: &BTreeMap<&str, &[&str]>,
+) -> Vec<String> {
     let Some(allowed) = allowed.get(name) else {
         return vec![format!("{name} is not in the table of arrows")];
     };
-    let may = |other: &str| allowed.iter().any(|one| *one == "*" || other.strip_prefix("kaika-") == Some(*one));
-    named.iter().filter(|other| other.starts_with("kaika") && !may(other)).map(|other| format!("{name} names {other}")).collect()
+    let may = |other: &str| {
+        allowed
+            .iter()
+            .any(|one| *one == "*" || other.strip_prefix("kaika-") == Some(*one))
+    };
+    named
+        .iter()
+        .filter(|other| other.starts_with("kaika") && !may(other))
+        .map(|other| format!("{name} names {other}"))
+        .collect()
 }
 
 #[test]
@@ -93,8 +160,16 @@ fn crates_name_only_whom_they_may() {
         let all = always.union(&testing).cloned().collect();
         complaints.extend(complaints_about(text(&package["name"]), &all, &allowed));
     }
-    let present: BTreeSet<&str> = packages.iter().map(|package| text(&package["name"])).collect();
-    complaints.extend(allowed.keys().filter(|name| !present.contains(**name)).map(|name| format!("{name} is not there")));
+    let present: BTreeSet<&str> = packages
+        .iter()
+        .map(|package| text(&package["name"]))
+        .collect();
+    complaints.extend(
+        allowed
+            .keys()
+            .filter(|name| !present.contains(**name))
+            .map(|name| format!("{name} is not there")),
+    );
     none(&complaints);
 }
 
@@ -113,7 +188,11 @@ fn the_table_of_arrows_forbids_what_it_is_for() {
         ("kaika-stranger", "kaika-spec"),
     ] {
         let named = BTreeSet::from([to.to_owned()]);
-        assert_eq!(complaints_about(from, &named, &allowed).len(), 1, "{from} may name {to}");
+        assert_eq!(
+            complaints_about(from, &named, &allowed).len(),
+            1,
+            "{from} may name {to}"
+        );
     }
 }
 
@@ -125,7 +204,12 @@ fn only_shells_name_the_world() {
         let core = text(&package["manifest_path"]).contains("/impl/") && !SHELLS.contains(&name);
         if core {
             let (always, _) = names(&package);
-            complaints.extend(SHELL_ONLY.iter().filter(|one| always.contains(**one)).map(|one| format!("{name} names {one}")));
+            complaints.extend(
+                SHELL_ONLY
+                    .iter()
+                    .filter(|one| always.contains(**one))
+                    .map(|one| format!("{name} names {one}")),
+            );
         }
     }
     none(&complaints);
@@ -136,7 +220,9 @@ fn cores_do_no_io() {
     let mut complaints = Vec::new();
     let shells = ["impl/node/", "impl/cli/"];
     let in_core = |file: &&String| {
-        file.starts_with("impl/") && file.contains("/src/") && !shells.iter().any(|shell| file.starts_with(shell))
+        file.starts_with("impl/")
+            && file.contains("/src/")
+            && !shells.iter().any(|shell| file.starts_with(shell))
     };
     for file in files("rs").iter().filter(in_core) {
         for (number, line) in read(file).lines().enumerate() {
@@ -150,6 +236,16 @@ fn cores_do_no_io() {
 
 #[test]
 fn bare_crates_say_so() {
-    let says = |folder: &&&str| !read(&format!("{folder}/src/lib.rs")).lines().any(|line| line.starts_with("#![no_std]"));
-    none(&BARE.iter().filter(says).map(|folder| format!("{folder} has no #![no_std]")).collect::<Vec<_>>());
+    let says = |folder: &&&str| {
+        !read(&format!("{folder}/src/lib.rs"))
+            .lines()
+            .any(|line| line.starts_with("#![no_std]"))
+    };
+    none(
+        &BARE
+            .iter()
+            .filter(says)
+            .map(|folder| format!("{folder} has no #![no_std]"))
+            .collect::<Vec<_>>(),
+    );
 }

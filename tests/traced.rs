@@ -43,7 +43,14 @@ fn citations_in(file: &str, text: &str) -> Vec<Citation> {
                 (Some(kind), Some(last)) if open => last.test = kind.trim() == "test",
                 _ => {
                     let target = mark.trim().to_owned();
-                    found.push(Citation { file: file.into(), line: number + 1, target, quote: String::new(), test: false, among_tests });
+                    found.push(Citation {
+                        file: file.into(),
+                        line: number + 1,
+                        target,
+                        quote: String::new(),
+                        test: false,
+                        among_tests,
+                    });
                 }
             },
             (_, Some(words)) if open => {
@@ -60,15 +67,24 @@ fn citations_in(file: &str, text: &str) -> Vec<Citation> {
 }
 
 fn is_test_file(file: &str) -> bool {
-    file.starts_with("tests/") || file.contains("/tests/") || file.ends_with("/tests.rs") || file.starts_with("fuzz/")
+    file.starts_with("tests/")
+        || file.contains("/tests/")
+        || file.ends_with("/tests.rs")
+        || file.starts_with("fuzz/")
 }
 
 fn citations() -> Vec<Citation> {
-    files("rs").iter().flat_map(|file| citations_in(file, &read(file))).collect()
+    files("rs")
+        .iter()
+        .flat_map(|file| citations_in(file, &read(file)))
+        .collect()
 }
 
 fn by_target() -> BTreeMap<String, Section> {
-    sections().into_iter().map(|section| (format!("{}#{}", section.file, section.slug()), section)).collect()
+    sections()
+        .into_iter()
+        .map(|section| (format!("{}#{}", section.file, section.slug()), section))
+        .collect()
 }
 
 fn complaint(citation: &Citation, sections: &BTreeMap<String, Section>) -> Option<String> {
@@ -78,18 +94,30 @@ fn complaint(citation: &Citation, sections: &BTreeMap<String, Section>) -> Optio
         return Some(format!("{place}: there is no {}", citation.target));
     };
     if quote.is_empty() {
-        return Some(format!("{place}: cites {} without a quote", citation.target));
+        return Some(format!(
+            "{place}: cites {} without a quote",
+            citation.target
+        ));
     }
     if !squeezed(&section.body).contains(&quote) {
-        return Some(format!("{place}: {} does not say: {quote}", citation.target));
+        return Some(format!(
+            "{place}: {} does not say: {quote}",
+            citation.target
+        ));
     }
-    (citation.among_tests && !citation.test).then(|| format!("{place}: a citation among tests is marked type=test"))
+    (citation.among_tests && !citation.test)
+        .then(|| format!("{place}: a citation among tests is marked type=test"))
 }
 
 #[test]
 fn quotes_stand() {
     let sections = by_target();
-    none(&citations().iter().filter_map(|citation| complaint(citation, &sections)).collect::<Vec<_>>());
+    none(
+        &citations()
+            .iter()
+            .filter_map(|citation| complaint(citation, &sections))
+            .collect::<Vec<_>>(),
+    );
 }
 
 /// The ids that code outside tests cites with their whole sentence, and those that tests cite.
@@ -97,8 +125,15 @@ fn cited(requirements: &[Requirement]) -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut met, mut tested) = (BTreeSet::new(), BTreeSet::new());
     let citations = citations();
     for requirement in requirements {
-        let target = format!("{}#{}", requirement.section.file, requirement.section.slug());
-        for citation in citations.iter().filter(|citation| citation.target == target) {
+        let target = format!(
+            "{}#{}",
+            requirement.section.file,
+            requirement.section.slug()
+        );
+        for citation in citations
+            .iter()
+            .filter(|citation| citation.target == target)
+        {
             if citation.test {
                 tested.insert(requirement.id.clone());
             } else if citation.file.starts_with("impl/") && citation.quote.contains("MUST") {
@@ -115,7 +150,10 @@ fn unmet() -> BTreeMap<String, String> {
     if text.lines().filter(|line| line.starts_with('|')).count() <= 2 {
         return BTreeMap::new();
     }
-    table(&text, "requirement").into_iter().map(|row| (row[0].clone(), row[1].clone())).collect()
+    table(&text, "requirement")
+        .into_iter()
+        .map(|row| (row[0].clone(), row[1].clone()))
+        .collect()
 }
 
 #[test]
@@ -123,18 +161,38 @@ fn every_requirement_is_met_or_listed() {
     let requirements = requirements();
     let (met, tested) = cited(&requirements);
     let unmet = unmet();
-    let ids: BTreeSet<String> = requirements.iter().map(|requirement| requirement.id.clone()).collect();
+    let ids: BTreeSet<String> = requirements
+        .iter()
+        .map(|requirement| requirement.id.clone())
+        .collect();
     let mut complaints = Vec::new();
     for id in &ids {
         match (met.contains(id), unmet.get(id)) {
-            (false, None) => complaints.push(format!("{id}: no code cites it, and spec/unmet.md does not list it")),
-            (true, Some(_)) => complaints.push(format!("{id}: spec/unmet.md lists it, but code cites it")),
-            (false, Some(reason)) if reason.is_empty() => complaints.push(format!("{id}: unmet without a reason")),
+            (false, None) => complaints.push(format!(
+                "{id}: no code cites it, and spec/unmet.md does not list it"
+            )),
+            (true, Some(_)) => {
+                complaints.push(format!("{id}: spec/unmet.md lists it, but code cites it"))
+            }
+            (false, Some(reason)) if reason.is_empty() => {
+                complaints.push(format!("{id}: unmet without a reason"))
+            }
             _ => {}
         }
     }
-    complaints.extend(unmet.keys().filter(|id| !ids.contains(*id)).map(|id| format!("{id}: unmet, but not required")));
-    println!("{} requirements, {} met, {} unmet, {} cited by tests", ids.len(), met.len(), unmet.len(), tested.len());
+    complaints.extend(
+        unmet
+            .keys()
+            .filter(|id| !ids.contains(*id))
+            .map(|id| format!("{id}: unmet, but not required")),
+    );
+    println!(
+        "{} requirements, {} met, {} unmet, {} cited by tests",
+        ids.len(),
+        met.len(),
+        unmet.len(),
+        tested.len()
+    );
     let untested: Vec<&String> = ids.difference(&tested).collect();
     println!("no test cites: {untested:?}");
     none(&complaints);
@@ -155,9 +213,18 @@ fn requirements_are_numbered_and_say_must_once() {
             complaints.push(format!("{id}: has not exactly one MUST"));
         }
     }
-    let numbered = |section: &Section| section.level == 3 && paper::is_id(section.heading.split(' ').next().unwrap_or(""));
-    let loose = sections().into_iter().filter(|section| !numbered(section) && section.body.contains("MUST"));
-    complaints.extend(loose.map(|section| format!("{}: a MUST without a number under {:?}", section.file, section.heading)));
+    let numbered = |section: &Section| {
+        section.level == 3 && paper::is_id(section.heading.split(' ').next().unwrap_or(""))
+    };
+    let loose = sections()
+        .into_iter()
+        .filter(|section| !numbered(section) && section.body.contains("MUST"));
+    complaints.extend(loose.map(|section| {
+        format!(
+            "{}: a MUST without a number under {:?}",
+            section.file, section.heading
+        )
+    }));
     none(&complaints);
 }
 
@@ -167,8 +234,17 @@ fn a_citation_is_read_as_written() {
         "{TARGET} spec/a.md#x\n{QUOTED} One\n{QUOTED} two.\ncode\n    {TARGET} spec/b.md#y\n    {TARGET} type=test\n    {QUOTED} Three.\n"
     );
     let read = citations_in("impl/a.rs", &text);
-    let seen: Vec<_> = read.iter().map(|c| (c.target.as_str(), squeezed(&c.quote), c.test)).collect();
-    assert_eq!(seen, [("spec/a.md#x", "One two.".into(), false), ("spec/b.md#y", "Three.".into(), true)]);
+    let seen: Vec<_> = read
+        .iter()
+        .map(|c| (c.target.as_str(), squeezed(&c.quote), c.test))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("spec/a.md#x", "One two.".into(), false),
+            ("spec/b.md#y", "Three.".into(), true)
+        ]
+    );
 }
 
 #[test]
@@ -177,9 +253,20 @@ fn a_wrong_quote_is_a_complaint() {
     let place = "spec/40-issue.md#iss-10-one-card-for-one-request";
     let complains = |target: &str, quote: &str| {
         let text = format!("{TARGET} {target}\n{QUOTED} {quote}\n");
-        citations_in("impl/a.rs", &text).iter().any(|citation| complaint(citation, &sections).is_some())
+        citations_in("impl/a.rs", &text)
+            .iter()
+            .any(|citation| complaint(citation, &sections).is_some())
     };
-    assert!(!complains(place, "The issuer MUST NOT create more than one card for one request."));
-    assert!(complains(place, "The issuer MUST NOT create more than two cards for one request."));
-    assert!(complains("spec/40-issue.md#iss-10", "The issuer MUST NOT create more than one card for one request."));
+    assert!(!complains(
+        place,
+        "The issuer MUST NOT create more than one card for one request."
+    ));
+    assert!(complains(
+        place,
+        "The issuer MUST NOT create more than two cards for one request."
+    ));
+    assert!(complains(
+        "spec/40-issue.md#iss-10",
+        "The issuer MUST NOT create more than one card for one request."
+    ));
 }

@@ -10,8 +10,17 @@ use crate::softchip::{Fault, SoftChip};
 
 /// Every function, by the name that a vector calls it.
 pub const FUNCTIONS: &[&str] = &[
-    "applicant-digest", "base64", "chip-answers", "concat", "open-digest", "pay-digest", "phone-digest", "proof", "request-context",
-    "stored-key", "tap",
+    "applicant-digest",
+    "base64",
+    "chip-answers",
+    "concat",
+    "open-digest",
+    "pay-digest",
+    "phone-digest",
+    "proof",
+    "request-context",
+    "stored-key",
+    "tap",
 ];
 
 /// What functions remember within one test: the chips that the runner plays.
@@ -22,7 +31,9 @@ pub struct Bench {
 }
 
 fn text<'a>(args: &'a Value, name: &str) -> Result<&'a str, String> {
-    args.get(name).and_then(Value::as_str).ok_or_else(|| format!("argument {name} is no text"))
+    args.get(name)
+        .and_then(Value::as_str)
+        .ok_or_else(|| format!("argument {name} is no text"))
 }
 
 fn bytes(args: &Value, name: &str) -> Result<Vec<u8>, String> {
@@ -30,14 +41,20 @@ fn bytes(args: &Value, name: &str) -> Result<Vec<u8>, String> {
 }
 
 fn digest(label: &str, args: &Value, names: &[&str]) -> Result<Value, String> {
-    let parts = names.iter().map(|name| text(args, name)).collect::<Result<Vec<_>, _>>()?;
+    let parts = names
+        .iter()
+        .map(|name| text(args, name))
+        .collect::<Result<Vec<_>, _>>()?;
     Ok(json!(hex::encode(labelled(label, &parts))))
 }
 
 impl Bench {
     /// A bench whose chips have keys under the master key `kmc`.
     pub fn new(kmc: [u8; 16]) -> Self {
-        Self { kmc, ..Self::default() }
+        Self {
+            kmc,
+            ..Self::default()
+        }
     }
 
     /// Computes one function.
@@ -46,23 +63,48 @@ impl Bench {
     /// When arguments are missing or of another kind.
     pub fn call(&mut self, function: &str, args: &Value) -> Result<Value, String> {
         match function {
-            "applicant-digest" => digest("kaika/applicant/1", args, &["name", "id_type", "id_no", "id_valid_to"]),
-            "open-digest" => {
-                digest("kaika/open/1", args, &["account_id", "device_id", "se_id", "product", "tos_version", "terminal_nonce"])
-            }
+            "applicant-digest" => digest(
+                "kaika/applicant/1",
+                args,
+                &["name", "id_type", "id_no", "id_valid_to"],
+            ),
+            "open-digest" => digest(
+                "kaika/open/1",
+                args,
+                &[
+                    "account_id",
+                    "device_id",
+                    "se_id",
+                    "product",
+                    "tos_version",
+                    "terminal_nonce",
+                ],
+            ),
             "pay-digest" => digest("kaika/pay/1", args, &["order_digest", "card_code"]),
             "phone-digest" => digest("kaika/phone/1", args, &["phone"]),
             "request-context" => digest(
                 "kaika/request/1",
                 args,
                 &[
-                    "request_id", "account_id", "device_id", "se_id", "applicant_digest", "product", "tos_version", "terminal_nonce",
+                    "request_id",
+                    "account_id",
+                    "device_id",
+                    "se_id",
+                    "applicant_digest",
+                    "product",
+                    "tos_version",
+                    "terminal_nonce",
                     "verifier_nonce",
                 ],
             ),
-            "base64" => Ok(json!(base64::engine::general_purpose::STANDARD.encode(text(args, "text")?))),
+            "base64" => Ok(json!(
+                base64::engine::general_purpose::STANDARD.encode(text(args, "text")?)
+            )),
             "concat" => concat(args),
-            "stored-key" => Ok(json!(hex::encode(password::stored_key(text(args, "password")?, &bytes(args, "salt")?)?))),
+            "stored-key" => Ok(json!(hex::encode(password::stored_key(
+                text(args, "password")?,
+                &bytes(args, "salt")?
+            )?))),
             "proof" => proof(args),
             "chip-answers" => self.chip_answers(args),
             "tap" => self.tap(args),
@@ -74,7 +116,10 @@ impl Bench {
         let id = text(args, "se_id")?.to_owned();
         let se_id = bytes(args, "se_id")?;
         let kmc = self.kmc;
-        Ok(self.chips.entry(id).or_insert_with(|| SoftChip::new(&kmc, &se_id)))
+        Ok(self
+            .chips
+            .entry(id)
+            .or_insert_with(|| SoftChip::new(&kmc, &se_id)))
     }
 
     fn chip_answers(&mut self, args: &Value) -> Result<Value, String> {
@@ -84,29 +129,58 @@ impl Bench {
             Some("receipt") => Fault::Receipt,
             Some(other) => return Err(format!("no fault {other}")),
         };
-        let commands = args.get("commands").and_then(Value::as_array).ok_or("commands are no list")?.clone();
+        let commands = args
+            .get("commands")
+            .and_then(Value::as_array)
+            .ok_or("commands are no list")?
+            .clone();
         let chip = self.chip(args)?;
         commands
             .iter()
             .map(|command| {
-                let command = hex::decode(command.as_str().unwrap_or_default()).map_err(|e| e.to_string())?;
+                let command =
+                    hex::decode(command.as_str().unwrap_or_default()).map_err(|e| e.to_string())?;
                 Ok(json!(hex::encode(chip.answer(&command, fault))))
             })
             .collect()
     }
 
     fn tap(&mut self, args: &Value) -> Result<Value, String> {
-        let amount = args.get("amount").and_then(Value::as_u64).ok_or("amount is no number")?;
-        let counter = args.get("counter").and_then(Value::as_u64).and_then(|n| u16::try_from(n).ok());
-        let (currency, unpredictable) = (text(args, "currency")?.to_owned(), bytes(args, "unpredictable")?);
-        let tap = self.chip(args)?.tap(amount, &currency, &unpredictable, counter).ok_or("the chip holds no token")?;
-        Ok(json!({ "token": tap.token, "expiry": tap.expiry, "chip_data": hex::encode(tap.chip_data) }))
+        let amount = args
+            .get("amount")
+            .and_then(Value::as_u64)
+            .ok_or("amount is no number")?;
+        let counter = args
+            .get("counter")
+            .and_then(Value::as_u64)
+            .and_then(|n| u16::try_from(n).ok());
+        let (currency, unpredictable) = (
+            text(args, "currency")?.to_owned(),
+            bytes(args, "unpredictable")?,
+        );
+        let tap = self
+            .chip(args)?
+            .tap(amount, &currency, &unpredictable, counter)
+            .ok_or("the chip holds no token")?;
+        Ok(
+            json!({ "token": tap.token, "expiry": tap.expiry, "chip_data": hex::encode(tap.chip_data) }),
+        )
     }
 }
 
 fn concat(args: &Value) -> Result<Value, String> {
-    let parts = args.get("parts").and_then(Value::as_array).ok_or("parts are no list")?;
-    Ok(json!(parts.iter().map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned)).collect::<String>()))
+    let parts = args
+        .get("parts")
+        .and_then(Value::as_array)
+        .ok_or("parts are no list")?;
+    Ok(json!(
+        parts
+            .iter()
+            .map(|part| part
+                .as_str()
+                .map_or_else(|| part.to_string(), str::to_owned))
+            .collect::<String>()
+    ))
 }
 
 fn proof(args: &Value) -> Result<Value, String> {

@@ -30,8 +30,12 @@ pub fn elements(mut bytes: &[u8]) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
         let (&short, after) = rest.split_first()?;
         let (length, after) = match short {
             0..=0x7F => (usize::from(short), after),
-            0x81 => after.split_first().map(|(&n, after)| (usize::from(n), after))?,
-            0x82 => after.split_first_chunk::<2>().map(|(n, after)| (usize::from(u16::from_be_bytes(*n)), after))?,
+            0x81 => after
+                .split_first()
+                .map(|(&n, after)| (usize::from(n), after))?,
+            0x82 => after
+                .split_first_chunk::<2>()
+                .map(|(n, after)| (usize::from(u16::from_be_bytes(*n)), after))?,
             _ => return None,
         };
         let (value, after) = after.split_at_checked(length)?;
@@ -43,7 +47,10 @@ pub fn elements(mut bytes: &[u8]) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
 
 /// The value of the first element with this tag, on this level.
 pub fn find(bytes: &[u8], tag: &[u8]) -> Option<Vec<u8>> {
-    elements(bytes)?.into_iter().find(|(name, _)| name == tag).map(|(_, value)| value)
+    elements(bytes)?
+        .into_iter()
+        .find(|(name, _)| name == tag)
+        .map(|(_, value)| value)
 }
 
 /// Fields of an ISO 8583 message by number.
@@ -82,10 +89,16 @@ pub fn iso_write(mti: &str, fields: &Fields) -> Result<Vec<u8>, String> {
     let mut body = Vec::new();
     for (&field, text) in fields {
         bitmap |= 1_u128.checked_shl(128 - u32::from(field)).unwrap_or(0);
-        let bytes = if field == 55 { hex::decode(text).map_err(|e| e.to_string())? } else { text.as_bytes().to_vec() };
+        let bytes = if field == 55 {
+            hex::decode(text).map_err(|e| e.to_string())?
+        } else {
+            text.as_bytes().to_vec()
+        };
         match shape(field).ok_or_else(|| format!("no field {field}"))? {
             Shape::Fixed(_) => {}
-            Shape::Variable(digits) => body.extend_from_slice(format!("{:0digits$}", bytes.len()).as_bytes()),
+            Shape::Variable(digits) => {
+                body.extend_from_slice(format!("{:0digits$}", bytes.len()).as_bytes())
+            }
         }
         body.extend_from_slice(&bytes);
     }
@@ -109,7 +122,11 @@ pub fn iso_read(bytes: &[u8]) -> Option<(String, Fields)> {
     let mti = String::from_utf8(take(4)?).ok()?;
     let mut map = String::from_utf8(take(16)?).ok()?;
     let second = u8::from_str_radix(map.get(..1)?, 16).ok()? & 8 != 0;
-    map.push_str(&if second { String::from_utf8(take(16)?).ok()? } else { "0".repeat(16) });
+    map.push_str(&if second {
+        String::from_utf8(take(16)?).ok()?
+    } else {
+        "0".repeat(16)
+    });
     let bitmap = u128::from_str_radix(&map, 16).ok()?;
     let mut fields = Fields::new();
     for field in 2..=128_u8 {
@@ -121,7 +138,11 @@ pub fn iso_read(bytes: &[u8]) -> Option<(String, Fields)> {
             Shape::Variable(digits) => String::from_utf8(take(digits)?).ok()?.parse().ok()?,
         };
         let value = take(length)?;
-        let text = if field == 55 { hex::encode(value) } else { String::from_utf8(value).ok()? };
+        let text = if field == 55 {
+            hex::encode(value)
+        } else {
+            String::from_utf8(value).ok()?
+        };
         fields.insert(field, text);
     }
     rest.is_empty().then_some((mti, fields))
@@ -134,7 +155,12 @@ mod tests {
 
     #[test]
     fn a_message_reads_as_it_was_written() {
-        let fields = Fields::from([(2, "6299000000000000".into()), (11, "000001".into()), (55, "9f2601aa".into()), (90, "0".repeat(42))]);
+        let fields = Fields::from([
+            (2, "6299000000000000".into()),
+            (11, "000001".into()),
+            (55, "9f2601aa".into()),
+            (90, "0".repeat(42)),
+        ]);
         let bytes = iso_write("0400", &fields).unwrap();
         assert!(bytes.starts_with(b"0400C020000000000200"));
         assert_eq!(iso_read(&bytes), Some(("0400".into(), fields)));

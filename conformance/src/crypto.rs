@@ -47,13 +47,16 @@ pub fn cmac(key: &Block, parts: &[&[u8]]) -> Block {
     }
     let last = if whole { first } else { doubled(first) };
     let count = padded.len() / 16;
-    padded.chunks_exact(16).enumerate().fold([0; 16], |state, (at, chunk)| {
-        let mut block = xor(state, chunk);
-        if at + 1 == count {
-            block = xor(block, &last);
-        }
-        encrypt_block(key, block)
-    })
+    padded
+        .chunks_exact(16)
+        .enumerate()
+        .fold([0; 16], |state, (at, chunk)| {
+            let mut block = xor(state, chunk);
+            if at + 1 == count {
+                block = xor(block, &last);
+            }
+            encrypt_block(key, block)
+        })
 }
 
 /// Doubling in GF(2^128).
@@ -126,7 +129,15 @@ pub fn unpad_80(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
 }
 
 /// `Kaika-Mac` (90-wire, Headers).
-pub fn kaika_mac(key: &[u8], caller: &str, method: &str, path: &str, time: &str, idempotency: &str, body: &[u8]) -> [u8; 32] {
+pub fn kaika_mac(
+    key: &[u8],
+    caller: &str,
+    method: &str,
+    path: &str,
+    time: &str,
+    idempotency: &str,
+    body: &[u8],
+) -> [u8; 32] {
     let head = format!("{caller}\n{method}\n{path}\n{time}\n{idempotency}\n");
     hmac(key, &[head.as_bytes(), body])
 }
@@ -159,26 +170,42 @@ mod tests {
     #[test]
     fn cmac_gives_the_answers_of_rfc_4493() {
         let key = bytes("2b7e151628aed2a6abf7158809cf4f3c");
-        let message = hex::decode("6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e5130c81c46a35ce411").unwrap();
+        let message = hex::decode(
+            "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e5130c81c46a35ce411",
+        )
+        .unwrap();
         assert_eq!(cmac(&key, &[]), bytes("bb1d6929e95937287fa37d129b756746"));
-        assert_eq!(cmac(&key, &[&message[..16]]), bytes("070a16b46b4d4144f79bdd9dd04a287c"));
-        assert_eq!(cmac(&key, &[&message[..3], &message[3..]]), bytes("dfa66747de9ae63030ca32611497c827"));
+        assert_eq!(
+            cmac(&key, &[&message[..16]]),
+            bytes("070a16b46b4d4144f79bdd9dd04a287c")
+        );
+        assert_eq!(
+            cmac(&key, &[&message[..3], &message[3..]]),
+            bytes("dfa66747de9ae63030ca32611497c827")
+        );
     }
 
     #[test]
     fn cbc_gives_the_answer_of_sp_800_38a_and_back() {
         let key = bytes("2b7e151628aed2a6abf7158809cf4f3c");
         let iv = bytes("000102030405060708090a0b0c0d0e0f");
-        let plain = hex::decode("6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51").unwrap();
+        let plain = hex::decode("6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51")
+            .unwrap();
         let cipher = cbc_encrypt(&key, iv, &plain);
-        assert_eq!(hex::encode(&cipher), "7649abac8119b246cee98e9b12e9197d5086cb9b507219ee95db113a917678b2");
+        assert_eq!(
+            hex::encode(&cipher),
+            "7649abac8119b246cee98e9b12e9197d5086cb9b507219ee95db113a917678b2"
+        );
         assert_eq!(cbc_decrypt(&key, iv, &cipher), Some(plain));
         assert_eq!(cbc_decrypt(&key, iv, &cipher[1..]), None);
     }
 
     #[test]
     fn hmac_gives_the_answer_of_rfc_4231() {
-        assert_eq!(hex::encode(hmac(b"Jefe", &[b"what do ya want ", b"for nothing?"])), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+        assert_eq!(
+            hex::encode(hmac(b"Jefe", &[b"what do ya want ", b"for nothing?"])),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        );
     }
 
     #[test]

@@ -267,7 +267,8 @@ pub struct Capture {
 
 /// The operators that a value or a pattern may hold.
 pub const OPERATORS: &[&str] = &[
-    "$ref", "$fixture", "$fresh", "$calc", "$mutate", "$now", "$repeat", "$bind", "$hex", "$regex", "$oneOf", "$any", "$absent",
+    "$ref", "$fixture", "$fresh", "$calc", "$mutate", "$now", "$repeat", "$bind", "$hex", "$regex",
+    "$oneOf", "$any", "$absent",
 ];
 
 /// Why a file is no suite.
@@ -286,11 +287,16 @@ impl File {
     /// # Errors
     /// What is wrong with it.
     pub fn read(name: &str, text: &str) -> Result<Self, Unreadable> {
-        let wrong = |what: String| Unreadable { file: name.to_owned(), what };
+        let wrong = |what: String| Unreadable {
+            file: name.to_owned(),
+            what,
+        };
         let value: Value = serde_json::from_str(text).map_err(|e| wrong(e.to_string()))?;
         let format = value.get("format").and_then(Value::as_u64);
         if format != Some(u64::from(FORMAT)) {
-            return Err(wrong(format!("format {format:?}; this reader knows {FORMAT}")));
+            return Err(wrong(format!(
+                "format {format:?}; this reader knows {FORMAT}"
+            )));
         }
         let file: Self = serde_json::from_str(text).map_err(|e| wrong(e.to_string()))?;
         file.lint().map_err(wrong)?;
@@ -302,26 +308,36 @@ impl File {
     /// # Panics
     /// Never: these types are JSON.
     pub fn write(&self) -> String {
-        let Ok(mut text) = serde_json::to_string_pretty(self) else { panic!("vector files are JSON") };
+        let Ok(mut text) = serde_json::to_string_pretty(self) else {
+            panic!("vector files are JSON")
+        };
         text.push('\n');
         text
     }
 
     fn lint(&self) -> Result<(), String> {
         if self.number_of_tests != self.tests.len() || self.tests.is_empty() {
-            return Err(format!("numberOfTests says {}, there are {}", self.number_of_tests, self.tests.len()));
+            return Err(format!(
+                "numberOfTests says {}, there are {}",
+                self.number_of_tests,
+                self.tests.len()
+            ));
         }
         let mut ids = BTreeSet::new();
         for test in &self.tests {
             if !ids.insert(&test.id) {
                 return Err(format!("{} twice", test.id));
             }
-            self.lint_test(test).map_err(|what| format!("{}: {what}", test.id))?;
+            self.lint_test(test)
+                .map_err(|what| format!("{}: {what}", test.id))?;
         }
-        self.parts.values().flatten().try_for_each(|step| match step {
-            Step::Do(_) => Err("a part within a part".to_owned()),
-            _ => Ok(()),
-        })
+        self.parts
+            .values()
+            .flatten()
+            .try_for_each(|step| match step {
+                Step::Do(_) => Err("a part within a part".to_owned()),
+                _ => Ok(()),
+            })
     }
 
     fn lint_test(&self, test: &Test) -> Result<(), String> {
@@ -331,17 +347,29 @@ impl File {
         if test.result == Kind::Invalid && test.post.is_empty() {
             return Err("invalid without post".to_owned());
         }
-        if let Some(flag) = test.flags.iter().find(|flag| !self.notes.contains_key(*flag)) {
+        if let Some(flag) = test
+            .flags
+            .iter()
+            .find(|flag| !self.notes.contains_key(*flag))
+        {
             return Err(format!("flag {flag} has no note"));
         }
         if let Some(bad) = test.requirements.iter().find(|id| !is_requirement(id)) {
             return Err(format!("{bad} is no requirement id"));
         }
-        if let Some(bad) = test.sut.iter().find(|role| kaika_spec::Role::from_name(role).is_none()) {
+        if let Some(bad) = test
+            .sut
+            .iter()
+            .find(|role| kaika_spec::Role::from_name(role).is_none())
+        {
             return Err(format!("{bad} is no role"));
         }
         let mut bound = BTreeSet::new();
-        for step in self.expanded(&test.steps)?.iter().chain(&self.expanded(&test.post)?) {
+        for step in self
+            .expanded(&test.steps)?
+            .iter()
+            .chain(&self.expanded(&test.post)?)
+        {
             self.lint_step(step, &mut bound)?;
         }
         Ok(())
@@ -356,7 +384,10 @@ impl File {
         for step in steps {
             match step {
                 Step::Do(named) => {
-                    let part = self.parts.get(&named.part).ok_or_else(|| format!("no part {}", named.part))?;
+                    let part = self
+                        .parts
+                        .get(&named.part)
+                        .ok_or_else(|| format!("no part {}", named.part))?;
                     all.extend(overridden(part, named)?);
                 }
                 other => all.push(other.clone()),
@@ -367,7 +398,10 @@ impl File {
 
     fn lint_step(&self, step: &Step, bound: &mut BTreeSet<String>) -> Result<(), String> {
         let value = serde_json::to_value(step).map_err(|e| e.to_string())?;
-        if let Step::Send(Send { expect: Expect::Refuse(name), .. }) = step
+        if let Step::Send(Send {
+            expect: Expect::Refuse(name),
+            ..
+        }) = step
             && kaika_spec::Refusal::from_name(name).is_none()
         {
             return Err(format!("{name} is no refusal"));
@@ -383,7 +417,9 @@ impl File {
 
     fn lint_value(&self, value: &Value, bound: &mut BTreeSet<String>) -> Result<(), String> {
         match value {
-            Value::Array(items) => items.iter().try_for_each(|item| self.lint_value(item, bound)),
+            Value::Array(items) => items
+                .iter()
+                .try_for_each(|item| self.lint_value(item, bound)),
             Value::Object(map) => {
                 if let Some((name, argument)) = operator(value) {
                     return self.lint_operator(name, argument, bound);
@@ -391,39 +427,60 @@ impl File {
                 if let Some(key) = map.keys().find(|key| key.starts_with('$')) {
                     return Err(format!("{key} is not an operator here"));
                 }
-                map.values().try_for_each(|item| self.lint_value(item, bound))
+                map.values()
+                    .try_for_each(|item| self.lint_value(item, bound))
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
         }
     }
 
-    fn lint_operator(&self, name: &str, argument: &Value, bound: &mut BTreeSet<String>) -> Result<(), String> {
+    fn lint_operator(
+        &self,
+        name: &str,
+        argument: &Value,
+        bound: &mut BTreeSet<String>,
+    ) -> Result<(), String> {
         let text = argument.as_str();
         match name {
             "$ref" => {
-                let root = text.and_then(|text| text.split('.').next()).unwrap_or_default();
-                bound.contains(root).then_some(()).ok_or_else(|| format!("{argument} is not bound"))
+                let root = text
+                    .and_then(|text| text.split('.').next())
+                    .unwrap_or_default();
+                bound
+                    .contains(root)
+                    .then_some(())
+                    .ok_or_else(|| format!("{argument} is not bound"))
             }
             "$fixture" => {
                 let known = text.is_some_and(|text| self.fixtures.contains_key(text));
-                known.then_some(()).ok_or_else(|| format!("no fixture {argument}"))
+                known
+                    .then_some(())
+                    .ok_or_else(|| format!("no fixture {argument}"))
             }
             "$bind" => {
                 if let Some(pattern) = argument.get("match") {
                     self.lint_value(pattern, bound)?;
                 }
-                let name = argument.get("as").and_then(Value::as_str).ok_or("a $bind without name")?;
+                let name = argument
+                    .get("as")
+                    .and_then(Value::as_str)
+                    .ok_or("a $bind without name")?;
                 bound.insert(name.to_owned());
                 Ok(())
             }
             "$calc" => {
-                let function = argument.get("fn").and_then(Value::as_str).unwrap_or_default();
+                let function = argument
+                    .get("fn")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default();
                 if !crate::calc::FUNCTIONS.contains(&function) {
                     return Err(format!("no function {function}"));
                 }
                 self.lint_value(argument.get("args").unwrap_or(&Value::Null), bound)
             }
-            "$mutate" | "$repeat" => self.lint_value(argument.get("of").unwrap_or(&Value::Null), bound),
+            "$mutate" | "$repeat" => {
+                self.lint_value(argument.get("of").unwrap_or(&Value::Null), bound)
+            }
             _ if OPERATORS.contains(&name) => Ok(()),
             _ => Err(format!("unknown operator {name}")),
         }
@@ -436,12 +493,18 @@ fn overridden(part: &[Step], named: &Do) -> Result<Vec<Step>, String> {
     if nothing {
         return Ok(steps);
     }
-    let last = steps.iter().rposition(|step| matches!(step, Step::Send(_) | Step::Apdu(_) | Step::Iso(_)));
+    let last = steps
+        .iter()
+        .rposition(|step| matches!(step, Step::Send(_) | Step::Apdu(_) | Step::Iso(_)));
     let last = last.ok_or_else(|| format!("{} has no message", named.part))?;
     steps.truncate(last + 1);
     match (steps.last_mut(), &named.refuse, &named.sw, &named.accept) {
-        (Some(Step::Send(send)), Some(refusal), None, None) => send.expect = Expect::Refuse(refusal.clone()),
-        (Some(Step::Send(send)), None, None, Some(fields)) => send.expect = Expect::Accept(fields.clone()),
+        (Some(Step::Send(send)), Some(refusal), None, None) => {
+            send.expect = Expect::Refuse(refusal.clone())
+        }
+        (Some(Step::Send(send)), None, None, Some(fields)) => {
+            send.expect = Expect::Accept(fields.clone())
+        }
         (Some(Step::Iso(iso)), None, None, Some(fields)) => iso.expect = fields.clone(),
         (Some(Step::Apdu(apdu)), None, Some(sw), None) => {
             apdu.sw = sw.clone();
@@ -455,7 +518,10 @@ fn overridden(part: &[Step], named: &Do) -> Result<Vec<Step>, String> {
 /// An object with one key that begins with `$`.
 pub fn operator(value: &Value) -> Option<(&str, &Value)> {
     let map = value.as_object().filter(|map| map.len() == 1)?;
-    map.iter().next().filter(|(key, _)| key.starts_with('$')).map(|(key, value)| (key.as_str(), value))
+    map.iter()
+        .next()
+        .filter(|(key, _)| key.starts_with('$'))
+        .map(|(key, value)| (key.as_str(), value))
 }
 
 /// `ABC-1`.
@@ -482,5 +548,8 @@ pub fn catalogue_digest(files: &[(&str, &str)]) -> String {
             }
         }
     }
-    format!("sha256:{}", hex::encode(sha256(&[lines.join("\n").as_bytes()])))
+    format!(
+        "sha256:{}",
+        hex::encode(sha256(&[lines.join("\n").as_bytes()]))
+    )
 }

@@ -78,8 +78,16 @@ fn random(count: usize) -> Vec<u8> {
 impl Runner {
     /// A runner for a subject, with a bound on each answer.
     pub fn new(subject: Manifest, patience: Duration) -> Self {
-        let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(patience)).build();
-        Self { subject, agent: config.into(), patience, ahead: AtomicI64::new(0) }
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(patience))
+            .build();
+        Self {
+            subject,
+            agent: config.into(),
+            patience,
+            ahead: AtomicI64::new(0),
+        }
     }
 
     /// Plays one test.
@@ -88,14 +96,33 @@ impl Runner {
             return Verdict::Skip(reason);
         }
         let steps = [&test.steps[..], &test.post].concat();
-        let fail = |step, what: &str, (expected, seen)| Verdict::Fail(Failure { step, what: what.to_owned(), expected, seen });
+        let fail = |step, what: &str, (expected, seen)| {
+            Verdict::Fail(Failure {
+                step,
+                what: what.to_owned(),
+                expected,
+                seen,
+            })
+        };
         let steps = match file.expanded(&steps) {
             Ok(steps) => steps,
             Err(what) => return fail(0, "vector", wrong("a vector", what)),
         };
-        let kmc = self.subject.keys.get("chip_master").and_then(|key| hex::decode(key).ok()).and_then(|key| key.try_into().ok());
+        let kmc = self
+            .subject
+            .keys
+            .get("chip_master")
+            .and_then(|key| hex::decode(key).ok())
+            .and_then(|key| key.try_into().ok());
         let bench = Bench::new(kmc.unwrap_or_default());
-        let mut scene = Scene { runner: self, file, names: BTreeMap::new(), bench, chip: None, channels: BTreeMap::new() };
+        let mut scene = Scene {
+            runner: self,
+            file,
+            names: BTreeMap::new(),
+            bench,
+            chip: None,
+            channels: BTreeMap::new(),
+        };
         for (at, step) in steps.iter().enumerate() {
             if let Err(difference) = scene.step(step) {
                 return fail(at + 1, &describe(step), difference);
@@ -108,7 +135,11 @@ impl Runner {
         if let Some(reason) = self.subject.deny.get(&test.id) {
             return Some(format!("denied: {reason}"));
         }
-        if let Some(role) = test.sut.iter().find(|role| !self.subject.roles.contains_key(*role)) {
+        if let Some(role) = test
+            .sut
+            .iter()
+            .find(|role| !self.subject.roles.contains_key(*role))
+        {
             return Some(format!("the subject is no {role}"));
         }
         let clock = test.needs.iter().any(|need| need == "hook:clock");
@@ -116,18 +147,31 @@ impl Runner {
     }
 
     fn now(&self) -> i64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX).saturating_add(self.ahead.load(Ordering::SeqCst))
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        i64::try_from(since.as_millis())
+            .unwrap_or(i64::MAX)
+            .saturating_add(self.ahead.load(Ordering::SeqCst))
     }
 
     fn address(&self, role: &str, tcp: bool) -> Result<&str, (String, String)> {
         let endpoint = self.subject.roles.get(role);
-        let found = endpoint.and_then(|endpoint| if tcp { endpoint.tcp.as_deref() } else { endpoint.http.as_deref() });
+        let found = endpoint.and_then(|endpoint| {
+            if tcp {
+                endpoint.tcp.as_deref()
+            } else {
+                endpoint.http.as_deref()
+            }
+        });
         found.ok_or_else(|| wrong(format!("an address of {role}"), "none in the manifest"))
     }
 
     fn key(&self, from: &str, to: &str) -> Option<Vec<u8>> {
-        self.subject.keys.get(&format!("{from}_{to}")).and_then(|key| hex::decode(key).ok())
+        self.subject
+            .keys
+            .get(&format!("{from}_{to}"))
+            .and_then(|key| hex::decode(key).ok())
     }
 }
 
@@ -135,8 +179,18 @@ impl Runner {
 fn describe(step: &Step) -> String {
     match step {
         Step::Send(send) => {
-            let path: Vec<_> = send.path.iter().map(|part| part.as_str().unwrap_or("{..}")).collect();
-            format!("{} -> {} : {} /{}", send.from, send.to, send.method, path.join("/"))
+            let path: Vec<_> = send
+                .path
+                .iter()
+                .map(|part| part.as_str().unwrap_or("{..}"))
+                .collect();
+            format!(
+                "{} -> {} : {} /{}",
+                send.from,
+                send.to,
+                send.method,
+                path.join("/")
+            )
         }
         Step::Apdu(_) => "terminal -> chip : command".to_owned(),
         Step::Power(power) => format!("terminal -> chip : {}", power.kind),
@@ -171,7 +225,9 @@ impl Scene<'_> {
 
     fn text(&mut self, value: &Value) -> Result<String, (String, String)> {
         let value = self.value(value)?;
-        Ok(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+        Ok(value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned))
     }
 
     fn value(&mut self, value: &Value) -> Result<Value, (String, String)> {
@@ -193,19 +249,42 @@ impl Scene<'_> {
 
     fn operate(&mut self, name: &str, argument: &Value) -> Result<Value, (String, String)> {
         let text = argument.as_str().unwrap_or_default();
-        let number = |key: &str| argument.get(key).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+        let number = |key: &str| {
+            argument
+                .get(key)
+                .and_then(Value::as_u64)
+                .and_then(|n| usize::try_from(n).ok())
+                .unwrap_or(0)
+        };
         match name {
             "$ref" => {
                 let (root, rest) = text.split_once('.').unwrap_or((text, ""));
-                let root = self.names.get(root).ok_or_else(|| wrong("a bound name", text))?;
-                let found = rest.split('.').filter(|key| !key.is_empty()).try_fold(root, |at, key| at.get(key));
-                found.cloned().ok_or_else(|| wrong(format!("{text}"), "absent"))
+                let root = self
+                    .names
+                    .get(root)
+                    .ok_or_else(|| wrong("a bound name", text))?;
+                let found = rest
+                    .split('.')
+                    .filter(|key| !key.is_empty())
+                    .try_fold(root, |at, key| at.get(key));
+                found
+                    .cloned()
+                    .ok_or_else(|| wrong(text.to_string(), "absent"))
             }
-            "$fixture" => self.file.fixtures.get(text).cloned().ok_or_else(|| wrong("a fixture", text)),
+            "$fixture" => self
+                .file
+                .fixtures
+                .get(text)
+                .cloned()
+                .ok_or_else(|| wrong("a fixture", text)),
             "$fresh" => {
                 let bytes = random(number("len"));
                 let digits = argument.get("type").and_then(Value::as_str) == Some("digits");
-                Ok(json!(if digits { bytes.iter().map(|b| char::from(b'0' + b % 10)).collect() } else { hex::encode(bytes) }))
+                Ok(json!(if digits {
+                    bytes.iter().map(|b| char::from(b'0' + b % 10)).collect()
+                } else {
+                    hex::encode(bytes)
+                }))
             }
             "$now" => Ok(json!(self.runner.now())),
             "$repeat" => {
@@ -214,8 +293,13 @@ impl Scene<'_> {
             }
             "$calc" => {
                 let args = self.value(argument.get("args").unwrap_or(&Value::Null))?;
-                let function = argument.get("fn").and_then(Value::as_str).unwrap_or_default();
-                self.bench.call(function, &args).map_err(|what| wrong(function, what))
+                let function = argument
+                    .get("fn")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default();
+                self.bench
+                    .call(function, &args)
+                    .map_err(|what| wrong(function, what))
             }
             "$mutate" => {
                 let text = self.text(argument.get("of").unwrap_or(&Value::Null))?;
@@ -230,27 +314,44 @@ impl Scene<'_> {
     }
 
     fn matches(&mut self, pattern: &Value, seen: Option<&Value>) -> Outcome {
-        let differs = || wrong(pattern, seen.map_or_else(|| "absent".to_owned(), Value::to_string));
+        let differs = || {
+            wrong(
+                pattern,
+                seen.map_or_else(|| "absent".to_owned(), Value::to_string),
+            )
+        };
         if let Some((name, argument)) = operator(pattern) {
             let text = || seen.and_then(Value::as_str).ok_or_else(differs);
             return match name {
                 "$absent" => seen.is_none().then_some(()).ok_or_else(differs),
                 "$any" => seen.is_some().then_some(()).ok_or_else(differs),
                 "$hex" => {
-                    let length = argument.get("len").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
+                    let length = argument
+                        .get("len")
+                        .and_then(Value::as_u64)
+                        .and_then(|n| usize::try_from(n).ok());
                     let bytes = hex::decode(text()?).map_err(|_| differs())?;
-                    length.is_none_or(|n| n == bytes.len()).then_some(()).ok_or_else(differs)
+                    length
+                        .is_none_or(|n| n == bytes.len())
+                        .then_some(())
+                        .ok_or_else(differs)
                 }
                 "$oneOf" => {
-                    let known = argument.as_array().is_some_and(|all| all.iter().any(|one| Some(one) == seen));
+                    let known = argument
+                        .as_array()
+                        .is_some_and(|all| all.iter().any(|one| Some(one) == seen));
                     known.then_some(()).ok_or_else(differs)
                 }
                 "$bind" => {
                     if let Some(inner) = argument.get("match") {
                         self.matches(inner, seen)?;
                     }
-                    let name = argument.get("as").and_then(Value::as_str).unwrap_or_default();
-                    self.names.insert(name.to_owned(), seen.cloned().ok_or_else(differs)?);
+                    let name = argument
+                        .get("as")
+                        .and_then(Value::as_str)
+                        .unwrap_or_default();
+                    self.names
+                        .insert(name.to_owned(), seen.cloned().ok_or_else(differs)?);
                     Ok(())
                 }
                 _ => {
@@ -261,7 +362,9 @@ impl Scene<'_> {
         }
         match (pattern, seen) {
             (Value::Object(map), Some(Value::Object(_))) => {
-                map.iter().try_for_each(|(key, item)| self.matches(item, seen.and_then(|seen| seen.get(key))))
+                map.iter().try_for_each(|(key, item)| {
+                    self.matches(item, seen.and_then(|seen| seen.get(key)))
+                })
             }
             _ => (Some(pattern) == seen).then_some(()).ok_or_else(differs),
         }
@@ -278,7 +381,8 @@ impl Scene<'_> {
             (None, Some(body)) => self.value(body)?.to_string(),
             (None, None) => String::new(),
         };
-        let mut headers = BTreeMap::from([("Kaika-Time".to_owned(), self.runner.now().to_string())]);
+        let mut headers =
+            BTreeMap::from([("Kaika-Time".to_owned(), self.runner.now().to_string())]);
         if send.method == "POST" {
             headers.insert("Content-Type".to_owned(), "application/json".to_owned());
             headers.insert("Idempotency-Key".to_owned(), hex::encode(random(16)));
@@ -306,7 +410,15 @@ impl Scene<'_> {
         };
         if let Some(key) = key.filter(|_| !send.headers.contains_key("Kaika-Mac")) {
             let of = |name: &str| headers.get(name).map_or("", String::as_str);
-            let mac = kaika_mac(&key, &send.from, &send.method, &path, of("Kaika-Time"), of("Idempotency-Key"), body.as_bytes());
+            let mac = kaika_mac(
+                &key,
+                &send.from,
+                &send.method,
+                &path,
+                of("Kaika-Time"),
+                of("Idempotency-Key"),
+                body.as_bytes(),
+            );
             given_mac = Some(hex::encode(mac));
         }
         headers.extend(given_mac.map(|mac| ("Kaika-Mac".to_owned(), mac)));
@@ -314,17 +426,36 @@ impl Scene<'_> {
         self.judge(&send.expect, status, &answer)
     }
 
-    fn exchange(&self, send: &Send, path: &str, headers: &BTreeMap<String, String>, body: String) -> Result<(u16, Value), (String, String)> {
-        let url = format!("{}{path}", self.runner.address(&send.to, false)?.trim_end_matches('/'));
-        let mut request = axum::http::Request::builder().method(send.method.as_str()).uri(url);
+    fn exchange(
+        &self,
+        send: &Send,
+        path: &str,
+        headers: &BTreeMap<String, String>,
+        body: String,
+    ) -> Result<(u16, Value), (String, String)> {
+        let url = format!(
+            "{}{path}",
+            self.runner.address(&send.to, false)?.trim_end_matches('/')
+        );
+        let mut request = axum::http::Request::builder()
+            .method(send.method.as_str())
+            .uri(url);
         for (name, value) in headers {
             request = request.header(name, value);
         }
         let request = request.body(body).map_err(|e| wrong("a request", e))?;
-        let mut answer = self.runner.agent.run(request).map_err(|e| wrong("an answer", e))?;
+        let mut answer = self
+            .runner
+            .agent
+            .run(request)
+            .map_err(|e| wrong("an answer", e))?;
         let status = answer.status().as_u16();
-        let text = answer.body_mut().read_to_string().map_err(|e| wrong("an answer", e))?;
-        let value = serde_json::from_str(&text).map_err(|_| wrong("a JSON answer", format!("{status} {text:.80}")))?;
+        let text = answer
+            .body_mut()
+            .read_to_string()
+            .map_err(|e| wrong("an answer", e))?;
+        let value = serde_json::from_str(&text)
+            .map_err(|_| wrong("a JSON answer", format!("{status} {text:.80}")))?;
         Ok((status, value))
     }
 
@@ -335,17 +466,37 @@ impl Scene<'_> {
                     return Err(wrong("accepted", format!("{status} {answer}")));
                 }
                 fields.iter().try_for_each(|(key, pattern)| {
-                    self.matches(pattern, answer.get(key)).map_err(|(expected, seen)| wrong(format!("{key}: {expected}"), seen))
+                    self.matches(pattern, answer.get(key))
+                        .map_err(|(expected, seen)| wrong(format!("{key}: {expected}"), seen))
                 })
             }
             Expect::Refuse(name) => {
                 let refusal = Refusal::from_name(name).ok_or_else(|| wrong("a refusal", name))?;
-                let code = answer.get("code").and_then(Value::as_str).unwrap_or_default();
-                let code = self.runner.subject.error_map.get(code).map_or(code, String::as_str);
+                let code = answer
+                    .get("code")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default();
+                let code = self
+                    .runner
+                    .subject
+                    .error_map
+                    .get(code)
+                    .map_or(code, String::as_str);
                 let class = answer.get("class").and_then(Value::as_str);
-                let right = code == refusal.seen() && status == refusal.http_status() && class == Some(refusal.class().name());
-                let expected = || format!("{name}: {} {} {}", refusal.http_status(), refusal.seen(), refusal.class());
-                right.then_some(()).ok_or_else(|| wrong(expected(), format!("{status} {answer}")))
+                let right = code == refusal.seen()
+                    && status == refusal.http_status()
+                    && class == Some(refusal.class().name());
+                let expected = || {
+                    format!(
+                        "{name}: {} {} {}",
+                        refusal.http_status(),
+                        refusal.seen(),
+                        refusal.class()
+                    )
+                };
+                right
+                    .then_some(())
+                    .ok_or_else(|| wrong(expected(), format!("{status} {answer}")))
             }
         }
     }
@@ -354,11 +505,26 @@ impl Scene<'_> {
         let base = self.runner.address("sms", false)?;
         let url = format!("{base}/v1/messages?to={}", phone.replace('+', "%2B"));
         for _ in 0..20 {
-            let mut answer = self.runner.agent.get(&url).call().map_err(|e| wrong("messages", e))?;
-            let text = answer.body_mut().read_to_string().map_err(|e| wrong("messages", e))?;
+            let mut answer = self
+                .runner
+                .agent
+                .get(&url)
+                .call()
+                .map_err(|e| wrong("messages", e))?;
+            let text = answer
+                .body_mut()
+                .read_to_string()
+                .map_err(|e| wrong("messages", e))?;
             let all: Value = serde_json::from_str(&text).map_err(|e| wrong("messages", e))?;
-            let last = all.as_array().and_then(|all| all.last()).and_then(|last| last.get("text")).and_then(Value::as_str);
-            let code = last.and_then(|text| text.split(|c: char| !c.is_ascii_digit()).find(|run| run.len() == 6));
+            let last = all
+                .as_array()
+                .and_then(|all| all.last())
+                .and_then(|last| last.get("text"))
+                .and_then(Value::as_str);
+            let code = last.and_then(|text| {
+                text.split(|c: char| !c.is_ascii_digit())
+                    .find(|run| run.len() == 6)
+            });
             if let Some(code) = code {
                 self.names.insert(name.to_owned(), json!(code));
                 return Ok(());
@@ -369,9 +535,20 @@ impl Scene<'_> {
     }
 
     fn advance(&self, ms: i64) -> Outcome {
-        let control = self.runner.subject.hooks.control.as_deref().ok_or_else(|| wrong("hook:clock", "none"))?;
+        let control = self
+            .runner
+            .subject
+            .hooks
+            .control
+            .as_deref()
+            .ok_or_else(|| wrong("hook:clock", "none"))?;
         let body = json!({ "advance_ms": ms }).to_string();
-        let answer = self.runner.agent.post(format!("{control}/ctl/v1/clock")).content_type("application/json").send(body);
+        let answer = self
+            .runner
+            .agent
+            .post(format!("{control}/ctl/v1/clock"))
+            .content_type("application/json")
+            .send(body);
         let status = answer.map_err(|e| wrong("the clock", e))?.status().as_u16();
         if status != 200 {
             return Err(wrong(200, status));
@@ -382,9 +559,16 @@ impl Scene<'_> {
 
     fn connect(&self, role: &str) -> Result<TcpStream, (String, String)> {
         let address = self.runner.address(role, true)?;
-        let address = address.to_socket_addrs().ok().and_then(|mut all| all.next()).ok_or_else(|| wrong("an address", address))?;
-        let stream = TcpStream::connect_timeout(&address, self.runner.patience).map_err(|e| wrong("a connection", e))?;
-        let bounded = stream.set_read_timeout(Some(self.runner.patience)).and_then(|()| stream.set_write_timeout(Some(self.runner.patience)));
+        let address = address
+            .to_socket_addrs()
+            .ok()
+            .and_then(|mut all| all.next())
+            .ok_or_else(|| wrong("an address", address))?;
+        let stream = TcpStream::connect_timeout(&address, self.runner.patience)
+            .map_err(|e| wrong("a connection", e))?;
+        let bounded = stream
+            .set_read_timeout(Some(self.runner.patience))
+            .and_then(|()| stream.set_write_timeout(Some(self.runner.patience)));
         bounded.map_err(|e| wrong("a connection", e))?;
         Ok(stream)
     }
@@ -402,51 +586,81 @@ impl Scene<'_> {
     }
 
     fn apdu(&mut self, apdu: &Apdu) -> Outcome {
-        let command = hex::decode(self.text(&apdu.command)?).map_err(|e| wrong("hexadecimal", e))?;
+        let command =
+            hex::decode(self.text(&apdu.command)?).map_err(|e| wrong("hexadecimal", e))?;
         let mut stream = self.chip.take().map_or_else(|| self.connect("chip"), Ok)?;
         write_frame(&mut stream, &command)?;
         let mut answer = read_frame(&mut stream)?;
         self.chip = Some(stream);
-        if let Some(channel) = apdu.channel.as_ref().and_then(|name| self.channels.get(name)) {
-            answer = channel.read(&answer).ok_or_else(|| wrong("an answer under the channel", "a wrong MAC"))?;
+        if let Some(channel) = apdu
+            .channel
+            .as_ref()
+            .and_then(|name| self.channels.get(name))
+        {
+            answer = channel
+                .read(&answer)
+                .ok_or_else(|| wrong("an answer under the channel", "a wrong MAC"))?;
         }
-        let (data, status) = answer.split_at_checked(answer.len().saturating_sub(2)).unwrap_or_default();
+        let (data, status) = answer
+            .split_at_checked(answer.len().saturating_sub(2))
+            .unwrap_or_default();
         let status = hex::encode_upper(status);
         if status != apdu.sw {
             return Err(wrong(&apdu.sw, status));
         }
-        apdu.data.as_ref().map_or(Ok(()), |pattern| self.matches(pattern, Some(&json!(hex::encode(data)))))
+        apdu.data.as_ref().map_or(Ok(()), |pattern| {
+            self.matches(pattern, Some(&json!(hex::encode(data))))
+        })
     }
 
     fn iso(&mut self, iso: &Iso) -> Outcome {
         let mut fields = Fields::new();
         if let Value::Object(given) = self.value(&iso.fields)? {
             for (number, value) in given {
-                let number = number.parse().map_err(|_| wrong("a field number", &number))?;
-                fields.insert(number, value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+                let number = number
+                    .parse()
+                    .map_err(|_| wrong("a field number", &number))?;
+                fields.insert(
+                    number,
+                    value
+                        .as_str()
+                        .map_or_else(|| value.to_string(), str::to_owned),
+                );
             }
         }
         let bytes = iso_write(&iso.mti, &fields).map_err(|e| wrong("a message", e))?;
         let mut stream = self.connect("issuer")?;
         write_frame(&mut stream, &bytes)?;
         let answer = read_frame(&mut stream)?;
-        let (_, answer) = iso_read(&answer).ok_or_else(|| wrong("an ISO 8583 answer", hex::encode(&answer)))?;
+        let (_, answer) =
+            iso_read(&answer).ok_or_else(|| wrong("an ISO 8583 answer", hex::encode(&answer)))?;
         iso.expect.iter().try_for_each(|(number, pattern)| {
-            let seen = number.parse().ok().and_then(|number: u8| answer.get(&number)).map(|text| json!(text));
-            self.matches(pattern, seen.as_ref()).map_err(|(expected, seen)| wrong(format!("field {number}: {expected}"), seen))
+            let seen = number
+                .parse()
+                .ok()
+                .and_then(|number: u8| answer.get(&number))
+                .map(|text| json!(text));
+            self.matches(pattern, seen.as_ref())
+                .map_err(|(expected, seen)| wrong(format!("field {number}: {expected}"), seen))
         })
     }
 }
 
 fn write_frame(stream: &mut TcpStream, body: &[u8]) -> Outcome {
     let length = u16::try_from(body.len()).map_err(|e| wrong("a frame", e))?;
-    stream.write_all(&[&length.to_be_bytes()[..], body].concat()).map_err(|e| wrong("a connection", e))
+    stream
+        .write_all(&[&length.to_be_bytes()[..], body].concat())
+        .map_err(|e| wrong("a connection", e))
 }
 
 fn read_frame(stream: &mut TcpStream) -> Result<Vec<u8>, (String, String)> {
     let mut length = [0; 2];
-    stream.read_exact(&mut length).map_err(|e| wrong("an answer", e))?;
+    stream
+        .read_exact(&mut length)
+        .map_err(|e| wrong("an answer", e))?;
     let mut body = vec![0; usize::from(u16::from_be_bytes(length))];
-    stream.read_exact(&mut body).map_err(|e| wrong("an answer", e))?;
+    stream
+        .read_exact(&mut body)
+        .map_err(|e| wrong("an answer", e))?;
     Ok(body)
 }

@@ -52,12 +52,23 @@ impl SoftChip {
     /// A chip from the factory.
     pub fn new(kmc: &[u8; 16], se_id: &[u8]) -> Self {
         let keys = ChipKeys::of(kmc, se_id);
-        Self { keys, se_id: se_id.to_vec(), sequence: [0; 3], channel: None, blocks: Vec::new(), token: None, receipts: Vec::new(), counter: 0 }
+        Self {
+            keys,
+            se_id: se_id.to_vec(),
+            sequence: [0; 3],
+            channel: None,
+            blocks: Vec::new(),
+            token: None,
+            receipts: Vec::new(),
+            counter: 0,
+        }
     }
 
     /// Answers a command.
     pub fn answer(&mut self, command: &[u8], fault: Fault) -> Vec<u8> {
-        let Some((&header, body)) = command.split_first_chunk::<4>() else { return vec![0x67, 0x00] };
+        let Some((&header, body)) = command.split_first_chunk::<4>() else {
+            return vec![0x67, 0x00];
+        };
         let data = match body.split_first() {
             Some((&length, rest)) => rest.get(..usize::from(length)).unwrap_or_default().to_vec(),
             None => Vec::new(),
@@ -68,7 +79,9 @@ impl SoftChip {
                 [&tlv(&[0x6F], &tlv(&[0x84], &DOMAIN))[..], &[0x90, 0]].concat()
             }
             [0x80, 0xCA, 0xDF, 0x21] if self.receipts.is_empty() => vec![0x6A, 0x88],
-            [0x80, 0xCA, 0xDF, 0x21] => [&tlv(&[0xDF, 0x21], &self.receipts)[..], &[0x90, 0]].concat(),
+            [0x80, 0xCA, 0xDF, 0x21] => {
+                [&tlv(&[0xDF, 0x21], &self.receipts)[..], &[0x90, 0]].concat()
+            }
             [0x80, 0x50, ..] => self.initialize(&data, fault),
             [0x84, 0x82, level, _] => self.authenticate(level, &data),
             [0x84, ..] => self.secured(header, &data, fault),
@@ -77,7 +90,8 @@ impl SoftChip {
     }
 
     fn initialize(&mut self, host: &[u8], fault: Fault) -> Vec<u8> {
-        let next = u32::from_be_bytes([0, self.sequence[0], self.sequence[1], self.sequence[2]]).wrapping_add(1);
+        let next = u32::from_be_bytes([0, self.sequence[0], self.sequence[1], self.sequence[2]])
+            .wrapping_add(1);
         let [_, a, b, c] = next.to_be_bytes();
         self.sequence = [a, b, c];
         let challenge = card_challenge(&self.keys.enc, self.sequence);
@@ -87,20 +101,37 @@ impl SoftChip {
             cryptogram[0] ^= 1;
         }
         self.channel = Some(channel);
-        [&[0, 0], &self.se_id[..], &[0x30, 0x03, 0x70], &challenge, &cryptogram, &self.sequence, &[0x90, 0]].concat()
+        [
+            &[0, 0],
+            &self.se_id[..],
+            &[0x30, 0x03, 0x70],
+            &challenge,
+            &cryptogram,
+            &self.sequence,
+            &[0x90, 0],
+        ]
+        .concat()
     }
 
     fn authenticate(&mut self, level: u8, data: &[u8]) -> Vec<u8> {
-        let Some(channel) = &mut self.channel else { return vec![0x69, 0x85] };
+        let Some(channel) = &mut self.channel else {
+            return vec![0x69, 0x85];
+        };
         match channel.accept(level, data) {
-            Ok(()) => channel.answer(&[], 0x9000).split_off(if level & 0x30 == 0x30 { 8 } else { 0 }),
+            Ok(()) => channel
+                .answer(&[], 0x9000)
+                .split_off(if level & 0x30 == 0x30 { 8 } else { 0 }),
             Err(status) => status.to_be_bytes().to_vec(),
         }
     }
 
     fn secured(&mut self, header: [u8; 4], body: &[u8], fault: Fault) -> Vec<u8> {
-        let Some(mut channel) = self.channel.take() else { return vec![0x69, 0x82] };
-        let Some(plain) = channel.open(header, body) else { return vec![0x69, 0x82] };
+        let Some(mut channel) = self.channel.take() else {
+            return vec![0x69, 0x82];
+        };
+        let Some(plain) = channel.open(header, body) else {
+            return vec![0x69, 0x82];
+        };
         let (data, status) = match header {
             [_, 0xE2, kind, _] => (Vec::new(), self.store(kind, &plain)),
             [_, 0xF0, 0x40, 0x0F] => self.commit(fault),
@@ -130,22 +161,42 @@ impl SoftChip {
         let template = find(blocks, &[0xE1])?;
         let field = |tag: &[u8]| find(&template, tag);
         let sealed = field(&[0xDF, 0x31])?;
-        let udk: [u8; 16] = cbc_decrypt(&self.keys.dek, [0; 16], &sealed)?.try_into().ok()?;
+        let udk: [u8; 16] = cbc_decrypt(&self.keys.dek, [0; 16], &sealed)?
+            .try_into()
+            .ok()?;
         let mut clear = Vec::new();
         for (tag, value) in crate::codec::elements(&template)? {
-            let value = if tag == [0xDF, 0x31] { udk.to_vec() } else { value };
+            let value = if tag == [0xDF, 0x31] {
+                udk.to_vec()
+            } else {
+                value
+            };
             clear.extend(tlv(&tag, &value));
         }
         let (reference, context) = (field(&[0xDF, 0x22])?, field(&[0xDF, 0x35])?);
         let version = field(&[0xDF, 0x33])?.first().copied()?;
-        let made = receipt(&self.keys.receipt, &self.se_id, &reference, &context, version, &clear);
+        let made = receipt(
+            &self.keys.receipt,
+            &self.se_id,
+            &reference,
+            &context,
+            version,
+            &clear,
+        );
         let listed = [tlv(&[0xDF, 0x22], &reference), tlv(&[0xDF, 0x23], &made)].concat();
         let expiry = hex::encode(field(&[0x5F, 0x24])?).get(..4)?.to_owned();
-        Some(Token { number: hex::encode(field(&[0x5A])?), expiry, udk, receipt: listed })
+        Some(Token {
+            number: hex::encode(field(&[0x5A])?),
+            expiry,
+            udk,
+            receipt: listed,
+        })
     }
 
     fn commit(&mut self, fault: Fault) -> (Vec<u8>, u16) {
-        let Some(token) = &self.token else { return (Vec::new(), 0x6A88) };
+        let Some(token) = &self.token else {
+            return (Vec::new(), 0x6A88);
+        };
         self.receipts.clone_from(&token.receipt);
         let mut made = find(&token.receipt, &[0xDF, 0x23]).unwrap_or_default();
         if let (Fault::Receipt, Some(byte)) = (fault, made.first_mut()) {
@@ -155,7 +206,13 @@ impl SoftChip {
     }
 
     /// Pays `amount` in `currency`; a counter of an earlier tap can be forced.
-    pub fn tap(&mut self, amount: u64, currency: &str, unpredictable: &[u8], counter: Option<u16>) -> Option<Tap> {
+    pub fn tap(
+        &mut self,
+        amount: u64,
+        currency: &str,
+        unpredictable: &[u8],
+        counter: Option<u16>,
+    ) -> Option<Tap> {
         let token = self.token.clone()?;
         if counter.is_none() {
             self.counter += 1;
@@ -180,10 +237,17 @@ impl SoftChip {
         ];
         let signed = parts.map(|(_, value)| value).concat();
         let cryptogram = emv::cryptogram(&token.udk, counter, &signed);
-        let mut chip_data: Vec<u8> = parts.iter().flat_map(|(tag, value)| tlv(tag, value)).collect();
+        let mut chip_data: Vec<u8> = parts
+            .iter()
+            .flat_map(|(tag, value)| tlv(tag, value))
+            .collect();
         chip_data.extend(tlv(&[0x9F, 0x26], &cryptogram));
         chip_data.extend(tlv(&[0x9F, 0x27], &[0x80]));
         chip_data.extend(tlv(&[0x5F, 0x34], &[0x01]));
-        Some(Tap { token: token.number, expiry: token.expiry, chip_data })
+        Some(Tap {
+            token: token.number,
+            expiry: token.expiry,
+            chip_data,
+        })
     }
 }

@@ -43,19 +43,29 @@ impl Weak {
 
     /// The weaknesses of the set, in the order of the specification.
     pub fn list(self) -> impl Iterator<Item = Weakness> {
-        Weakness::ALL.iter().copied().filter(move |weakness| self.has(*weakness))
+        Weakness::ALL
+            .iter()
+            .copied()
+            .filter(move |weakness| self.has(*weakness))
     }
 
     /// The literal claims: every weakness but those that the claims do not have (`spec/15-gaps.md`).
     pub fn as_claimed() -> Self {
         let claimed = |weakness: &&Weakness| !NEVER_CLAIMED.contains(weakness);
-        Weakness::ALL.iter().filter(claimed).fold(Self::HARDENED, |set, weakness| set.with(*weakness))
+        Weakness::ALL
+            .iter()
+            .filter(claimed)
+            .fold(Self::HARDENED, |set, weakness| set.with(*weakness))
     }
 }
 
 /// The weaknesses that the literal claims do not leave: each shows that a property is not vacuous.
-pub const NEVER_CLAIMED: &[Weakness] =
-    &[Weakness::ScoreFromVerifier, Weakness::PanEchoed, Weakness::AgreementForwarded, Weakness::OfflineApprove];
+pub const NEVER_CLAIMED: &[Weakness] = &[
+    Weakness::ScoreFromVerifier,
+    Weakness::PanEchoed,
+    Weakness::AgreementForwarded,
+    Weakness::OfflineApprove,
+];
 
 /// What a role says about an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,7 +85,10 @@ pub enum Verdict {
 impl Verdict {
     /// Whether the message did what it was for.
     pub const fn is_good(self) -> bool {
-        matches!(self, Self::Accept | Self::Repeat | Self::Sw(0x9000 | 0x6283))
+        matches!(
+            self,
+            Self::Accept | Self::Repeat | Self::Sw(0x9000 | 0x6283)
+        )
     }
 }
 
@@ -95,22 +108,42 @@ pub struct Outcome<S, O> {
 impl<S, O> Outcome<S, O> {
     /// Accepted, with what is said.
     pub fn accept(next: S, out: Vec<O>, reqs: &[&'static str]) -> Self {
-        Self { next, out, verdict: Verdict::Accept, reqs: reqs.to_vec() }
+        Self {
+            next,
+            out,
+            verdict: Verdict::Accept,
+            reqs: reqs.to_vec(),
+        }
     }
 
     /// Answered from store.
     pub fn repeat(next: S, out: Vec<O>, reqs: &[&'static str]) -> Self {
-        Self { next, out, verdict: Verdict::Repeat, reqs: reqs.to_vec() }
+        Self {
+            next,
+            out,
+            verdict: Verdict::Repeat,
+            reqs: reqs.to_vec(),
+        }
     }
 
     /// Refused; `next` is the old state but for counters.
     pub fn refuse(next: S, refusal: Refusal, reqs: &[&'static str]) -> Self {
-        Self { next, out: Vec::new(), verdict: Verdict::Refuse(refusal), reqs: reqs.to_vec() }
+        Self {
+            next,
+            out: Vec::new(),
+            verdict: Verdict::Refuse(refusal),
+            reqs: reqs.to_vec(),
+        }
     }
 
     /// Answered with a status word.
     pub fn sw(next: S, sw: u16, reqs: &[&'static str]) -> Self {
-        Self { next, out: Vec::new(), verdict: Verdict::Sw(sw), reqs: reqs.to_vec() }
+        Self {
+            next,
+            out: Vec::new(),
+            verdict: Verdict::Sw(sw),
+            reqs: reqs.to_vec(),
+        }
     }
 }
 
@@ -130,7 +163,11 @@ pub trait Machine {
     /// Whether a tester can say this now; a repeat needs something to repeat. `step` is total all the same.
     fn sayable(state: &Self::State, input: &Self::Input) -> bool;
     /// The input alone: pure and total.
-    fn step(state: &Self::State, input: &Self::Input, weak: &Weak) -> Outcome<Self::State, Self::Output>;
+    fn step(
+        state: &Self::State,
+        input: &Self::Input,
+        weak: &Weak,
+    ) -> Outcome<Self::State, Self::Output>;
     /// Parts of the alphabet that are worth enumerating together: each reaches a few hundred states.
     fn chapters() -> Vec<(&'static str, Vec<Self::Input>)>;
 }

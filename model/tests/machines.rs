@@ -20,7 +20,10 @@ fn reachable<M: Machine>(alphabet: &[M::Input]) -> BTreeSet<M::State> {
 }
 
 fn sizes<M: Machine>() -> Vec<(&'static str, usize)> {
-    M::chapters().into_iter().map(|(name, alphabet)| (name, reachable::<M>(&alphabet).len())).collect()
+    M::chapters()
+        .into_iter()
+        .map(|(name, alphabet)| (name, reachable::<M>(&alphabet).len()))
+        .collect()
 }
 
 fn names_are_unique<M: Machine>() {
@@ -30,10 +33,17 @@ fn names_are_unique<M: Machine>() {
 
 #[test]
 fn every_chapter_is_small() {
-    for (machine, sizes) in [("issuer", sizes::<Issuer>()), ("verifier", sizes::<Verifier>()), ("chip", sizes::<Chip>())] {
+    for (machine, sizes) in [
+        ("issuer", sizes::<Issuer>()),
+        ("verifier", sizes::<Verifier>()),
+        ("chip", sizes::<Chip>()),
+    ] {
         for (chapter, states) in sizes {
             println!("{machine} {chapter}: {states}");
-            assert!((2..2_000).contains(&states), "{machine} {chapter}: {states} states");
+            assert!(
+                (2..2_000).contains(&states),
+                "{machine} {chapter}: {states} states"
+            );
         }
     }
 }
@@ -53,7 +63,11 @@ fn a_hardened_step_asks_for_nothing_when_it_refuses_at_the_issuer() {
                 let outcome = Issuer::step(&state, &input, &Weak::HARDENED);
                 if let Verdict::Refuse(_) = outcome.verdict {
                     assert!(outcome.out.is_empty(), "{state:?} {input}");
-                    let kept = issuer::State { session: state.session, debit: state.debit, ..outcome.next };
+                    let kept = issuer::State {
+                        session: state.session,
+                        debit: state.debit,
+                        ..outcome.next
+                    };
                     assert_eq!(kept, state, "{state:?} {input}");
                 }
             }

@@ -22,7 +22,12 @@ impl ChipKeys {
     /// The keys of chip `se_id` under master key `kmc`.
     pub fn of(kmc: &Block, se_id: &[u8]) -> Self {
         let key = |kind: u8| cmac(kmc, &[b"kaika/chip/1", &[kind], se_id]);
-        Self { enc: key(1), mac: key(2), dek: key(3), receipt: key(4) }
+        Self {
+            enc: key(1),
+            mac: key(2),
+            dek: key(3),
+            receipt: key(4),
+        }
     }
 }
 
@@ -46,8 +51,25 @@ pub fn card_challenge(enc: &Block, sequence: [u8; 3]) -> [u8; 8] {
 }
 
 /// The receipt over what was written; `template` is the value of E1 with DF31 in the clear.
-pub fn receipt(key: &Block, se_id: &[u8], token_ref: &[u8], context: &[u8], version: u8, template: &[u8]) -> Block {
-    cmac(key, &[b"kaika/receipt/1", se_id, token_ref, context, &[version], &sha256(&[template])])
+pub fn receipt(
+    key: &Block,
+    se_id: &[u8],
+    token_ref: &[u8],
+    context: &[u8],
+    version: u8,
+    template: &[u8],
+) -> Block {
+    cmac(
+        key,
+        &[
+            b"kaika/receipt/1",
+            se_id,
+            token_ref,
+            context,
+            &[version],
+            &sha256(&[template]),
+        ],
+    )
 }
 
 /// One end of an open channel.
@@ -130,7 +152,10 @@ impl Channel {
     /// The status word.
     pub fn accept(&mut self, level: u8, data: &[u8]) -> Result<(), u16> {
         let (cryptogram, mac) = data.split_at_checked(8).ok_or(0x6700_u16)?;
-        self.chain = cmac(&self.mac, &[&self.chain, &[0x84, 0x82, level, 0, 16], cryptogram]);
+        self.chain = cmac(
+            &self.mac,
+            &[&self.chain, &[0x84, 0x82, level, 0, 16], cryptogram],
+        );
         if half(self.chain) != mac {
             return Err(0x6982);
         }
@@ -181,7 +206,11 @@ impl Channel {
         if half(cmac(&self.rmac, &[&self.chain, cipher, status])) != mac {
             return None;
         }
-        let plain = if cipher.is_empty() { Vec::new() } else { unpad_80(cbc_decrypt(&self.enc, self.iv(true), cipher)?)? };
+        let plain = if cipher.is_empty() {
+            Vec::new()
+        } else {
+            unpad_80(cbc_decrypt(&self.enc, self.iv(true), cipher)?)?
+        };
         Some([&plain, status].concat())
     }
 }
@@ -205,7 +234,10 @@ mod tests {
             let (mut host, mut card) = pair(level);
             for data in [&b"first"[..], b"", b"0123456789abcdef"] {
                 let command = host.wrap([0x84, 0xE2, 0, 0], data, false);
-                assert_eq!(card.open([0x84, 0xE2, 0, 0], &command[5..]).as_deref(), Some(data));
+                assert_eq!(
+                    card.open([0x84, 0xE2, 0, 0], &command[5..]).as_deref(),
+                    Some(data)
+                );
                 let answer = card.answer(data, 0x9000);
                 assert_eq!(host.read(&answer), Some([data, &[0x90, 0x00]].concat()));
             }
@@ -228,8 +260,17 @@ mod tests {
         let mut host = Channel::new(&keys, &[0xAA; 8], &card);
         assert_eq!(hex::encode(card), "f95c4c069bf7acb6");
         assert_eq!(hex::encode(host.card_cryptogram), "adab9ca1c5612bd6");
-        assert_eq!(hex::encode(host.external_authenticate(0x33)), "8482330010f48e9e166c15ef9aef4e0928ff7cb101");
-        assert_eq!(hex::encode(host.wrap([0x84, 0xE2, 0x80, 0], &[0x5A; 20], false)), "84e280002815d95da9748bb1055c17c7b7a18ef4676cbf2cd0c4c1d833c6258afafa6eea12ad82d950b9428f73");
-        assert_eq!(hex::encode(host.answer(&[0x77; 5], 0x9000)), "cf5e87c0b3ef67aefec3bdf02ae21380e1dc434490ea56d69000");
+        assert_eq!(
+            hex::encode(host.external_authenticate(0x33)),
+            "8482330010f48e9e166c15ef9aef4e0928ff7cb101"
+        );
+        assert_eq!(
+            hex::encode(host.wrap([0x84, 0xE2, 0x80, 0], &[0x5A; 20], false)),
+            "84e280002815d95da9748bb1055c17c7b7a18ef4676cbf2cd0c4c1d833c6258afafa6eea12ad82d950b9428f73"
+        );
+        assert_eq!(
+            hex::encode(host.answer(&[0x77; 5], 0x9000)),
+            "cf5e87c0b3ef67aefec3bdf02ae21380e1dc434490ea56d69000"
+        );
     }
 }

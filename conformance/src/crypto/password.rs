@@ -8,7 +8,10 @@ use kaika_spec::limit::{ARGON2_M_KIB, ARGON2_P, ARGON2_T};
 
 use super::{hmac, labelled_bytes, sha256};
 
-static SALTED: Mutex<BTreeMap<(String, Vec<u8>), [u8; 32]>> = Mutex::new(BTreeMap::new());
+/// By password and salt.
+type Cache = BTreeMap<(String, Vec<u8>), [u8; 32]>;
+
+static SALTED: Mutex<Cache> = Mutex::new(BTreeMap::new());
 
 /// Argon2id of password and salt, computed once for each pair.
 ///
@@ -20,7 +23,8 @@ pub fn salted(password: &str, salt: &[u8]) -> Result<[u8; 32], String> {
     if let Some(found) = known.get(&key) {
         return Ok(*found);
     }
-    let params = Params::new(ARGON2_M_KIB, ARGON2_T, ARGON2_P, Some(32)).map_err(|e| e.to_string())?;
+    let params =
+        Params::new(ARGON2_M_KIB, ARGON2_T, ARGON2_P, Some(32)).map_err(|e| e.to_string())?;
     let mut out = [0; 32];
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password_into(password.as_bytes(), salt, &mut out)
@@ -50,7 +54,14 @@ pub struct Proof {
 ///
 /// # Errors
 /// As [`salted`].
-pub fn prove(password: &str, salt: &[u8], purpose: &str, subject: &str, nonce: &str, digest: &str) -> Result<Proof, String> {
+pub fn prove(
+    password: &str,
+    salt: &[u8],
+    purpose: &str,
+    subject: &str,
+    nonce: &str,
+    digest: &str,
+) -> Result<Proof, String> {
     let client = hmac(&salted(password, salt)?, &[b"Client Key"]);
     let stored = sha256(&[&client]);
     let message = labelled_bytes("kaika/password/1", &[purpose, subject, nonce, digest]);
@@ -59,7 +70,10 @@ pub fn prove(password: &str, salt: &[u8], purpose: &str, subject: &str, nonce: &
     for (byte, mask) in proof.iter_mut().zip(signature) {
         *byte ^= mask;
     }
-    Ok(Proof { proof, session: hmac(&stored, &[b"kaika/session/1", &message]) })
+    Ok(Proof {
+        proof,
+        session: hmac(&stored, &[b"kaika/session/1", &message]),
+    })
 }
 
 #[cfg(test)]
@@ -72,10 +86,30 @@ mod tests {
     fn the_proof_is_the_one_that_another_library_computes() {
         let salt = [7; 16];
         let digest = "11".repeat(32);
-        let made = prove("correct horse", &salt, "apply", "0123", &"22".repeat(32), &digest).unwrap();
-        assert_eq!(hex::encode(salted("correct horse", &salt).unwrap()), "7132e6a6028b7abb94eb36beb767146777cd7c75426211a827c8a7a5c50d7307");
-        assert_eq!(hex::encode(stored_key("correct horse", &salt).unwrap()), "243d914baabdd19072998a5156010fca3d60f52a1182039956083502ce7aa8f2");
-        assert_eq!(hex::encode(made.proof), "440a82595c49a9f322655165ce98133b7fe5c078721c005cba56620e47ff0f48");
-        assert_eq!(hex::encode(made.session), "3519c84669ddc451d94ebdfa5a879c80440bab4f76f9016bc31137475d31d537");
+        let made = prove(
+            "correct horse",
+            &salt,
+            "apply",
+            "0123",
+            &"22".repeat(32),
+            &digest,
+        )
+        .unwrap();
+        assert_eq!(
+            hex::encode(salted("correct horse", &salt).unwrap()),
+            "7132e6a6028b7abb94eb36beb767146777cd7c75426211a827c8a7a5c50d7307"
+        );
+        assert_eq!(
+            hex::encode(stored_key("correct horse", &salt).unwrap()),
+            "243d914baabdd19072998a5156010fca3d60f52a1182039956083502ce7aa8f2"
+        );
+        assert_eq!(
+            hex::encode(made.proof),
+            "440a82595c49a9f322655165ce98133b7fe5c078721c005cba56620e47ff0f48"
+        );
+        assert_eq!(
+            hex::encode(made.session),
+            "3519c84669ddc451d94ebdfa5a879c80440bab4f76f9016bc31137475d31d537"
+        );
     }
 }

@@ -111,6 +111,8 @@ pub fn walk<'a>(
     form: Form,
     mut visit: impl FnMut(usize, Tlv<'a>),
 ) -> Result<(), Malformed> {
+    //= spec/85-apdu.md#apd-5-tlv-is-bounded
+    //# The chip MUST refuse indefinite lengths, nesting deeper than `TLV_DEPTH_MAX` and children that end beyond their parent.
     // What is left to read of the parents, the innermost last.
     let mut later: [&[u8]; TLV_DEPTH_MAX] = [&[]; TLV_DEPTH_MAX];
     let mut depth: usize = 0;

@@ -28,7 +28,9 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
     let mut se_id = [0; 8];
-    hex::decode_to_slice(&args.se_id, &mut se_id).ok().context("--se-id: expected 16 hex digits")?;
+    hex::decode_to_slice(&args.se_id, &mut se_id)
+        .ok()
+        .context("--se-id: expected 16 hex digits")?;
     let keys = Keys::load_or_create(&args.keys)?;
     let chip = chip::open(&args.file, keys.chip_master.bytes(), se_id)?;
     let listener = listen(args.tcp).await?;

@@ -22,13 +22,21 @@ impl ChipKeys {
     pub fn derive(master: &ChipMasterKey, se_id: &[u8; 8]) -> Self {
         let master = AesKey::new(*master.bytes());
         let key = |number: u8| AesKey::new(aes_cmac(&master, &[b"kaika/chip/1", &[number], se_id]));
-        Self { enc: key(1), mac: key(2), dek: key(3), receipt: key(4) }
+        Self {
+            enc: key(1),
+            mac: key(2),
+            dek: key(3),
+            receipt: key(4),
+        }
     }
 }
 
 /// Derives the key of one token from its digits (ASCII) and its sequence number.
 pub fn token_key(master: &IssuerMasterKey, token_digits: &str, psn: u8) -> TokenKey {
-    let mac = hmac_sha256(master.bytes(), &[b"kaika/udk/1", token_digits.as_bytes(), &[psn]]);
+    let mac = hmac_sha256(
+        master.bytes(),
+        &[b"kaika/udk/1", token_digits.as_bytes(), &[psn]],
+    );
     let mut key = [0; 16];
     for (byte, source) in key.iter_mut().zip(mac) {
         *byte = crate::emv::odd_parity(source);
@@ -65,7 +73,14 @@ pub struct Receipt<'a> {
 pub fn receipt(key: &AesKey, says: &Receipt<'_>) -> [u8; 16] {
     aes_cmac(
         key,
-        &[b"kaika/receipt/1", says.se_id, says.token_ref, says.request_context, &[says.version], says.data_digest],
+        &[
+            b"kaika/receipt/1",
+            says.se_id,
+            says.token_ref,
+            says.request_context,
+            &[says.version],
+            says.data_digest,
+        ],
     )
 }
 

@@ -46,7 +46,15 @@ pub struct Applicant<'a> {
 
 /// The applicant's digest.
 pub fn applicant(applicant: &Applicant<'_>) -> [u8; 32] {
-    labelled("kaika/applicant/1", &[applicant.name, applicant.id_type, applicant.id_no, applicant.id_valid_to])
+    labelled(
+        "kaika/applicant/1",
+        &[
+            applicant.name,
+            applicant.id_type,
+            applicant.id_no,
+            applicant.id_valid_to,
+        ],
+    )
 }
 
 /// All that a card request is about; ids and digests as their hex text.
@@ -151,7 +159,14 @@ pub struct Open<'a> {
 pub fn open(open: &Open<'_>) -> [u8; 32] {
     labelled(
         "kaika/open/1",
-        &[open.account_id, open.device_id, open.se_id, open.product, open.tos_version, open.terminal_nonce],
+        &[
+            open.account_id,
+            open.device_id,
+            open.se_id,
+            open.product,
+            open.tos_version,
+            open.terminal_nonce,
+        ],
     )
 }
 

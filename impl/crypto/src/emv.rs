@@ -8,7 +8,11 @@ use crate::secret::TokenKey;
 
 /// Sets the lowest bit so that the byte has an odd number of ones, as DES keys have.
 pub const fn odd_parity(byte: u8) -> u8 {
-    if (byte & 0xFE).count_ones().is_multiple_of(2) { byte | 1 } else { byte & 0xFE }
+    if (byte & 0xFE).count_ones().is_multiple_of(2) {
+        byte | 1
+    } else {
+        byte & 0xFE
+    }
 }
 
 /// The session key of one transaction counter (EMV CSK).

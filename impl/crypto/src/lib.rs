@@ -14,7 +14,10 @@ pub mod password;
 pub mod scp03;
 pub mod secret;
 
-pub use secret::{AesKey, ChipMasterKey, ClientKey, IssuerMasterKey, SaltedPassword, SessionKey, StoredKey, TokenKey};
+pub use secret::{
+    AesKey, ChipMasterKey, ClientKey, IssuerMasterKey, SaltedPassword, SessionKey, StoredKey,
+    TokenKey,
+};
 
 /// Whether two byte strings are equal, in time that depends on their lengths only.
 pub fn is_same(left: &[u8], right: &[u8]) -> bool {

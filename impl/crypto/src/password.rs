@@ -25,7 +25,13 @@ impl core::error::Error for BadParameters {}
 ///
 /// # Errors
 /// [`BadParameters`] when Argon2id does not allow them: a salt under 8 bytes, memory under 8 KiB per lane, a zero.
-pub fn salted(password: &[u8], salt: &[u8], m_kib: u32, t: u32, p: u32) -> Result<SaltedPassword, BadParameters> {
+pub fn salted(
+    password: &[u8],
+    salt: &[u8],
+    m_kib: u32,
+    t: u32,
+    p: u32,
+) -> Result<SaltedPassword, BadParameters> {
     let params = Params::new(m_kib, t, p, Some(32)).map_err(|_| BadParameters)?;
     let mut out = [0; 32];
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
@@ -63,7 +69,21 @@ impl AuthMessage<'_> {
         let texts = [self.purpose, self.subject_id, self.nonce, self.digest];
         let [a, b, c, d] = texts.map(prefix);
         let [purpose, subject, nonce, digest] = texts.map(str::as_bytes);
-        hmac_sha256(key.bytes(), &[before, b"kaika/password/1", &a, purpose, &b, subject, &c, nonce, &d, digest])
+        hmac_sha256(
+            key.bytes(),
+            &[
+                before,
+                b"kaika/password/1",
+                &a,
+                purpose,
+                &b,
+                subject,
+                &c,
+                nonce,
+                &d,
+                digest,
+            ],
+        )
     }
 }
 
@@ -85,7 +105,9 @@ pub fn session_key(stored: &StoredKey, message: &AuthMessage<'_>) -> SessionKey 
 
 fn xor(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
     let mut out = *left;
-    out.iter_mut().zip(right).for_each(|(byte, other)| *byte ^= other);
+    out.iter_mut()
+        .zip(right)
+        .for_each(|(byte, other)| *byte ^= other);
     out
 }
 

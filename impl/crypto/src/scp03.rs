@@ -70,7 +70,12 @@ pub struct SessionKeys {
 
 impl SessionKeys {
     /// Derives the session keys from the static keys and the two challenges.
-    pub fn derive(enc: &AesKey, mac: &AesKey, host_challenge: &[u8; 8], card_challenge: &[u8; 8]) -> Self {
+    pub fn derive(
+        enc: &AesKey,
+        mac: &AesKey,
+        host_challenge: &[u8; 8],
+        card_challenge: &[u8; 8],
+    ) -> Self {
         let context: [&[u8]; 2] = [host_challenge, card_challenge];
         Self {
             enc: AesKey::new(kdf(enc, 0x04, 128, context)),
@@ -99,7 +104,10 @@ pub fn card_challenge(enc: &AesKey, sequence: &[u8; 3], aid: &[u8]) -> [u8; 8] {
 fn kdf(key: &AesKey, constant: u8, bits: u16, context: [&[u8]; 2]) -> [u8; 16] {
     let [high, low] = bits.to_be_bytes();
     let [first, second] = context;
-    aes_cmac(key, &[&[0; 11], &[constant, 0, high, low, 1], first, second])
+    aes_cmac(
+        key,
+        &[&[0; 11], &[constant, 0, high, low, 1], first, second],
+    )
 }
 
 /// A command as the channel sees it.
@@ -128,21 +136,44 @@ impl Drop for Channel {
 
 impl Channel {
     /// The host's end, and the data field of its EXTERNAL AUTHENTICATE.
-    pub fn host(keys: SessionKeys, level: Level, host_challenge: &[u8; 8], card_challenge: &[u8; 8]) -> (Self, [u8; 16]) {
+    pub fn host(
+        keys: SessionKeys,
+        level: Level,
+        host_challenge: &[u8; 8],
+        card_challenge: &[u8; 8],
+    ) -> (Self, [u8; 16]) {
         let cryptogram = keys.host_cryptogram(host_challenge, card_challenge);
         let chaining = authenticate_mac(&keys, level, &cryptogram);
         let mut data = [0; 16];
         let (left, right) = data.split_at_mut(8);
         left.copy_from_slice(&cryptogram);
         right.copy_from_slice(&first_half(chaining));
-        (Self { keys, level, chaining, counter: 0 }, data)
+        (
+            Self {
+                keys,
+                level,
+                chaining,
+                counter: 0,
+            },
+            data,
+        )
     }
 
     /// The card's end, once the MAC of EXTERNAL AUTHENTICATE is right. `None` when it is not. The cryptogram is
     /// judged by the caller: the two errors have different answers.
-    pub fn card(keys: SessionKeys, level: Level, cryptogram: &[u8; 8], mac: &[u8; 8]) -> Option<Self> {
+    pub fn card(
+        keys: SessionKeys,
+        level: Level,
+        cryptogram: &[u8; 8],
+        mac: &[u8; 8],
+    ) -> Option<Self> {
         let chaining = authenticate_mac(&keys, level, cryptogram);
-        is_same(&first_half(chaining), mac).then_some(Self { keys, level, chaining, counter: 0 })
+        is_same(&first_half(chaining), mac).then_some(Self {
+            keys,
+            level,
+            chaining,
+            counter: 0,
+        })
     }
 
     /// What this channel protects.
@@ -154,7 +185,12 @@ impl Channel {
     ///
     /// # Errors
     /// [`Broken::NoRoom`], and then the channel is unchanged.
-    pub fn protect(&mut self, header: Header, data: &[u8], out: &mut [u8]) -> Result<usize, Broken> {
+    pub fn protect(
+        &mut self,
+        header: Header,
+        data: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize, Broken> {
         let counter = self.counter.checked_add(1).ok_or(Broken::NoRoom)?;
         let length = encrypt(&self.keys.enc, self.icv(counter, 0x00), data, out)?;
         let (text, rest) = out.split_at_mut_checked(length).ok_or(Broken::NoRoom)?;
@@ -170,7 +206,12 @@ impl Channel {
     ///
     /// # Errors
     /// [`Broken`]; the channel must then not be used again.
-    pub fn open_command(&mut self, header: Header, field: &[u8], out: &mut [u8]) -> Result<usize, Broken> {
+    pub fn open_command(
+        &mut self,
+        header: Header,
+        field: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize, Broken> {
         let (text, mac) = field.split_last_chunk::<MAC_LEN>().ok_or(Broken::Mac)?;
         let chaining = self.command_mac(header, text)?;
         if !is_same(&first_half(chaining), mac) {
@@ -186,10 +227,17 @@ impl Channel {
     ///
     /// # Errors
     /// [`Broken::NoRoom`].
-    pub fn protect_response(&self, data: &[u8], status: [u8; 2], out: &mut [u8]) -> Result<usize, Broken> {
+    pub fn protect_response(
+        &self,
+        data: &[u8],
+        status: [u8; 2],
+        out: &mut [u8],
+    ) -> Result<usize, Broken> {
         match self.level {
             Level::Command => {
-                out.get_mut(..data.len()).ok_or(Broken::NoRoom)?.copy_from_slice(data);
+                out.get_mut(..data.len())
+                    .ok_or(Broken::NoRoom)?
+                    .copy_from_slice(data);
                 Ok(data.len())
             }
             Level::Both => {
@@ -206,10 +254,17 @@ impl Channel {
     ///
     /// # Errors
     /// [`Broken`]; the channel must then not be used again.
-    pub fn open_response(&self, field: &[u8], status: [u8; 2], out: &mut [u8]) -> Result<usize, Broken> {
+    pub fn open_response(
+        &self,
+        field: &[u8],
+        status: [u8; 2],
+        out: &mut [u8],
+    ) -> Result<usize, Broken> {
         match self.level {
             Level::Command => {
-                out.get_mut(..field.len()).ok_or(Broken::NoRoom)?.copy_from_slice(field);
+                out.get_mut(..field.len())
+                    .ok_or(Broken::NoRoom)?
+                    .copy_from_slice(field);
                 Ok(field.len())
             }
             Level::Both => {
@@ -231,7 +286,10 @@ impl Channel {
             (false, _) => return Err(Broken::NoRoom),
             (true, _) => &[0, high, low],
         };
-        Ok(aes_cmac(&self.keys.mac, &[&self.chaining, &header.bytes, lc, text]))
+        Ok(aes_cmac(
+            &self.keys.mac,
+            &[&self.chaining, &header.bytes, lc, text],
+        ))
     }
 
     fn response_mac(&self, text: &[u8], status: [u8; 2]) -> [u8; 8] {
@@ -241,12 +299,22 @@ impl Channel {
     /// The encrypted counter block; answers have 80 in front.
     fn icv(&self, counter: u32, front: u8) -> [u8; 16] {
         let [a, b, c, d] = counter.to_be_bytes();
-        encrypt_block(&self.keys.enc, &[front, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d])
+        encrypt_block(
+            &self.keys.enc,
+            &[front, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d],
+        )
     }
 }
 
 fn authenticate_mac(keys: &SessionKeys, level: Level, cryptogram: &[u8; 8]) -> [u8; 16] {
-    aes_cmac(&keys.mac, &[&[0; 16], &[0x84, 0x82, level.byte(), 0x00, 0x10], cryptogram])
+    aes_cmac(
+        &keys.mac,
+        &[
+            &[0; 16],
+            &[0x84, 0x82, level.byte(), 0x00, 0x10],
+            cryptogram,
+        ],
+    )
 }
 
 /// Pads by method 2 and encrypts by CBC. No data stays no data.
@@ -256,7 +324,9 @@ fn encrypt(key: &AesKey, icv: [u8; 16], data: &[u8], out: &mut [u8]) -> Result<u
     }
     let length = (data.len() / 16 + 1) * 16;
     let text = out.get_mut(..length).ok_or(Broken::NoRoom)?;
-    let (plain, padding) = text.split_at_mut_checked(data.len()).ok_or(Broken::NoRoom)?;
+    let (plain, padding) = text
+        .split_at_mut_checked(data.len())
+        .ok_or(Broken::NoRoom)?;
     plain.copy_from_slice(data);
     padding.fill(0);
     if let Some(first) = padding.first_mut() {
@@ -265,7 +335,10 @@ fn encrypt(key: &AesKey, icv: [u8; 16], data: &[u8], out: &mut [u8]) -> Result<u
     let (blocks, _) = text.as_chunks_mut::<16>();
     let mut before = icv;
     for block in blocks {
-        block.iter_mut().zip(before).for_each(|(byte, other)| *byte ^= other);
+        block
+            .iter_mut()
+            .zip(before)
+            .for_each(|(byte, other)| *byte ^= other);
         *block = encrypt_block(key, block);
         before = *block;
     }
@@ -278,12 +351,17 @@ fn decrypt(key: &AesKey, icv: [u8; 16], text: &[u8], out: &mut [u8]) -> Result<u
     if text.is_empty() {
         return Ok(0);
     }
-    let (blocks, []) = text.as_chunks::<16>() else { return Err(Broken::Encryption) };
+    let (blocks, []) = text.as_chunks::<16>() else {
+        return Err(Broken::Encryption);
+    };
     let plain = out.get_mut(..text.len()).ok_or(Broken::NoRoom)?;
     let mut before = icv;
     for (block, place) in blocks.iter().zip(plain.as_chunks_mut::<16>().0) {
         *place = decrypt_block(key, block);
-        place.iter_mut().zip(before).for_each(|(byte, other)| *byte ^= other);
+        place
+            .iter_mut()
+            .zip(before)
+            .for_each(|(byte, other)| *byte ^= other);
         before = *block;
     }
     unpadded(plain).ok_or(Broken::Encryption)

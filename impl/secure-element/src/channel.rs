@@ -57,6 +57,8 @@ impl<F: Flash> Chip<F> {
         //# The chip MUST refuse personalisation commands outside an authenticated secure channel with command MAC and encryption.
         //= spec/85-apdu.md#apd-7-the-level-is-not-lowered
         //# The chip MUST refuse an unsecured management command while a secure channel is open, and end the channel.
+        //= spec/60-provision.md#pro-15-old-scripts-are-refused
+        //# The chip MUST refuse a script recorded in an earlier secure channel.
         let header = Header {
             bytes: command.header(),
             extended: command.extended,

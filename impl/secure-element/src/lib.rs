@@ -193,6 +193,9 @@ impl<F: Flash> Chip<F> {
             .and_then(|(change, expected)| self.commit(change, expected))
         {
             Ok(answer) => answer,
+            //= spec/85-apdu.md#apd-3-refusals-change-nothing
+            //# An error answer MUST leave non-volatile memory unchanged except the sequence counter, the failed-channel counter
+            //# and the transaction counter.
             Err(status) => (Data::default(), status),
         };
         let response = kaika_apdu::Response {

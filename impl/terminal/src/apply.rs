@@ -109,7 +109,8 @@ impl Apply {
             Input::Silence => Effect::SendAgain,
             Input::Chip(responses) => self.relay(responses),
             Input::Code(code) => self.code(&code),
-            Input::AnotherCode => self.signed("otp/resend", json!({})),
+            // The stage stays: when it is too soon, the code that was sent still counts.
+            Input::AnotherCode => self.send("otp/resend", json!({})),
             Input::Photos(front, back) => self.photos(front, back),
             Input::Frames(pictures) => self.frames(pictures),
         }
@@ -344,7 +345,9 @@ impl Apply {
     fn refused(&mut self, body: &Value) -> Effect {
         let failure = refused(body);
         match (&self.stage, &failure) {
-            (Stage::Code { .. }, Failure::Refused { code, .. }) if code == "otp-wrong" => {
+            (Stage::Code { .. }, Failure::Refused { code, .. })
+                if code == "otp-wrong" || code == "rate-limited" =>
+            {
                 Effect::AskCode {
                     phone_mask: String::new(),
                 }

@@ -167,6 +167,8 @@ impl Case<'_> {
         //= spec/20-apply.md#app-7-the-applicant-is-the-account-holder
         //# The verifier MUST NOT ask the issuer for eligibility unless the applicant's name, kind of ID and ID number equal those
         //# of the account.
+        //= spec/20-apply.md#app-8-no-oracle-before-the-real-name
+        //# The verifier MUST NOT show a branch, a phone mask or a reason of decline before APP-7 holds.
         if !is_same_person(&account.applicant, &asked.applicant) {
             return Err(Refusal::RealnameMismatch.into());
         }

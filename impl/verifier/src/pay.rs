@@ -5,12 +5,12 @@ use kaika_crypto::password::AuthMessage;
 use kaika_spec::limit::ORDER_TTL_MS;
 use kaika_spec::{Refusal, Role};
 use kaika_wire::core::{Change, Refused, Write, read};
+use kaika_wire::messages::issuer::Debited;
 use kaika_wire::messages::parse;
 use kaika_wire::messages::verifier::{OrderRequest, Ordered, PayRequest};
 use kaika_wire::value::Hex;
 use serde_json::{Value, json};
 
-use crate::answers::{self, Answer};
 use crate::password::Judged;
 use crate::rows::{BINDINGS, Binding, ORDERS, Order, Settled, Waiting};
 use crate::{Case, Decision, ask, call_id};
@@ -163,18 +163,13 @@ impl Case<'_> {
         }
         //= spec/70-pay.md#pay-13-the-result-is-the-issuers
         //# The verifier MUST NOT report an order as paid or declined except by the issuer's answer.
-        let answer = match answers::read(status, body) {
-            Answer::Silent => return Err(Refusal::InProgress.into()),
-            Answer::Refused(_) => {
+        let answer = match settled(status, body) {
+            None => return Err(Refusal::InProgress.into()),
+            Some(None) => {
                 order.settled = Settled::Declined;
                 json!({"order_id": order_id, "result": "declined"})
             }
-            Answer::Good(body) => {
-                let auth_code = body
-                    .get("auth_code")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default()
-                    .to_owned();
+            Some(Some(auth_code)) => {
                 order.settled = Settled::Paid;
                 order.auth_code = Some(auth_code.clone());
                 json!({"order_id": order_id, "result": "paid", "auth_code": auth_code})
@@ -201,5 +196,20 @@ impl Case<'_> {
             json!({"order_id": order_id, "result": result}),
             vec![],
         ))
+    }
+}
+
+/// What the issuer says about a debit: its authorisation code, that it declines, or nothing that settles it. A refusal
+/// that is not about the debit (a stale time, a wrong MAC) settles nothing.
+fn settled(status: u16, body: &Value) -> Option<Option<String>> {
+    match status {
+        200..=299 => serde_json::from_value::<Debited>(body.clone())
+            .ok()
+            .map(|debited| Some(debited.auth_code)),
+        400..=499 => {
+            let code = body.get("code").and_then(Value::as_str).unwrap_or_default();
+            matches!(code, "declined" | "unknown-card").then_some(None)
+        }
+        _ => None,
     }
 }

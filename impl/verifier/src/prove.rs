@@ -48,6 +48,8 @@ impl Case<'_> {
             .ok_or(Refusal::WrongOrder)?
             .0;
         let body = json!({"message_id": otp_id, "to": phone, "text": text(&code, &row)});
+        // From here on only `resend` sends another one, within its bounds.
+        row.state = State::AwaitOtp;
         row.otp = Some(Otp {
             otp_id: otp_id.clone(),
             code,
@@ -72,16 +74,12 @@ impl Case<'_> {
 
     /// The gateway took the code, or was silent: the terminal may ask for another one.
     pub(crate) fn sent(self, request_id: &str, _status: u16) -> Decision {
-        let mut row = self.row(request_id)?;
-        row.state = State::AwaitOtp;
-        let answer = Next::Otp {
-            otp: notice(&row).ok_or(Refusal::WrongOrder)?,
-        };
-        Ok(Change::reply(
-            200,
-            json!(answer),
-            vec![Write::put(REQUESTS, request_id, &row)],
-        ))
+        let row = self.row(request_id)?;
+        if row.state != State::AwaitOtp {
+            return Err(Refusal::WrongOrder.into());
+        }
+        let otp = notice(&row).ok_or(Refusal::WrongOrder)?;
+        Ok(Change::reply(200, json!(Next::Otp { otp }), vec![]))
     }
 
     pub(crate) fn resend(self, request_id: &str, request: &Request) -> Decision {

@@ -165,17 +165,30 @@ pub fn inputs() -> Vec<Input> {
 
 /// What is left when power fails or SELECT comes: the durable part.
 pub const fn powered_off(s: State) -> State {
-    State { tries: s.tries, slot: s.slot, scripted: s.scripted, ..init() }
+    State {
+        tries: s.tries,
+        slot: s.slot,
+        scripted: s.scripted,
+        ..init()
+    }
 }
 
 /// Takes one command.
 pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
     let s = *state;
     match *input {
-        Input::Reset => Outcome { verdict: Verdict::Silent, ..Outcome::sw(powered_off(s), 0, &["APD-4"]) },
-        Input::SelectDomain | Input::SelectSlot | Input::SelectDirectory | Input::SelectUnknown => select(s, *input),
+        Input::Reset => Outcome {
+            verdict: Verdict::Silent,
+            ..Outcome::sw(powered_off(s), 0, &["APD-4"])
+        },
+        Input::SelectDomain | Input::SelectSlot | Input::SelectDirectory | Input::SelectUnknown => {
+            select(s, *input)
+        }
         Input::InitUpdate | Input::InitUpdateOtherKey => init_update(s, *input),
-        Input::ExtAuth | Input::ExtAuthBadCryptogram | Input::ExtAuthBadMac | Input::ExtAuthReplayed => ext_auth(s, *input),
+        Input::ExtAuth
+        | Input::ExtAuthBadCryptogram
+        | Input::ExtAuthBadMac
+        | Input::ExtAuthReplayed => ext_auth(s, *input),
         Input::StoreMore
         | Input::StoreLast
         | Input::StoreWrongBlock
@@ -205,12 +218,19 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
 }
 
 fn good(next: State, out: Output, reqs: &[&'static str]) -> Step {
-    Outcome { out: vec![out], ..Outcome::sw(next, 0x9000, reqs) }
+    Outcome {
+        out: vec![out],
+        ..Outcome::sw(next, 0x9000, reqs)
+    }
 }
 
 /// What was staged and not committed is gone when its channel ends.
 const fn channel_ended(s: State) -> State {
-    State { channel: Channel::Closed, block: false, ..s }
+    State {
+        channel: Channel::Closed,
+        block: false,
+        ..s
+    }
 }
 
 fn select(s: State, input: Input) -> Step {
@@ -222,7 +242,10 @@ fn select(s: State, input: Input) -> Step {
         (Input::SelectSlot, Slot::Suspended) => (Selected::Slot, 0x6283),
         _ => return Outcome::sw(s, 0x6A82, &["APD-2"]),
     };
-    Outcome { out: vec![Output::Fci], ..Outcome::sw(State { selected, ..fresh }, sw, &["APD-4"]) }
+    Outcome {
+        out: vec![Output::Fci],
+        ..Outcome::sw(State { selected, ..fresh }, sw, &["APD-4"])
+    }
 }
 
 fn init_update(s: State, input: Input) -> Step {
@@ -235,7 +258,11 @@ fn init_update(s: State, input: Input) -> Step {
     if s.tries >= limit::CHANNEL_TRIES_MAX {
         return Outcome::sw(s, 0x6983, &["PRO-4"]);
     }
-    let next = State { channel: Channel::Challenged, block: false, ..s };
+    let next = State {
+        channel: Channel::Challenged,
+        block: false,
+        ..s
+    };
     good(next, Output::Challenge, &["PRO-3"])
 }
 
@@ -243,9 +270,20 @@ fn ext_auth(s: State, input: Input) -> Step {
     if s.channel != Channel::Challenged {
         return Outcome::sw(channel_ended(s), 0x6985, &["PRO-2"]);
     }
-    let failed = State { tries: s.tries + 1, ..channel_ended(s) };
+    let failed = State {
+        tries: s.tries + 1,
+        ..channel_ended(s)
+    };
     match input {
-        Input::ExtAuth => Outcome::sw(State { channel: Channel::Open, tries: 0, ..s }, 0x9000, &["PRO-2"]),
+        Input::ExtAuth => Outcome::sw(
+            State {
+                channel: Channel::Open,
+                tries: 0,
+                ..s
+            },
+            0x9000,
+            &["PRO-2"],
+        ),
         Input::ExtAuthBadCryptogram => Outcome::sw(failed, 0x6300, &["PRO-4", "APD-6"]),
         _ => Outcome::sw(failed, 0x6982, &["PRO-4", "APD-6"]),
     }
@@ -256,9 +294,20 @@ fn store(s: State, input: Input, weak: Weak) -> Step {
     if input == Input::StoreUnsecured && open {
         return Outcome::sw(channel_ended(s), 0x6982, &["APD-7", "PRO-2"]);
     }
-    let outside = matches!(input, Input::StoreUnsecured | Input::StoreReplayed | Input::StoreBadMac) || !open;
+    let outside = matches!(
+        input,
+        Input::StoreUnsecured | Input::StoreReplayed | Input::StoreBadMac
+    ) || !open;
     if outside && weak.has(Weakness::ScriptUnauthenticated) && input != Input::StoreBadMac {
-        return Outcome::sw(State { slot: Slot::Active, scripted: true, ..s }, 0x9000, &["PRO-15"]);
+        return Outcome::sw(
+            State {
+                slot: Slot::Active,
+                scripted: true,
+                ..s
+            },
+            0x9000,
+            &["PRO-15"],
+        );
     }
     if outside {
         return Outcome::sw(channel_ended(s), 0x6982, &["PRO-2", "PRO-15", "APD-6"]);
@@ -275,18 +324,38 @@ fn store(s: State, input: Input, weak: Weak) -> Step {
 }
 
 fn stage(s: State) -> Step {
-    let next = State { block: false, scripted: true, ..s };
+    let next = State {
+        block: false,
+        scripted: true,
+        ..s
+    };
     match s.slot {
-        Slot::Active | Slot::Suspended | Slot::Deleted => Outcome::sw(State { block: false, ..s }, 0x6985, &["PRO-11"]),
-        Slot::Empty | Slot::Half | Slot::Staged => Outcome::sw(State { slot: Slot::Staged, ..next }, 0x9000, &["PRO-5", "PRO-6"]),
+        Slot::Active | Slot::Suspended | Slot::Deleted => {
+            Outcome::sw(State { block: false, ..s }, 0x6985, &["PRO-11"])
+        }
+        Slot::Empty | Slot::Half | Slot::Staged => Outcome::sw(
+            State {
+                slot: Slot::Staged,
+                ..next
+            },
+            0x9000,
+            &["PRO-5", "PRO-6"],
+        ),
     }
 }
 
 /// Power fails inside a write: the old or the new, unless the chip writes in place.
 fn torn(s: State, new: Slot, weak: Weak) -> Step {
-    let slot = if weak.has(Weakness::WriteInPlace) && s.slot < new { Slot::Half } else { s.slot };
+    let slot = if weak.has(Weakness::WriteInPlace) && s.slot < new {
+        Slot::Half
+    } else {
+        s.slot
+    };
     let next = powered_off(State { slot, ..s });
-    Outcome { verdict: Verdict::Silent, ..Outcome::sw(next, 0, &["PRO-5", "APD-4"]) }
+    Outcome {
+        verdict: Verdict::Silent,
+        ..Outcome::sw(next, 0, &["PRO-5", "APD-4"])
+    }
 }
 
 fn secured(s: State) -> Option<Step> {
@@ -300,8 +369,17 @@ fn commit(s: State, input: Input, weak: Weak) -> Step {
     match s.slot {
         Slot::Empty => Outcome::sw(s, 0x6A88, &["PRO-5"]),
         Slot::Staged if input == Input::CommitTorn => torn(s, Slot::Active, weak),
-        Slot::Staged => good(State { slot: Slot::Active, ..s }, Output::Receipt, &["PRO-5", "PRO-6", "PRO-7"]),
-        Slot::Half | Slot::Active | Slot::Suspended | Slot::Deleted => Outcome::sw(s, 0x6985, &["PRO-11"]),
+        Slot::Staged => good(
+            State {
+                slot: Slot::Active,
+                ..s
+            },
+            Output::Receipt,
+            &["PRO-5", "PRO-6", "PRO-7"],
+        ),
+        Slot::Half | Slot::Active | Slot::Suspended | Slot::Deleted => {
+            Outcome::sw(s, 0x6985, &["PRO-11"])
+        }
     }
 }
 
@@ -324,14 +402,25 @@ fn get_status(s: State) -> Step {
     if let Some(refused) = secured(s) {
         return refused;
     }
-    if s.slot == Slot::Empty { Outcome::sw(s, 0x6A88, &[]) } else { good(s, Output::Status, &[]) }
+    if s.slot == Slot::Empty {
+        Outcome::sw(s, 0x6A88, &[])
+    } else {
+        good(s, Output::Status, &[])
+    }
 }
 
 fn gpo(s: State) -> Step {
     if s.selected != Selected::Slot || s.slot != Slot::Active {
         return Outcome::sw(s, 0x6985, &["TAP-6", "MNG-9"]);
     }
-    good(State { payment: Payment::Options, ..s }, Output::Options, &["TAP-4"])
+    good(
+        State {
+            payment: Payment::Options,
+            ..s
+        },
+        Output::Options,
+        &["TAP-4"],
+    )
 }
 
 fn read_record(s: State, input: Input) -> Step {
@@ -346,10 +435,38 @@ fn read_record(s: State, input: Input) -> Step {
 
 fn generate(s: State, input: Input) -> Step {
     match (s.payment, input) {
-        (Payment::Options, Input::GenerateAac) => good(State { payment: Payment::Done, ..s }, Output::Aac, &["TAP-2", "TAP-5"]),
-        (Payment::Options, _) => good(State { payment: Payment::Asked, ..s }, Output::Arqc, &["TAP-1", "TAP-2", "TAP-5"]),
-        (Payment::Asked, Input::GenerateTc) => good(State { payment: Payment::Done, ..s }, Output::Tc, &["TAP-2", "TAP-5"]),
-        (Payment::Asked, Input::GenerateAac) => good(State { payment: Payment::Done, ..s }, Output::Aac, &["TAP-2", "TAP-5"]),
+        (Payment::Options, Input::GenerateAac) => good(
+            State {
+                payment: Payment::Done,
+                ..s
+            },
+            Output::Aac,
+            &["TAP-2", "TAP-5"],
+        ),
+        (Payment::Options, _) => good(
+            State {
+                payment: Payment::Asked,
+                ..s
+            },
+            Output::Arqc,
+            &["TAP-1", "TAP-2", "TAP-5"],
+        ),
+        (Payment::Asked, Input::GenerateTc) => good(
+            State {
+                payment: Payment::Done,
+                ..s
+            },
+            Output::Tc,
+            &["TAP-2", "TAP-5"],
+        ),
+        (Payment::Asked, Input::GenerateAac) => good(
+            State {
+                payment: Payment::Done,
+                ..s
+            },
+            Output::Aac,
+            &["TAP-2", "TAP-5"],
+        ),
         _ => Outcome::sw(s, 0x6985, &["TAP-5"]),
     }
 }
@@ -383,21 +500,49 @@ impl Machine for Chip {
     }
 
     fn chapters() -> Vec<(&'static str, Vec<Input>)> {
-        let all = |from: Input, to: Input| Input::ALL.iter().copied().filter(move |input| (from..=to).contains(input));
-        let good = [Input::SelectDomain, Input::InitUpdate, Input::ExtAuth, Input::StoreMore, Input::StoreLast, Input::Commit];
+        let all = |from: Input, to: Input| {
+            Input::ALL
+                .iter()
+                .copied()
+                .filter(move |input| (from..=to).contains(input))
+        };
+        let good = [
+            Input::SelectDomain,
+            Input::InitUpdate,
+            Input::ExtAuth,
+            Input::StoreMore,
+            Input::StoreLast,
+            Input::Commit,
+        ];
         vec![
-            ("channel", all(Input::Reset, Input::ExtAuthReplayed).chain([Input::GetStatus, Input::GetChipId]).collect()),
+            (
+                "channel",
+                all(Input::Reset, Input::ExtAuthReplayed)
+                    .chain([Input::GetStatus, Input::GetChipId])
+                    .collect(),
+            ),
             (
                 "script",
-                [Input::Reset, Input::SelectDomain, Input::SelectSlot, Input::InitUpdate, Input::ExtAuth]
-                    .into_iter()
-                    .chain(all(Input::StoreMore, Input::GetReceipt))
-                    .collect(),
+                [
+                    Input::Reset,
+                    Input::SelectDomain,
+                    Input::SelectSlot,
+                    Input::InitUpdate,
+                    Input::ExtAuth,
+                ]
+                .into_iter()
+                .chain(all(Input::StoreMore, Input::GetReceipt))
+                .collect(),
             ),
             (
                 "payment",
                 good.into_iter()
-                    .chain([Input::Reset, Input::Suspend, Input::SelectSlot, Input::SelectDirectory])
+                    .chain([
+                        Input::Reset,
+                        Input::Suspend,
+                        Input::SelectSlot,
+                        Input::SelectDirectory,
+                    ])
                     .chain(all(Input::Gpo, Input::UnknownInstruction))
                     .collect(),
             ),

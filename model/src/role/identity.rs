@@ -47,23 +47,39 @@ alphabet! {
 
 /// Takes one input.
 pub fn step(state: &State, input: &Input, weak: &Weak) -> Outcome<State, Output> {
-    let score = |good| if good { Output::ScoreGood } else { Output::ScoreLow };
+    let score = |good| {
+        if good {
+            Output::ScoreGood
+        } else {
+            Output::ScoreLow
+        }
+    };
     match (*state, *input) {
         (s, Input::ScoreOtherCaller) => Outcome::refuse(s, Refusal::BadSignature, &["PRV-19"]),
-        (State::None, Input::MatchGood) => {
-            Outcome::accept(State::Scored { good: true }, vec![Output::Reference], &["PRV-15", "PRV-16"])
-        }
-        (State::None, Input::MatchLow) => {
-            Outcome::accept(State::Scored { good: false }, vec![Output::Reference], &["PRV-15", "PRV-16"])
-        }
-        (s @ State::Scored { .. }, Input::ScoreOtherContext) if !weak.has(Weakness::ReferenceUnbound) => {
+        (State::None, Input::MatchGood) => Outcome::accept(
+            State::Scored { good: true },
+            vec![Output::Reference],
+            &["PRV-15", "PRV-16"],
+        ),
+        (State::None, Input::MatchLow) => Outcome::accept(
+            State::Scored { good: false },
+            vec![Output::Reference],
+            &["PRV-15", "PRV-16"],
+        ),
+        (s @ State::Scored { .. }, Input::ScoreOtherContext)
+            if !weak.has(Weakness::ReferenceUnbound) =>
+        {
             Outcome::refuse(s, Refusal::ReferenceMismatch, &["PRV-16"])
         }
         (State::Scored { good }, Input::Score | Input::ScoreOtherContext) => {
             Outcome::accept(State::Resolved { good }, vec![score(good)], &["PRV-17"])
         }
-        (s @ State::Resolved { good }, Input::ScoreRepeat) => Outcome::repeat(s, vec![score(good)], &["PRV-17"]),
-        (s @ State::Resolved { good }, Input::Score | Input::ScoreOtherContext) if weak.has(Weakness::ReferenceReused) => {
+        (s @ State::Resolved { good }, Input::ScoreRepeat) => {
+            Outcome::repeat(s, vec![score(good)], &["PRV-17"])
+        }
+        (s @ State::Resolved { good }, Input::Score | Input::ScoreOtherContext)
+            if weak.has(Weakness::ReferenceReused) =>
+        {
             Outcome::accept(s, vec![score(good)], &["PRV-17"])
         }
         (s @ State::Resolved { .. }, Input::Score | Input::ScoreOtherContext) => {
@@ -72,7 +88,9 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Outcome<State, Output>
         (State::Expired, Input::Score | Input::ScoreRepeat | Input::ScoreOtherContext) => {
             Outcome::refuse(State::Expired, Refusal::ReferenceExpired, &["PRV-18"])
         }
-        (State::Scored { .. }, Input::Advance) => Outcome::accept(State::Expired, vec![], &["PRV-18"]),
+        (State::Scored { .. }, Input::Advance) => {
+            Outcome::accept(State::Expired, vec![], &["PRV-18"])
+        }
         (s, Input::Advance) => Outcome::accept(s, vec![], &["PRV-18"]),
         (State::None, _) => Outcome::refuse(State::None, Refusal::ReferenceUnknown, &["PRV-16"]),
         (s, _) => Outcome::refuse(s, Refusal::WrongOrder, &["PRV-16"]),

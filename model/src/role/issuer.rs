@@ -243,7 +243,11 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
         Input::EligibilityFirst => eligibility(s, Branch::FirstCard),
         Input::EligibilityBlocked => Outcome::refuse(s, Refusal::Ineligible, &["APP-9"]),
         Input::PhoneChange => phone_change(s),
-        Input::BlockPerson => Outcome::accept(State { blocked: true, ..s }, vec![Output::PersonBlocked], &["ISS-8"]),
+        Input::BlockPerson => Outcome::accept(
+            State { blocked: true, ..s },
+            vec![Output::PersonBlocked],
+            &["ISS-8"],
+        ),
         Input::AdvanceEligibility => Outcome::accept(stale(s), vec![], &["APP-10"]),
         Input::IssueRepeat => issue_repeat(s, *weak),
         Input::IssueKeyConflict => key_conflict(s),
@@ -277,9 +281,13 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
         | Input::TapRepeat
         | Input::TapTombstoned => tap(s, *input, *weak),
         Input::TapReverse => tap_reverse(s),
-        Input::SuspendUser | Input::SuspendIssuer | Input::ResumeUser | Input::ResumeIssuer => suspenders(s, *input, *weak),
+        Input::SuspendUser | Input::SuspendIssuer | Input::ResumeUser | Input::ResumeIssuer => {
+            suspenders(s, *input, *weak)
+        }
         Input::Delete => delete(s),
-        Input::CardBlocked | Input::CardActive | Input::CardLost | Input::CardClosed => card_status(s, *input),
+        Input::CardBlocked | Input::CardActive | Input::CardLost | Input::CardClosed => {
+            card_status(s, *input)
+        }
         Input::Terminate => terminate(s),
         Input::IssueOtp
         | Input::IssueIdentity
@@ -303,35 +311,57 @@ fn eligibility(s: State, branch: Branch) -> Step {
         Request::Issued => Outcome::refuse(s, Refusal::WrongOrder, &["ISS-10"]),
         _ if s.blocked => Outcome::refuse(s, Refusal::Ineligible, &["APP-9"]),
         Request::None | Request::Decided(_) | Request::Stale(_) => {
-            let out = if branch == Branch::KnownCustomer { Output::KnownCustomer } else { Output::FirstCard };
-            Outcome::accept(State { request: Request::Decided(branch), ..s }, vec![out], &["APP-9", "APP-10"])
+            let out = if branch == Branch::KnownCustomer {
+                Output::KnownCustomer
+            } else {
+                Output::FirstCard
+            };
+            Outcome::accept(
+                State {
+                    request: Request::Decided(branch),
+                    ..s
+                },
+                vec![out],
+                &["APP-9", "APP-10"],
+            )
         }
     }
 }
 
 const fn stale(s: State) -> State {
     match s.request {
-        Request::Decided(branch) => State { request: Request::Stale(branch), ..s },
+        Request::Decided(branch) => State {
+            request: Request::Stale(branch),
+            ..s
+        },
         _ => s,
     }
 }
 
 fn phone_change(s: State) -> Step {
-    let next = if s.request == Request::Decided(Branch::KnownCustomer) { stale(s) } else { s };
+    let next = if s.request == Request::Decided(Branch::KnownCustomer) {
+        stale(s)
+    } else {
+        s
+    };
     Outcome::accept(next, vec![Output::PhoneChanged], &["MNG-10"])
 }
 
 /// Every `issue` that is not a repeat, by rank of refusal.
 fn issue(s: State, input: Input, weak: Weak) -> Step {
     let branch = match s.request {
-        Request::Tombstoned { .. } => return Outcome::refuse(s, Refusal::RequestTombstoned, &["ISS-18"]),
+        Request::Tombstoned { .. } => {
+            return Outcome::refuse(s, Refusal::RequestTombstoned, &["ISS-18"]);
+        }
         Request::Issued if weak.has(Weakness::KeyIgnored) => Branch::KnownCustomer,
         Request::Issued => return Outcome::refuse(s, Refusal::WrongOrder, &["ISS-10"]),
         Request::None => return Outcome::refuse(s, Refusal::EligibilityUnknown, &["ISS-2"]),
         Request::Decided(_) | Request::Stale(_) if unknown_decision(input) => {
             return Outcome::refuse(s, Refusal::EligibilityUnknown, &["ISS-2"]);
         }
-        Request::Stale(_) => return Outcome::refuse(s, Refusal::EligibilityStale, &["ISS-2", "MNG-10"]),
+        Request::Stale(_) => {
+            return Outcome::refuse(s, Refusal::EligibilityStale, &["ISS-2", "MNG-10"]);
+        }
         Request::Decided(branch) => branch,
     };
     if let Some((refusal, reqs)) = evidence_fault(branch, input, weak) {
@@ -347,16 +377,27 @@ fn issue(s: State, input: Input, weak: Weak) -> Step {
 }
 
 const fn unknown_decision(input: Input) -> bool {
-    matches!(input, Input::IssueEligibilityUnknown | Input::IssueEligibilityOther)
+    matches!(
+        input,
+        Input::IssueEligibilityUnknown | Input::IssueEligibilityOther
+    )
 }
 
-fn evidence_fault(branch: Branch, input: Input, weak: Weak) -> Option<(Refusal, &'static [&'static str])> {
+fn evidence_fault(
+    branch: Branch,
+    input: Input,
+    weak: Weak,
+) -> Option<(Refusal, &'static [&'static str])> {
     let known = branch == Branch::KnownCustomer;
     let trusted = weak.has(Weakness::BranchTrusted);
     match input {
         Input::IssueContextChanged => Some((Refusal::ContextMismatch, &["ISS-3"])),
-        Input::IssueApplicantChanged if !weak.has(Weakness::ApplicantResent) => Some((Refusal::ApplicantMismatch, &["APP-12"])),
-        Input::IssueOtp | Input::IssuePhoneOther if !known && !trusted => Some((Refusal::EvidenceKindMismatch, &["ISS-1"])),
+        Input::IssueApplicantChanged if !weak.has(Weakness::ApplicantResent) => {
+            Some((Refusal::ApplicantMismatch, &["APP-12"]))
+        }
+        Input::IssueOtp | Input::IssuePhoneOther if !known && !trusted => {
+            Some((Refusal::EvidenceKindMismatch, &["ISS-1"]))
+        }
         Input::IssuePhoneOther => Some((Refusal::EvidenceMismatch, &["ISS-4"])),
         Input::IssueIdentity
         | Input::IssueScoreLow
@@ -367,10 +408,16 @@ fn evidence_fault(branch: Branch, input: Input, weak: Weak) -> Option<(Refusal, 
         {
             Some((Refusal::EvidenceKindMismatch, &["ISS-1"]))
         }
-        Input::IssueScoreClaimed if !weak.has(Weakness::ScoreFromVerifier) => Some((Refusal::Malformed, &["ISS-5", "WIR-1"])),
+        Input::IssueScoreClaimed if !weak.has(Weakness::ScoreFromVerifier) => {
+            Some((Refusal::Malformed, &["ISS-5", "WIR-1"]))
+        }
         Input::IssueReferenceUnknown => Some((Refusal::ReferenceUnknown, &["ISS-5"])),
-        Input::IssueReferenceReused if !weak.has(Weakness::ReferenceReused) => Some((Refusal::ReferenceUsed, &["ISS-17", "PRV-17"])),
-        Input::IssueReferenceOther if !weak.has(Weakness::ReferenceUnbound) => Some((Refusal::ReferenceMismatch, &["ISS-6"])),
+        Input::IssueReferenceReused if !weak.has(Weakness::ReferenceReused) => {
+            Some((Refusal::ReferenceUsed, &["ISS-17", "PRV-17"]))
+        }
+        Input::IssueReferenceOther if !weak.has(Weakness::ReferenceUnbound) => {
+            Some((Refusal::ReferenceMismatch, &["ISS-6"]))
+        }
         Input::IssueScoreLow => Some((Refusal::ScoreLow, &["ISS-7"])),
         _ => None,
     }
@@ -378,34 +425,72 @@ fn evidence_fault(branch: Branch, input: Input, weak: Weak) -> Option<(Refusal, 
 
 /// The one transaction: card, card code, agreement, token and outcome.
 fn make_card(s: State, branch: Branch, weak: Weak) -> Step {
-    let token = if weak.has(Weakness::ActivateWithoutReceipt) { TokenState::Active } else { TokenState::Inactive };
-    let made = State { card: Card::Active, agreement: Agreement::Live, ..s };
+    let token = if weak.has(Weakness::ActivateWithoutReceipt) {
+        TokenState::Active
+    } else {
+        TokenState::Inactive
+    };
+    let made = State {
+        card: Card::Active,
+        agreement: Agreement::Live,
+        ..s
+    };
     if weak.has(Weakness::IssueInTwoSteps) && s.card == Card::None {
-        let half = State { token: None, ..made };
+        let half = State {
+            token: None,
+            ..made
+        };
         return Outcome::accept(half, vec![Output::CardMade], &["ISS-12"]);
     }
-    let next = State { request: Request::Issued, token: Some(token), session: Session::Idle, ..made };
-    let answer = if weak.has(Weakness::PanEchoed) { Output::IssuedWithPan } else { Output::Issued };
-    let out = if branch == Branch::FirstCard { vec![Output::ScoreAsked, answer] } else { vec![answer] };
+    let next = State {
+        request: Request::Issued,
+        token: Some(token),
+        session: Session::Idle,
+        ..made
+    };
+    let answer = if weak.has(Weakness::PanEchoed) {
+        Output::IssuedWithPan
+    } else {
+        Output::Issued
+    };
+    let out = if branch == Branch::FirstCard {
+        vec![Output::ScoreAsked, answer]
+    } else {
+        vec![answer]
+    };
     Outcome::accept(next, out, &["ISS-9", "ISS-10", "ISS-12", "ISS-13"])
 }
 
 fn issue_repeat(s: State, weak: Weak) -> Step {
     match s.request {
-        Request::Issued | Request::Tombstoned { had_card: true } if weak.has(Weakness::KeyIgnored) => {
+        Request::Issued | Request::Tombstoned { had_card: true }
+            if weak.has(Weakness::KeyIgnored) =>
+        {
             make_card(s, Branch::KnownCustomer, weak)
         }
-        Request::Issued | Request::Tombstoned { had_card: true } => Outcome::repeat(s, vec![Output::Issued], &["WIR-6", "ISS-10"]),
-        Request::Tombstoned { had_card: false } => Outcome::refuse(s, Refusal::RequestTombstoned, &["ISS-18"]),
-        Request::None | Request::Decided(_) | Request::Stale(_) => Outcome::refuse(s, Refusal::EligibilityUnknown, &["ISS-2"]),
+        Request::Issued | Request::Tombstoned { had_card: true } => {
+            Outcome::repeat(s, vec![Output::Issued], &["WIR-6", "ISS-10"])
+        }
+        Request::Tombstoned { had_card: false } => {
+            Outcome::refuse(s, Refusal::RequestTombstoned, &["ISS-18"])
+        }
+        Request::None | Request::Decided(_) | Request::Stale(_) => {
+            Outcome::refuse(s, Refusal::EligibilityUnknown, &["ISS-2"])
+        }
     }
 }
 
 fn key_conflict(s: State) -> Step {
     match s.request {
-        Request::Issued | Request::Tombstoned { had_card: true } => Outcome::refuse(s, Refusal::IdempotencyConflict, &["WIR-7"]),
-        Request::Tombstoned { had_card: false } => Outcome::refuse(s, Refusal::RequestTombstoned, &["ISS-18"]),
-        Request::None | Request::Decided(_) | Request::Stale(_) => Outcome::refuse(s, Refusal::EligibilityUnknown, &["ISS-2"]),
+        Request::Issued | Request::Tombstoned { had_card: true } => {
+            Outcome::refuse(s, Refusal::IdempotencyConflict, &["WIR-7"])
+        }
+        Request::Tombstoned { had_card: false } => {
+            Outcome::refuse(s, Refusal::RequestTombstoned, &["ISS-18"])
+        }
+        Request::None | Request::Decided(_) | Request::Stale(_) => {
+            Outcome::refuse(s, Refusal::EligibilityUnknown, &["ISS-2"])
+        }
     }
 }
 
@@ -424,24 +509,44 @@ fn compensate(s: State, weak: Weak) -> Step {
     }
     match s.request {
         Request::Issued => Outcome::accept(undone(s), vec![Output::Deleted], &["ISS-19"]),
-        Request::Tombstoned { had_card: true } => Outcome::accept(s, vec![Output::Deleted], &["ISS-19"]),
+        Request::Tombstoned { had_card: true } => {
+            Outcome::accept(s, vec![Output::Deleted], &["ISS-19"])
+        }
         _ if s.card != Card::None => Outcome::accept(undone(s), vec![Output::Deleted], &["ISS-19"]),
         _ => {
-            let next = State { request: Request::Tombstoned { had_card: false }, ..s };
+            let next = State {
+                request: Request::Tombstoned { had_card: false },
+                ..s
+            };
             Outcome::accept(next, vec![Output::Tombstoned], &["ISS-18", "ISS-19"])
         }
     }
 }
 
 fn undone(s: State) -> State {
-    let card = if s.card == Card::Lost { Card::Lost } else { Card::Closed };
+    let card = if s.card == Card::Lost {
+        Card::Lost
+    } else {
+        Card::Closed
+    };
     let request = Request::Tombstoned { had_card: true };
     let token = s.token.map(|_| TokenState::Deleted);
-    State { request, card, agreement: Agreement::Terminated, token, by_user: false, by_issuer: false, session: Session::Idle, ..s }
+    State {
+        request,
+        card,
+        agreement: Agreement::Terminated,
+        token,
+        by_user: false,
+        by_issuer: false,
+        session: Session::Idle,
+        ..s
+    }
 }
 
 fn provision(s: State, input: Input, weak: Weak) -> Step {
-    let Some(token) = s.token else { return Outcome::refuse(s, Refusal::UnknownToken, &["PRO-8"]) };
+    let Some(token) = s.token else {
+        return Outcome::refuse(s, Refusal::UnknownToken, &["PRO-8"]);
+    };
     if input == Input::ProvisionOtherChip && !weak.has(Weakness::SecondChip) {
         return Outcome::refuse(s, Refusal::ContextMismatch, &["PRO-10"]);
     }
@@ -451,7 +556,9 @@ fn provision(s: State, input: Input, weak: Weak) -> Step {
     match token {
         TokenState::Active if input == Input::ProvisionOtherChip => script(s),
         TokenState::Active => Outcome::accept(s, vec![Output::TokenActive], &["PRO-12"]),
-        TokenState::Suspended | TokenState::Deleted => Outcome::refuse(s, Refusal::TokenNotActive, &["MNG-2"]),
+        TokenState::Suspended | TokenState::Deleted => {
+            Outcome::refuse(s, Refusal::TokenNotActive, &["MNG-2"])
+        }
         TokenState::Inactive => personalise(s, input),
     }
 }
@@ -461,27 +568,57 @@ fn script(s: State) -> Step {
 }
 
 fn personalise(s: State, input: Input) -> Step {
-    let dropped = State { session: Session::Idle, ..s };
+    let dropped = State {
+        session: Session::Idle,
+        ..s
+    };
     match (s.session, input) {
-        (_, Input::ProvisionStart | Input::ProvisionOtherChip) => {
-            Outcome::accept(State { session: Session::Opened, ..s }, vec![Output::OpenChannel], &["PRO-1", "PRO-12"])
-        }
-        (Session::Opened, Input::ProvisionAnswers) => {
-            Outcome::accept(State { session: Session::Scripted, ..s }, vec![Output::Script], &["PRO-1"])
-        }
+        (_, Input::ProvisionStart | Input::ProvisionOtherChip) => Outcome::accept(
+            State {
+                session: Session::Opened,
+                ..s
+            },
+            vec![Output::OpenChannel],
+            &["PRO-1", "PRO-12"],
+        ),
+        (Session::Opened, Input::ProvisionAnswers) => Outcome::accept(
+            State {
+                session: Session::Scripted,
+                ..s
+            },
+            vec![Output::Script],
+            &["PRO-1"],
+        ),
         (Session::Scripted, Input::ProvisionReceipt) => {
-            let next = State { token: Some(TokenState::Active), ..dropped };
+            let next = State {
+                token: Some(TokenState::Active),
+                ..dropped
+            };
             Outcome::accept(next, vec![Output::TokenActive], &["PRO-8", "PRO-9"])
         }
-        (Session::Scripted, Input::ProvisionBadReceipt) => Outcome::refuse(dropped, Refusal::ReceiptInvalid, &["PRO-8"]),
+        (Session::Scripted, Input::ProvisionBadReceipt) => {
+            Outcome::refuse(dropped, Refusal::ReceiptInvalid, &["PRO-8"])
+        }
         _ => Outcome::refuse(dropped, Refusal::PersonalisationFailed, &["PRO-1"]),
     }
 }
 
 fn advance_inactive(s: State) -> Step {
     let dead = s.token == Some(TokenState::Inactive);
-    let token = if dead { Some(TokenState::Deleted) } else { s.token };
-    Outcome::accept(State { token, session: Session::Idle, ..stale(s) }, vec![], &["PRO-14"])
+    let token = if dead {
+        Some(TokenState::Deleted)
+    } else {
+        s.token
+    };
+    Outcome::accept(
+        State {
+            token,
+            session: Session::Idle,
+            ..stale(s)
+        },
+        vec![],
+        &["PRO-14"],
+    )
 }
 
 /// Every `debit`, by rank of refusal.
@@ -497,9 +634,15 @@ fn debit(s: State, input: Input, weak: Weak) -> Step {
     }
     match s.debit {
         Posting::Posted if again && weak.has(Weakness::KeyIgnored) => return post(s),
-        Posting::Posted | Posting::Reversed if again => return Outcome::repeat(s, vec![Output::Posted], &["PAY-7", "WIR-6"]),
-        Posting::Tombstoned if again => return Outcome::refuse(s, Refusal::DebitTombstoned, &["PAY-12"]),
-        Posting::Declined if again => return Outcome::refuse(s, Refusal::CardNotActive, &["PAY-7"]),
+        Posting::Posted | Posting::Reversed if again => {
+            return Outcome::repeat(s, vec![Output::Posted], &["PAY-7", "WIR-6"]);
+        }
+        Posting::Tombstoned if again => {
+            return Outcome::refuse(s, Refusal::DebitTombstoned, &["PAY-12"]);
+        }
+        Posting::Declined if again => {
+            return Outcome::refuse(s, Refusal::CardNotActive, &["PAY-7"]);
+        }
         _ => {}
     }
     if s.card == Card::None || input == Input::DebitUnknownCard {
@@ -508,7 +651,14 @@ fn debit(s: State, input: Input, weak: Weak) -> Step {
     if input == Input::DebitAgreementWrong {
         return Outcome::refuse(s, Refusal::AgreementMismatch, &["PAY-9"]);
     }
-    let declined = if again { State { debit: Posting::Declined, ..s } } else { s };
+    let declined = if again {
+        State {
+            debit: Posting::Declined,
+            ..s
+        }
+    } else {
+        s
+    };
     if !weak.has(Weakness::LivenessBeforeDebit) {
         if s.card != Card::Active {
             return Outcome::refuse(declined, Refusal::CardNotActive, &["PAY-8", "MNG-5"]);
@@ -524,7 +674,14 @@ fn debit(s: State, input: Input, weak: Weak) -> Step {
 }
 
 fn post(s: State) -> Step {
-    Outcome::accept(State { debit: Posting::Posted, ..s }, vec![Output::Posted], &["PAY-7", "PAY-8", "PAY-15"])
+    Outcome::accept(
+        State {
+            debit: Posting::Posted,
+            ..s
+        },
+        vec![Output::Posted],
+        &["PAY-7", "PAY-8", "PAY-15"],
+    )
 }
 
 const fn debit_state(debit: Posting) -> Output {
@@ -539,12 +696,26 @@ const fn debit_state(debit: Posting) -> Output {
 
 fn reverse(s: State, input: Input) -> Step {
     match s.debit {
-        Posting::Posted if input == Input::ReverseWrongAmount => Outcome::refuse(s, Refusal::ReversalMismatch, &["PAY-11"]),
-        Posting::Posted => Outcome::accept(State { debit: Posting::Reversed, ..s }, vec![Output::Reversed], &["PAY-11", "PAY-15"]),
-        Posting::Reversed => Outcome::refuse(s, Refusal::AlreadyReversed, &["PAY-11"]),
-        Posting::None | Posting::Declined | Posting::Tombstoned => {
-            Outcome::accept(State { debit: Posting::Tombstoned, ..s }, vec![Output::Tombstoned], &["PAY-12"])
+        Posting::Posted if input == Input::ReverseWrongAmount => {
+            Outcome::refuse(s, Refusal::ReversalMismatch, &["PAY-11"])
         }
+        Posting::Posted => Outcome::accept(
+            State {
+                debit: Posting::Reversed,
+                ..s
+            },
+            vec![Output::Reversed],
+            &["PAY-11", "PAY-15"],
+        ),
+        Posting::Reversed => Outcome::refuse(s, Refusal::AlreadyReversed, &["PAY-11"]),
+        Posting::None | Posting::Declined | Posting::Tombstoned => Outcome::accept(
+            State {
+                debit: Posting::Tombstoned,
+                ..s
+            },
+            vec![Output::Tombstoned],
+            &["PAY-12"],
+        ),
     }
 }
 
@@ -555,7 +726,9 @@ fn tap(s: State, input: Input, weak: Weak) -> Step {
         Input::TapRepeat if s.tap == Posting::Posted || s.tap == Posting::Reversed => {
             return Outcome::repeat(s, vec![Output::Approved], &["TAP-13"]);
         }
-        Input::TapTombstoned if s.tap == Posting::Tombstoned => return Outcome::refuse(s, Refusal::DebitTombstoned, &["TAP-13"]),
+        Input::TapTombstoned if s.tap == Posting::Tombstoned => {
+            return Outcome::refuse(s, Refusal::DebitTombstoned, &["TAP-13"]);
+        }
         _ => {}
     }
     let Some(token) = s.token.filter(|_| input != Input::TapUnknownToken) else {
@@ -568,15 +741,25 @@ fn tap(s: State, input: Input, weak: Weak) -> Step {
         return Outcome::refuse(s, Refusal::TokenNotActive, &["TAP-9"]);
     }
     match input {
-        Input::TapWrongEntryMode if !unsigned => Outcome::refuse(s, Refusal::DomainViolation, &["TAP-8"]),
-        Input::TapBadCryptogram if !unsigned => Outcome::refuse(s, Refusal::CryptogramBad, &["TAP-7"]),
-        Input::TapAmountDiffers if !unsigned => Outcome::refuse(s, Refusal::CryptogramBad, &["TAP-12"]),
+        Input::TapWrongEntryMode if !unsigned => {
+            Outcome::refuse(s, Refusal::DomainViolation, &["TAP-8"])
+        }
+        Input::TapBadCryptogram if !unsigned => {
+            Outcome::refuse(s, Refusal::CryptogramBad, &["TAP-7"])
+        }
+        Input::TapAmountDiffers if !unsigned => {
+            Outcome::refuse(s, Refusal::CryptogramBad, &["TAP-12"])
+        }
         Input::TapReplayedAtc if s.counted && !weak.has(Weakness::AtcUnchecked) => {
             Outcome::refuse(s, Refusal::AtcReplay, &["TAP-3"])
         }
         Input::TapOverLimit => Outcome::refuse(s, Refusal::LimitExceeded, &["TAP-9"]),
         _ => {
-            let next = State { tap: Posting::Posted, counted: true, ..s };
+            let next = State {
+                tap: Posting::Posted,
+                counted: true,
+                ..s
+            };
             Outcome::accept(next, vec![Output::Approved], &["TAP-3", "TAP-7", "TAP-9"])
         }
     }
@@ -600,16 +783,35 @@ fn suspenders(s: State, input: Input, weak: Weak) -> Step {
     }
     let next = match input {
         Input::SuspendUser => State { by_user: true, ..s },
-        Input::SuspendIssuer => State { by_issuer: true, ..s },
-        _ if weak.has(Weakness::BooleanSuspend) => State { by_user: false, by_issuer: false, ..s },
-        Input::ResumeUser => State { by_user: false, ..s },
-        _ => State { by_issuer: false, ..s },
+        Input::SuspendIssuer => State {
+            by_issuer: true,
+            ..s
+        },
+        _ if weak.has(Weakness::BooleanSuspend) => State {
+            by_user: false,
+            by_issuer: false,
+            ..s
+        },
+        Input::ResumeUser => State {
+            by_user: false,
+            ..s
+        },
+        _ => State {
+            by_issuer: false,
+            ..s
+        },
     };
     if next.by_user || next.by_issuer {
-        let next = State { token: Some(TokenState::Suspended), ..next };
+        let next = State {
+            token: Some(TokenState::Suspended),
+            ..next
+        };
         Outcome::accept(next, vec![Output::TokenSuspended], &["MNG-3", "MNG-4"])
     } else {
-        let next = State { token: Some(TokenState::Active), ..next };
+        let next = State {
+            token: Some(TokenState::Active),
+            ..next
+        };
         Outcome::accept(next, vec![Output::TokenActive], &["MNG-3", "MNG-4"])
     }
 }
@@ -619,8 +821,13 @@ fn delete(s: State) -> Step {
         None => Outcome::refuse(s, Refusal::UnknownToken, &["MNG-1"]),
         Some(TokenState::Deleted) => Outcome::refuse(s, Refusal::IllegalTransition, &["MNG-2"]),
         Some(_) => {
-            let next =
-                State { token: Some(TokenState::Deleted), by_user: false, by_issuer: false, session: Session::Idle, ..s };
+            let next = State {
+                token: Some(TokenState::Deleted),
+                by_user: false,
+                by_issuer: false,
+                session: Session::Idle,
+                ..s
+            };
             Outcome::accept(next, vec![Output::TokenDeleted], &["MNG-1"])
         }
     }
@@ -635,8 +842,14 @@ fn card_status(s: State, input: Input) -> Step {
     };
     match s.card {
         Card::None => Outcome::refuse(s, Refusal::UnknownCard, &["MNG-6"]),
-        Card::Lost | Card::Closed if s.card != wanted => Outcome::refuse(s, Refusal::IllegalTransition, &["MNG-6"]),
-        _ => Outcome::accept(State { card: wanted, ..s }, vec![Output::CardStatus], &["MNG-5", "MNG-6"]),
+        Card::Lost | Card::Closed if s.card != wanted => {
+            Outcome::refuse(s, Refusal::IllegalTransition, &["MNG-6"])
+        }
+        _ => Outcome::accept(
+            State { card: wanted, ..s },
+            vec![Output::CardStatus],
+            &["MNG-5", "MNG-6"],
+        ),
     }
 }
 
@@ -644,7 +857,14 @@ fn terminate(s: State) -> Step {
     if s.agreement == Agreement::None {
         return Outcome::refuse(s, Refusal::AgreementMismatch, &["MNG-7"]);
     }
-    Outcome::accept(State { agreement: Agreement::Terminated, ..s }, vec![Output::AgreementTerminated], &["MNG-7"])
+    Outcome::accept(
+        State {
+            agreement: Agreement::Terminated,
+            ..s
+        },
+        vec![Output::AgreementTerminated],
+        &["MNG-7"],
+    )
 }
 
 impl Machine for Issuer {
@@ -661,9 +881,15 @@ impl Machine for Issuer {
     }
 
     fn sayable(state: &State, input: &Input) -> bool {
-        let issued = matches!(state.request, Request::Issued | Request::Tombstoned { had_card: true });
+        let issued = matches!(
+            state.request,
+            Request::Issued | Request::Tombstoned { had_card: true }
+        );
         let decided = matches!(state.request, Request::Decided(_) | Request::Stale(_));
-        let known = matches!(state.request, Request::Decided(Branch::KnownCustomer) | Request::Stale(Branch::KnownCustomer));
+        let known = matches!(
+            state.request,
+            Request::Decided(Branch::KnownCustomer) | Request::Stale(Branch::KnownCustomer)
+        );
         match input {
             Input::EligibilityKnown => !decided || known,
             Input::EligibilityFirst => !decided || !known,
@@ -671,7 +897,9 @@ impl Machine for Issuer {
             Input::IssueQuotaFull | Input::IssueScoreClaimed => false,
             Input::PhoneChange | Input::IssuePhoneOther => known,
             Input::IssueEligibilityOther | Input::AdvanceEligibility => decided,
-            Input::IssueApplicantChanged | Input::IssueContextChanged | Input::IssueEligibilityUnknown => decided,
+            Input::IssueApplicantChanged
+            | Input::IssueContextChanged
+            | Input::IssueEligibilityUnknown => decided,
             Input::BlockPerson => decided && !state.blocked,
             Input::ProvisionStart
             | Input::ProvisionAnswers
@@ -681,7 +909,9 @@ impl Machine for Issuer {
             | Input::ProvisionOtherChip
             | Input::ProvisionUnbound => issued && provision_sayable(state.session, *input),
             Input::AdvanceInactive => state.token == Some(TokenState::Inactive),
-            Input::DebitRepeat | Input::DebitAgain => matches!(state.debit, Posting::Posted | Posting::Reversed),
+            Input::DebitRepeat | Input::DebitAgain => {
+                matches!(state.debit, Posting::Posted | Posting::Reversed)
+            }
             Input::DebitConflict => matches!(state.debit, Posting::Posted | Posting::Reversed),
             Input::TapRepeat => matches!(state.tap, Posting::Posted | Posting::Reversed),
             Input::TapReplayedAtc => state.counted,
@@ -697,18 +927,42 @@ impl Machine for Issuer {
     }
 
     fn chapters() -> Vec<(&'static str, Vec<Input>)> {
-        let all = |from: Input, to: Input| Input::ALL.iter().copied().filter(move |input| (from..=to).contains(input));
+        let all = |from: Input, to: Input| {
+            Input::ALL
+                .iter()
+                .copied()
+                .filter(move |input| (from..=to).contains(input))
+        };
         let start = [Input::EligibilityKnown, Input::IssueOtp];
-        let active = [Input::ProvisionStart, Input::ProvisionAnswers, Input::ProvisionReceipt];
+        let active = [
+            Input::ProvisionStart,
+            Input::ProvisionAnswers,
+            Input::ProvisionReceipt,
+        ];
         vec![
-            ("issue", all(Input::EligibilityKnown, Input::Compensate).collect()),
-            ("provision", start.into_iter().chain(all(Input::Query, Input::AdvanceInactive)).chain([Input::Delete]).collect()),
+            (
+                "issue",
+                all(Input::EligibilityKnown, Input::Compensate).collect(),
+            ),
+            (
+                "provision",
+                start
+                    .into_iter()
+                    .chain(all(Input::Query, Input::AdvanceInactive))
+                    .chain([Input::Delete])
+                    .collect(),
+            ),
             (
                 "pay",
                 start
                     .into_iter()
                     .chain(all(Input::Debit, Input::ReverseWrongAmount))
-                    .chain([Input::CardBlocked, Input::CardActive, Input::CardLost, Input::Terminate])
+                    .chain([
+                        Input::CardBlocked,
+                        Input::CardActive,
+                        Input::CardLost,
+                        Input::Terminate,
+                    ])
                     .collect(),
             ),
             (
@@ -717,10 +971,23 @@ impl Machine for Issuer {
                     .into_iter()
                     .chain(active)
                     .chain(all(Input::Tap, Input::TapReverse))
-                    .chain([Input::SuspendUser, Input::ResumeUser, Input::Delete, Input::CardBlocked, Input::CardActive])
+                    .chain([
+                        Input::SuspendUser,
+                        Input::ResumeUser,
+                        Input::Delete,
+                        Input::CardBlocked,
+                        Input::CardActive,
+                    ])
                     .collect(),
             ),
-            ("manage", start.into_iter().chain(active).chain(all(Input::SuspendUser, Input::Terminate)).collect()),
+            (
+                "manage",
+                start
+                    .into_iter()
+                    .chain(active)
+                    .chain(all(Input::SuspendUser, Input::Terminate))
+                    .collect(),
+            ),
         ]
     }
 }
@@ -728,8 +995,12 @@ impl Machine for Issuer {
 /// Good answers and receipts can only be computed inside a session; the wrong ones need one to be wrong in.
 const fn provision_sayable(session: Session, input: Input) -> bool {
     match input {
-        Input::ProvisionAnswers | Input::ProvisionBadCryptogram => matches!(session, Session::Opened),
-        Input::ProvisionReceipt | Input::ProvisionBadReceipt => matches!(session, Session::Scripted),
+        Input::ProvisionAnswers | Input::ProvisionBadCryptogram => {
+            matches!(session, Session::Opened)
+        }
+        Input::ProvisionReceipt | Input::ProvisionBadReceipt => {
+            matches!(session, Session::Scripted)
+        }
         _ => true,
     }
 }

@@ -44,13 +44,17 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Outcome<State, Output>
         (State::Idle, Input::Card) if weak.has(Weakness::OfflineApprove) => {
             Outcome::accept(State::Approved, vec![Output::Authorise], &["TAP-10"])
         }
-        (State::Idle, Input::Card) => Outcome::accept(State::Asked, vec![Output::Authorise], &["TAP-10"]),
+        (State::Idle, Input::Card) => {
+            Outcome::accept(State::Asked, vec![Output::Authorise], &["TAP-10"])
+        }
         (State::Asked, Input::Approved) => Outcome::accept(State::Approved, vec![], &["TAP-10"]),
         (State::Asked, Input::Declined) => Outcome::accept(State::Declined, vec![], &["TAP-10"]),
         (State::Asked | State::Reversing, Input::TimeOut) => {
             Outcome::accept(State::Reversing, vec![Output::Reverse], &["TAP-11"])
         }
-        (State::Reversing, Input::Reversed) => Outcome::accept(State::Declined, vec![], &["TAP-11"]),
+        (State::Reversing, Input::Reversed) => {
+            Outcome::accept(State::Declined, vec![], &["TAP-11"])
+        }
         (same, _) => Outcome::refuse(same, Refusal::WrongOrder, &["TAP-10"]),
     }
 }

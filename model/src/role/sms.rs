@@ -30,7 +30,21 @@ alphabet! {
 /// Takes one input. The channel has no countermeasure, and so no weakness.
 pub fn step(state: &State, input: &Input, _: &Weak) -> Outcome<State, Output> {
     match input {
-        Input::ToReserved => Outcome::accept(State { reserved: true, ..*state }, vec![Output::HolderReads], &["PRV-1"]),
-        Input::ToOther => Outcome::accept(State { other: true, ..*state }, vec![Output::OtherReads], &["PRV-1"]),
+        Input::ToReserved => Outcome::accept(
+            State {
+                reserved: true,
+                ..*state
+            },
+            vec![Output::HolderReads],
+            &["PRV-1"],
+        ),
+        Input::ToOther => Outcome::accept(
+            State {
+                other: true,
+                ..*state
+            },
+            vec![Output::OtherReads],
+            &["PRV-1"],
+        ),
     }
 }

@@ -203,7 +203,9 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
     let s = *state;
     match *input {
         Input::Open => open(s),
-        Input::Password | Input::PasswordWrong | Input::PasswordReplayed | Input::PasswordPay => password(s, *input, *weak),
+        Input::Password | Input::PasswordWrong | Input::PasswordReplayed | Input::PasswordPay => {
+            password(s, *input, *weak)
+        }
         Input::Unsigned => unsigned(s),
         Input::ApplicantKnown
         | Input::ApplicantFirst
@@ -211,19 +213,36 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
         | Input::ApplicantOther
         | Input::ApplicantIncomplete => applicant(s, *input, *weak),
         Input::OtpResend | Input::OtpResendToOther => resend(s, *input, *weak),
-        Input::Otp | Input::OtpWrong | Input::OtpSuperseded | Input::OtpOtherRequest => otp(s, *input, *weak),
-        Input::Photos | Input::PhotosWrongPolicy => photos(s, *input),
-        Input::Frames | Input::FramesWrongNonce | Input::FramesWrongActions | Input::FramesReplayed | Input::FramesRefused => {
-            frames(s, *input)
+        Input::Otp | Input::OtpWrong | Input::OtpSuperseded | Input::OtpOtherRequest => {
+            otp(s, *input, *weak)
         }
-        Input::Issue | Input::IssueDeclined | Input::IssueEvidenceRefused | Input::IssueSilent => issue(s, *input, *weak),
-        Input::ProvisionRelay | Input::ProvisionDone | Input::ProvisionFailed => provision(s, *input),
+        Input::Photos | Input::PhotosWrongPolicy => photos(s, *input),
+        Input::Frames
+        | Input::FramesWrongNonce
+        | Input::FramesWrongActions
+        | Input::FramesReplayed
+        | Input::FramesRefused => frames(s, *input),
+        Input::Issue | Input::IssueDeclined | Input::IssueEvidenceRefused | Input::IssueSilent => {
+            issue(s, *input, *weak)
+        }
+        Input::ProvisionRelay | Input::ProvisionDone | Input::ProvisionFailed => {
+            provision(s, *input)
+        }
         Input::Query if s.phase == Phase::None => Outcome::refuse(s, Refusal::UnknownRequest, &[]),
         Input::Query => Outcome::accept(s, vec![Output::RequestState], &["APP-13"]),
         Input::Cancel => cancel(s),
         Input::AdvanceResend => quiet(State { rested: true, ..s }),
-        Input::AdvanceOtp => quiet(State { rested: true, stale: s.phase == Phase::AwaitOtp, policy_stale: policy_open(s), ..s }),
-        Input::AdvancePolicy => quiet(State { rested: true, policy_stale: policy_open(s), ..s }),
+        Input::AdvanceOtp => quiet(State {
+            rested: true,
+            stale: s.phase == Phase::AwaitOtp,
+            policy_stale: policy_open(s),
+            ..s
+        }),
+        Input::AdvancePolicy => quiet(State {
+            rested: true,
+            policy_stale: policy_open(s),
+            ..s
+        }),
         Input::AdvanceRequest => quiet(aged(s)),
         Input::AdvanceLock => quiet(unlocked(s)),
         Input::Order => order(s),
@@ -237,8 +256,17 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
         | Input::PayPasswordWrong
         | Input::PayRepeat
         | Input::PayAgain => pay(s, *input, *weak),
-        Input::OrderQuery | Input::OrderQueryPosted | Input::OrderQueryDeclined => order_query(s, *input),
-        Input::AdvanceOrder => quiet(State { order: if s.order == Order::Open { Order::Expired } else { s.order }, ..s }),
+        Input::OrderQuery | Input::OrderQueryPosted | Input::OrderQueryDeclined => {
+            order_query(s, *input)
+        }
+        Input::AdvanceOrder => quiet(State {
+            order: if s.order == Order::Open {
+                Order::Expired
+            } else {
+                s.order
+            },
+            ..s
+        }),
     }
 }
 
@@ -253,30 +281,60 @@ const fn policy_open(s: State) -> bool {
 const fn pending(phase: Phase) -> bool {
     matches!(
         phase,
-        Phase::AwaitPassword | Phase::AwaitApplicant | Phase::AwaitOtp | Phase::AwaitPhotos | Phase::AwaitFrames | Phase::AwaitIssue
+        Phase::AwaitPassword
+            | Phase::AwaitApplicant
+            | Phase::AwaitOtp
+            | Phase::AwaitPhotos
+            | Phase::AwaitFrames
+            | Phase::AwaitIssue
     )
 }
 
 fn aged(s: State) -> State {
     let expired = s.expired || pending(s.phase);
     let still = if expired { init() } else { s };
-    State { phase: s.phase, expired, bound: s.bound, guesses: s.guesses, order: overdue(s.order), ..still }
+    State {
+        phase: s.phase,
+        expired,
+        bound: s.bound,
+        guesses: s.guesses,
+        order: overdue(s.order),
+        ..still
+    }
 }
 
 const fn overdue(order: Order) -> Order {
-    if matches!(order, Order::Open) { Order::Expired } else { order }
+    if matches!(order, Order::Open) {
+        Order::Expired
+    } else {
+        order
+    }
 }
 
 fn unlocked(s: State) -> State {
     let policy_stale = policy_open(s);
-    State { passwords: 0, order: overdue(s.order), rested: true, stale: s.phase == Phase::AwaitOtp, policy_stale, ..s }
+    State {
+        passwords: 0,
+        order: overdue(s.order),
+        rested: true,
+        stale: s.phase == Phase::AwaitOtp,
+        policy_stale,
+        ..s
+    }
 }
 
 fn open(s: State) -> Step {
     if s.phase != Phase::None {
         return Outcome::repeat(s, vec![Output::Opened], &["WIR-6"]);
     }
-    Outcome::accept(State { phase: Phase::AwaitPassword, ..s }, vec![Output::Opened], &["APP-5"])
+    Outcome::accept(
+        State {
+            phase: Phase::AwaitPassword,
+            ..s
+        },
+        vec![Output::Opened],
+        &["APP-5"],
+    )
 }
 
 /// Refusals that stand before everything a step of the request would say.
@@ -300,19 +358,30 @@ fn password(s: State, input: Input, weak: Weak) -> Step {
     if s.passwords >= limit::PASSWORD_TRIES_MAX {
         return Outcome::refuse(s, Refusal::AccountLocked, &["APP-4"]);
     }
-    let passed = State { phase: Phase::AwaitApplicant, passwords: 0, ..s };
+    let passed = State {
+        phase: Phase::AwaitApplicant,
+        passwords: 0,
+        ..s
+    };
     match input {
-        Input::Password => Outcome::accept(passed, vec![Output::NextApplicant], &["APP-1", "APP-2"]),
+        Input::Password => {
+            Outcome::accept(passed, vec![Output::NextApplicant], &["APP-1", "APP-2"])
+        }
         Input::PasswordPay if weak.has(Weakness::PasswordPurposeIgnored) => {
             Outcome::accept(passed, vec![Output::NextApplicant], &["APP-2"])
         }
-        Input::PasswordReplayed => Outcome::refuse(wrong_password(s), Refusal::BadPassword, &["APP-3", "APP-4"]),
+        Input::PasswordReplayed => {
+            Outcome::refuse(wrong_password(s), Refusal::BadPassword, &["APP-3", "APP-4"])
+        }
         _ => Outcome::refuse(wrong_password(s), Refusal::BadPassword, &["APP-2", "APP-4"]),
     }
 }
 
 const fn wrong_password(s: State) -> State {
-    State { passwords: s.passwords + 1, ..s }
+    State {
+        passwords: s.passwords + 1,
+        ..s
+    }
 }
 
 fn unsigned(s: State) -> Step {
@@ -332,17 +401,46 @@ fn applicant(s: State, input: Input, weak: Weak) -> Step {
         return refused;
     }
     if input == Input::ApplicantOther && !weak.has(Weakness::RealnameUnchecked) {
-        return Outcome::refuse(State { phase: Phase::Refused, ..s }, Refusal::RealnameMismatch, &["APP-7", "APP-8"]);
+        return Outcome::refuse(
+            State {
+                phase: Phase::Refused,
+                ..s
+            },
+            Refusal::RealnameMismatch,
+            &["APP-7", "APP-8"],
+        );
     }
     match input {
         Input::ApplicantFirst => {
-            let next = State { phase: Phase::AwaitPhotos, ..s };
-            Outcome::accept(next, vec![Output::AskEligibility, Output::NextPhotos], &["APP-7", "PRV-11"])
+            let next = State {
+                phase: Phase::AwaitPhotos,
+                ..s
+            };
+            Outcome::accept(
+                next,
+                vec![Output::AskEligibility, Output::NextPhotos],
+                &["APP-7", "PRV-11"],
+            )
         }
-        Input::ApplicantIneligible => Outcome::refuse(State { phase: Phase::Refused, ..s }, Refusal::Ineligible, &["APP-8"]),
+        Input::ApplicantIneligible => Outcome::refuse(
+            State {
+                phase: Phase::Refused,
+                ..s
+            },
+            Refusal::Ineligible,
+            &["APP-8"],
+        ),
         _ => {
-            let next = State { phase: Phase::AwaitOtp, sends: 1, ..s };
-            Outcome::accept(next, vec![Output::AskEligibility, Output::SendCode, Output::NextOtp], &["APP-7", "PRV-1", "PRV-10"])
+            let next = State {
+                phase: Phase::AwaitOtp,
+                sends: 1,
+                ..s
+            };
+            Outcome::accept(
+                next,
+                vec![Output::AskEligibility, Output::SendCode, Output::NextOtp],
+                &["APP-7", "PRV-1", "PRV-10"],
+            )
         }
     }
 }
@@ -361,9 +459,23 @@ fn resend(s: State, input: Input, weak: Weak) -> Step {
     if named && !weak.has(Weakness::PhoneFromTerminal) {
         return Outcome::refuse(s, Refusal::Malformed, &["PRV-1", "WIR-1"]);
     }
-    let next = State { sends: s.sends + 1, tries: 0, rested: false, stale: false, ..s };
-    let code = if named { Output::SendCodeToNamed } else { Output::SendCode };
-    Outcome::accept(next, vec![code, Output::NextOtp], &["PRV-1", "PRV-7", "PRV-8"])
+    let next = State {
+        sends: s.sends + 1,
+        tries: 0,
+        rested: false,
+        stale: false,
+        ..s
+    };
+    let code = if named {
+        Output::SendCodeToNamed
+    } else {
+        Output::SendCode
+    };
+    Outcome::accept(
+        next,
+        vec![code, Output::NextOtp],
+        &["PRV-1", "PRV-7", "PRV-8"],
+    )
 }
 
 fn otp(s: State, input: Input, weak: Weak) -> Step {
@@ -379,12 +491,23 @@ fn otp(s: State, input: Input, weak: Weak) -> Step {
     if s.stale {
         return Outcome::refuse(s, Refusal::OtpExpired, &["PRV-5"]);
     }
-    let right = input == Input::Otp || (input == Input::OtpOtherRequest && weak.has(Weakness::OtpNotBound));
+    let right =
+        input == Input::Otp || (input == Input::OtpOtherRequest && weak.has(Weakness::OtpNotBound));
     if right {
-        let next = State { phase: Phase::AwaitIssue, tries: 0, sends: 0, rested: false, ..s };
+        let next = State {
+            phase: Phase::AwaitIssue,
+            tries: 0,
+            sends: 0,
+            rested: false,
+            ..s
+        };
         return Outcome::accept(next, vec![Output::NextIssue], &["PRV-3", "PRV-4"]);
     }
-    let next = State { tries: s.tries + 1, guesses: s.guesses + 1, ..s };
+    let next = State {
+        tries: s.tries + 1,
+        guesses: s.guesses + 1,
+        ..s
+    };
     Outcome::refuse(next, Refusal::OtpWrong, &["PRV-3", "PRV-6", "PRV-9"])
 }
 
@@ -398,7 +521,14 @@ fn photos(s: State, input: Input) -> Step {
     if s.policy_stale {
         return Outcome::refuse(s, Refusal::PolicyExpired, &["PRV-14"]);
     }
-    Outcome::accept(State { phase: Phase::AwaitFrames, ..s }, vec![Output::NextFrames], &["PRV-11", "PRV-12"])
+    Outcome::accept(
+        State {
+            phase: Phase::AwaitFrames,
+            ..s
+        },
+        vec![Output::NextFrames],
+        &["PRV-11", "PRV-12"],
+    )
 }
 
 fn frames(s: State, input: Input) -> Step {
@@ -413,10 +543,25 @@ fn frames(s: State, input: Input) -> Step {
     }
     match input {
         Input::FramesReplayed => Outcome::refuse(s, Refusal::FramesReplayed, &["PRV-13"]),
-        Input::FramesRefused => Outcome::refuse(State { phase: Phase::Refused, ..s }, Refusal::MatchFailed, &["PRV-15"]),
+        Input::FramesRefused => Outcome::refuse(
+            State {
+                phase: Phase::Refused,
+                ..s
+            },
+            Refusal::MatchFailed,
+            &["PRV-15"],
+        ),
         _ => {
-            let next = State { phase: Phase::AwaitIssue, policy_stale: false, ..s };
-            Outcome::accept(next, vec![Output::AskMatch, Output::NextIssue], &["PRV-12", "PRV-13", "PRV-15"])
+            let next = State {
+                phase: Phase::AwaitIssue,
+                policy_stale: false,
+                ..s
+            };
+            Outcome::accept(
+                next,
+                vec![Output::AskMatch, Output::NextIssue],
+                &["PRV-12", "PRV-13", "PRV-15"],
+            )
         }
     }
 }
@@ -426,15 +571,35 @@ fn issue(s: State, input: Input, weak: Weak) -> Step {
     if !again && let Err(refused) = fits(s, Phase::AwaitIssue) {
         return refused;
     }
-    let refused = State { phase: Phase::Refused, ..s };
+    let refused = State {
+        phase: Phase::Refused,
+        ..s
+    };
     match input {
         Input::IssueDeclined => Outcome::refuse(refused, Refusal::PreverifyFailed, &["ISS-8"]),
-        Input::IssueEvidenceRefused => Outcome::refuse(refused, Refusal::EvidenceMismatch, &["ISS-1"]),
-        Input::IssueSilent => Outcome::refuse(State { phase: Phase::Issuing, ..s }, Refusal::InProgress, &["ISS-20"]),
+        Input::IssueEvidenceRefused => {
+            Outcome::refuse(refused, Refusal::EvidenceMismatch, &["ISS-1"])
+        }
+        Input::IssueSilent => Outcome::refuse(
+            State {
+                phase: Phase::Issuing,
+                ..s
+            },
+            Refusal::InProgress,
+            &["ISS-20"],
+        ),
         _ => {
             let shown = weak.has(Weakness::AgreementForwarded);
-            let answer = if shown { Output::NextProvisionWithAgreement } else { Output::NextProvision };
-            let next = State { phase: Phase::AwaitProvision, bound: true, ..s };
+            let answer = if shown {
+                Output::NextProvisionWithAgreement
+            } else {
+                Output::NextProvision
+            };
+            let next = State {
+                phase: Phase::AwaitProvision,
+                bound: true,
+                ..s
+            };
             Outcome::accept(next, vec![Output::AskIssue, answer], &["BND-1", "BND-2"])
         }
     }
@@ -448,9 +613,20 @@ fn provision(s: State, input: Input) -> Step {
         return refused;
     }
     match input {
-        Input::ProvisionRelay => Outcome::accept(s, vec![Output::AskProvision, Output::NextRelay], &["BND-3", "BND-4", "PRO-12"]),
+        Input::ProvisionRelay => Outcome::accept(
+            s,
+            vec![Output::AskProvision, Output::NextRelay],
+            &["BND-3", "BND-4", "PRO-12"],
+        ),
         Input::ProvisionFailed => Outcome::refuse(s, Refusal::ReceiptInvalid, &["PRO-8"]),
-        _ => Outcome::accept(State { phase: Phase::Done, ..s }, vec![Output::AskProvision, Output::NextDone], &["BND-4"]),
+        _ => Outcome::accept(
+            State {
+                phase: Phase::Done,
+                ..s
+            },
+            vec![Output::AskProvision, Output::NextDone],
+            &["BND-4"],
+        ),
     }
 }
 
@@ -459,10 +635,22 @@ fn cancel(s: State) -> Step {
         Phase::None => Outcome::refuse(s, Refusal::UnknownRequest, &["APP-14"]),
         Phase::AwaitPassword => Outcome::refuse(s, Refusal::WrongOrder, &["APP-14"]),
         _ if s.expired => Outcome::refuse(s, Refusal::RequestExpired, &["APP-13"]),
-        Phase::Cancelled | Phase::Refused | Phase::Done => Outcome::refuse(s, Refusal::WrongOrder, &["ISS-19"]),
+        Phase::Cancelled | Phase::Refused | Phase::Done => {
+            Outcome::refuse(s, Refusal::WrongOrder, &["ISS-19"])
+        }
         _ => {
-            let next = State { phase: Phase::Cancelled, order: s.order, passwords: s.passwords, guesses: s.guesses, ..init() };
-            Outcome::accept(next, vec![Output::AskCompensate, Output::Cancelled], &["ISS-19"])
+            let next = State {
+                phase: Phase::Cancelled,
+                order: s.order,
+                passwords: s.passwords,
+                guesses: s.guesses,
+                ..init()
+            };
+            Outcome::accept(
+                next,
+                vec![Output::AskCompensate, Output::Cancelled],
+                &["ISS-19"],
+            )
         }
     }
 }
@@ -471,7 +659,14 @@ fn order(s: State) -> Step {
     if s.order != Order::None {
         return Outcome::repeat(s, vec![Output::OrderMade], &["WIR-6", "PAY-1"]);
     }
-    Outcome::accept(State { order: Order::Open, ..s }, vec![Output::OrderMade], &["PAY-1"])
+    Outcome::accept(
+        State {
+            order: Order::Open,
+            ..s
+        },
+        vec![Output::OrderMade],
+        &["PAY-1"],
+    )
 }
 
 /// Every `pay`, by rank of refusal.
@@ -489,7 +684,8 @@ fn pay(s: State, input: Input, weak: Weak) -> Step {
         return Outcome::refuse(s, Refusal::AccountLocked, &["APP-4"]);
     }
     let unbound = weak.has(Weakness::OrderNotBound);
-    let wrong = matches!(input, Input::PayPasswordWrong) || (input == Input::PayProofOtherOrder && !unbound);
+    let wrong = matches!(input, Input::PayPasswordWrong)
+        || (input == Input::PayProofOtherOrder && !unbound);
     if wrong {
         return Outcome::refuse(wrong_password(s), Refusal::BadPassword, &["PAY-3", "APP-4"]);
     }
@@ -503,7 +699,9 @@ fn pay(s: State, input: Input, weak: Weak) -> Step {
         return Outcome::refuse(s, Refusal::OrderDigestMismatch, &["PAY-4"]);
     }
     match s.order {
-        Order::Pending if weak.has(Weakness::DebitIdPerTry) => debit_asked(s, input, Output::AskDebitNewId),
+        Order::Pending if weak.has(Weakness::DebitIdPerTry) => {
+            debit_asked(s, input, Output::AskDebitNewId)
+        }
         Order::Pending => Outcome::refuse(s, Refusal::InProgress, &["PAY-6", "PAY-13"]),
         Order::Paid | Order::Declined => Outcome::refuse(s, Refusal::OrderSettled, &["PAY-6"]),
         Order::None | Order::Open | Order::Expired => debit_asked(s, input, Output::AskDebit),
@@ -513,14 +711,33 @@ fn pay(s: State, input: Input, weak: Weak) -> Step {
 fn debit_asked(s: State, input: Input, ask: Output) -> Step {
     let s = State { passwords: 0, ..s };
     match input {
-        Input::PayDeclined => {
-            Outcome::accept(State { order: Order::Declined, ..s }, vec![ask, Output::Declined], &["PAY-6", "PAY-13"])
-        }
+        Input::PayDeclined => Outcome::accept(
+            State {
+                order: Order::Declined,
+                ..s
+            },
+            vec![ask, Output::Declined],
+            &["PAY-6", "PAY-13"],
+        ),
         Input::PaySilent => Outcome {
             out: vec![ask],
-            ..Outcome::refuse(State { order: Order::Pending, ..s }, Refusal::InProgress, &["PAY-6", "PAY-13"])
+            ..Outcome::refuse(
+                State {
+                    order: Order::Pending,
+                    ..s
+                },
+                Refusal::InProgress,
+                &["PAY-6", "PAY-13"],
+            )
         },
-        _ => Outcome::accept(State { order: Order::Paid, ..s }, vec![ask, Output::Paid], &["PAY-3", "PAY-6", "PAY-13"]),
+        _ => Outcome::accept(
+            State {
+                order: Order::Paid,
+                ..s
+            },
+            vec![ask, Output::Paid],
+            &["PAY-3", "PAY-6", "PAY-13"],
+        ),
     }
 }
 
@@ -528,8 +745,12 @@ fn pay_repeat(s: State, weak: Weak) -> Step {
     match s.order {
         Order::Paid => Outcome::repeat(s, vec![Output::Paid], &["WIR-6"]),
         Order::Declined => Outcome::repeat(s, vec![Output::Declined], &["WIR-6"]),
-        Order::Pending if weak.has(Weakness::DebitIdPerTry) => debit_asked(s, Input::Pay, Output::AskDebitNewId),
-        Order::None | Order::Open | Order::Pending | Order::Expired => Outcome::refuse(s, Refusal::InProgress, &["PAY-6"]),
+        Order::Pending if weak.has(Weakness::DebitIdPerTry) => {
+            debit_asked(s, Input::Pay, Output::AskDebitNewId)
+        }
+        Order::None | Order::Open | Order::Pending | Order::Expired => {
+            Outcome::refuse(s, Refusal::InProgress, &["PAY-6"])
+        }
     }
 }
 
@@ -551,7 +772,11 @@ fn pending_query(s: State, input: Input) -> Step {
         Input::OrderQueryDeclined => (Order::Declined, Output::Declined),
         _ => (Order::Pending, Output::OrderPending),
     };
-    Outcome::accept(State { order, ..s }, vec![Output::AskDebitState, out], &["PAY-13", "PAY-14"])
+    Outcome::accept(
+        State { order, ..s },
+        vec![Output::AskDebitState, out],
+        &["PAY-13", "PAY-14"],
+    )
 }
 
 impl Machine for Verifier {
@@ -572,7 +797,9 @@ impl Machine for Verifier {
         match input {
             Input::Unsigned => !matches!(s.phase, Phase::None | Phase::AwaitPassword),
             Input::OtpSuperseded => s.phase == Phase::AwaitOtp && s.sends > 1,
-            Input::OtpOtherRequest | Input::OtpWrong | Input::AdvanceResend | Input::AdvanceOtp => s.phase == Phase::AwaitOtp,
+            Input::OtpOtherRequest | Input::OtpWrong | Input::AdvanceResend | Input::AdvanceOtp => {
+                s.phase == Phase::AwaitOtp
+            }
             Input::AdvancePolicy => policy_open(*s),
             Input::AdvanceRequest => pending(s.phase) && !s.expired,
             Input::AdvanceLock => s.passwords >= limit::PASSWORD_TRIES_MAX,
@@ -589,13 +816,20 @@ impl Machine for Verifier {
     }
 
     fn chapters() -> Vec<(&'static str, Vec<Input>)> {
-        let all = |from: Input, to: Input| Input::ALL.iter().copied().filter(move |input| (from..=to).contains(input));
+        let all = |from: Input, to: Input| {
+            Input::ALL
+                .iter()
+                .copied()
+                .filter(move |input| (from..=to).contains(input))
+        };
         let start = [Input::Open, Input::Password];
         let held = [Input::ApplicantKnown, Input::Otp, Input::Issue];
         vec![
             (
                 "apply",
-                all(Input::Open, Input::ApplicantIncomplete).chain([Input::AdvanceLock, Input::AdvanceRequest, Input::Query]).collect(),
+                all(Input::Open, Input::ApplicantIncomplete)
+                    .chain([Input::AdvanceLock, Input::AdvanceRequest, Input::Query])
+                    .collect(),
             ),
             (
                 "prove",
@@ -603,10 +837,22 @@ impl Machine for Verifier {
                     .into_iter()
                     .chain([Input::ApplicantKnown, Input::ApplicantFirst])
                     .chain(all(Input::OtpResend, Input::FramesRefused))
-                    .chain([Input::AdvanceResend, Input::AdvanceOtp, Input::AdvancePolicy, Input::AdvanceRequest])
+                    .chain([
+                        Input::AdvanceResend,
+                        Input::AdvanceOtp,
+                        Input::AdvancePolicy,
+                        Input::AdvanceRequest,
+                    ])
                     .collect(),
             ),
-            ("issue", start.into_iter().chain([Input::ApplicantKnown, Input::Otp]).chain(all(Input::Issue, Input::Cancel)).collect()),
+            (
+                "issue",
+                start
+                    .into_iter()
+                    .chain([Input::ApplicantKnown, Input::Otp])
+                    .chain(all(Input::Issue, Input::Cancel))
+                    .collect(),
+            ),
             (
                 "pay",
                 start
