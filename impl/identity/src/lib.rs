@@ -43,8 +43,7 @@ const RESOURCES: &[Resource] = &[
     },
 ];
 
-/// The identity system's secrets.
-#[derive(Debug)]
+/// The identity system's secrets: not printed.
 pub struct Config {
     /// Key shared with the verifier.
     pub verifier_key: [u8; 32],

@@ -22,8 +22,7 @@ mod tap;
 
 pub use tap::Frame;
 
-/// The issuer's secrets.
-#[derive(Debug)]
+/// The issuer's secrets: not printed.
 pub struct Config {
     /// Key shared with the verifier.
     pub verifier_key: [u8; 32],
@@ -36,7 +35,6 @@ pub struct Config {
 }
 
 /// The issuer.
-#[derive(Debug)]
 pub struct Issuer {
     config: Config,
 }

@@ -22,8 +22,7 @@ pub mod rows;
 
 use rows::{CALLS, Waiting};
 
-/// The verifier's secrets.
-#[derive(Debug)]
+/// The verifier's secrets: not printed.
 pub struct Config {
     /// Key of the back office.
     pub operator_key: [u8; 32],
@@ -32,7 +31,6 @@ pub struct Config {
 }
 
 /// The verifier.
-#[derive(Debug)]
 pub struct Verifier {
     config: Config,
 }

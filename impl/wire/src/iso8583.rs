@@ -220,12 +220,6 @@ fn put(number: u8, value: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
     Ok(())
 }
 
-/// A message with its two bytes of length.
-pub fn frame(message: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(message.len()).unwrap_or(u16::MAX);
-    [&length.to_be_bytes(), message].concat()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

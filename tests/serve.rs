@@ -1,0 +1,465 @@
+//! The real binary: servers that are killed in the middle of a card request, answers that survive it, refusals by hand.
+//!
+//! [`Town`] runs each role as a process of its own; [`Town::kill`] is kill -9.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+const KAIKA: &str = env!("CARGO_BIN_EXE_kaika");
+
+/// A process and where it listens.
+struct Running {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+struct Town {
+    dir: tempfile::TempDir,
+    sms: Running,
+    identity: Running,
+    issuer: Running,
+    pos: SocketAddr,
+    verifier: Running,
+    chip: Running,
+}
+
+/// A port that was free a moment ago.
+fn free() -> SocketAddr {
+    let port =
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    match port {
+        Ok(port) => port,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Starts a process and waits until it says where it listens; with people to enrol, until it has.
+fn start(address: SocketAddr, arguments: &[String]) -> Running {
+    let spawned = Command::new(KAIKA)
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn();
+    let Ok(mut child) = spawned else {
+        panic!("no {arguments:?}")
+    };
+    let Some(errors) = child.stderr.take() else {
+        panic!("no standard error")
+    };
+    let wanted = if arguments.iter().any(|argument| argument == "--enrol") {
+        ": enrolled"
+    } else {
+        " at "
+    };
+    let mut lines = BufReader::new(errors).lines();
+    let ready = lines.by_ref().map_while(Result::ok).any(|line| {
+        line.ends_with(wanted)
+            || line.contains(&format!("{wanted}http"))
+            || line.contains(&format!("{wanted}{address}"))
+    });
+    assert!(ready, "{arguments:?} did not start");
+    std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+    Running { child, address }
+}
+
+fn words(line: &str) -> Vec<String> {
+    line.split_whitespace().map(str::to_owned).collect()
+}
+
+impl Town {
+    fn start() -> Self {
+        let Ok(dir) = tempfile::tempdir() else {
+            panic!("no directory")
+        };
+        let (sms, identity, issuer, pos, verifier, chip) =
+            (free(), free(), free(), free(), free(), free());
+        let data = dir.path().display().to_string();
+        let people = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/people.json");
+        let common = format!(
+            "--data {data} --enrol {people} --issuer http://{issuer} --identity http://{identity} --sms http://{sms}"
+        );
+        assert!(
+            std::fs::write(
+                dir.path().join("password"),
+                "correct horse battery staple\n"
+            )
+            .is_ok()
+        );
+        Self {
+            sms: start(sms, &words(&format!("serve sms --listen {sms}"))),
+            identity: start(
+                identity,
+                &words(&format!("serve identity --listen {identity} {common}")),
+            ),
+            issuer: start(
+                issuer,
+                &words(&format!(
+                    "serve issuer --listen {issuer} --pos {pos} {common}"
+                )),
+            ),
+            pos,
+            verifier: start(
+                verifier,
+                &words(&format!("serve verifier --listen {verifier} {common}")),
+            ),
+            chip: start(
+                chip,
+                &words(&format!(
+                    "se --tcp {chip} --file {data}/chip.bin --keys {data}/keys.json"
+                )),
+            ),
+            dir,
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Kills a server without a word and starts it again on the same store.
+    fn kill(&mut self, role: &str) {
+        let data = self.dir.path().display().to_string();
+        let (sms, identity, issuer) =
+            (self.sms.address, self.identity.address, self.issuer.address);
+        let common = format!(
+            "--data {data} --issuer http://{issuer} --identity http://{identity} --sms http://{sms}"
+        );
+        let (slot, line) = match role {
+            "identity" => (
+                &mut self.identity,
+                format!("serve identity --listen {identity} {common}"),
+            ),
+            "issuer" => (
+                &mut self.issuer,
+                format!("serve issuer --listen {issuer} --pos {} {common}", self.pos),
+            ),
+            "verifier" => (&mut self.verifier, String::new()),
+            _ => (&mut self.chip, String::new()),
+        };
+        let address = slot.address;
+        let line = match role {
+            "verifier" => format!("serve verifier --listen {address} {common}"),
+            "chip" => format!("se --tcp {address} --file {data}/chip.bin --keys {data}/keys.json"),
+            _ => line,
+        };
+        let _ = slot.child.kill();
+        let _ = slot.child.wait();
+        *slot = start(address, &words(&line));
+    }
+
+    fn run(&self, line: &str) -> Output {
+        match Command::new(KAIKA)
+            .args(words(line))
+            .stdin(Stdio::null())
+            .output()
+        {
+            Ok(output) => output,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Applies as Meimei; `extra` is appended.
+    fn apply(&self, extra: &str) -> (Option<i32>, Value) {
+        let line = format!(
+            "apply --json --verifier http://{} --chip {} --account meimei --password-file {} --id-no 110101199001011234 --id-valid-to 2040-01-01 --state {} {extra}",
+            self.verifier.address,
+            self.chip.address,
+            self.path("password").display(),
+            self.path("state.json").display(),
+        );
+        let mut arguments = words(&line);
+        arguments.extend(["--name".into(), "Han Meimei".into()]);
+        let Ok(output) = Command::new(KAIKA)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+        else {
+            panic!("no output")
+        };
+        (
+            output.status.code(),
+            serde_json::from_slice(&output.stdout).unwrap_or(Value::Null),
+        )
+    }
+
+    fn gateway(&self) -> String {
+        format!("--sms http://{} --phone +8613800000001", self.sms.address)
+    }
+
+    fn pay(&self, card: &str, amount: u64) -> (Option<i32>, Value) {
+        let line = format!(
+            "pay --json --verifier http://{} --account meimei --password-file {} --card {card} --payee book-shop --amount-minor {amount}",
+            self.verifier.address,
+            self.path("password").display()
+        );
+        let output = self.run(&line);
+        (
+            output.status.code(),
+            serde_json::from_slice(&output.stdout).unwrap_or(Value::Null),
+        )
+    }
+
+    fn tap(&self, amount: u64) -> (Option<i32>, Value) {
+        let output = self.run(&format!(
+            "tap --json --issuer {} --chip {} --amount-minor {amount}",
+            self.pos, self.chip.address
+        ));
+        (
+            output.status.code(),
+            serde_json::from_slice(&output.stdout).unwrap_or(Value::Null),
+        )
+    }
+}
+
+/// One HTTP request by hand: status and body.
+fn http(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> (u16, Value) {
+    let mut text = format!(
+        "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n",
+        body.len()
+    );
+    for (name, value) in headers {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    let Ok(mut stream) = TcpStream::connect(address) else {
+        panic!("nobody at {address}")
+    };
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(20)));
+    let _ = stream.write_all(format!("{text}\r\n{body}").as_bytes());
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer);
+    let status = answer
+        .split_whitespace()
+        .nth(1)
+        .and_then(|status| status.parse().ok())
+        .unwrap_or(0);
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    (status, serde_json::from_str(body).unwrap_or(Value::Null))
+}
+
+fn now() -> String {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    since.as_millis().to_string()
+}
+
+#[test]
+fn a_card_request_outlives_every_server_that_is_killed_under_it() {
+    let mut town = Town::start();
+    // The person has no code at hand: the terminal stops in the middle.
+    let (code, _) = town.apply("");
+    assert_eq!(code, Some(4));
+    assert!(Path::exists(&town.path("state.json")));
+    for role in ["identity", "issuer", "chip", "verifier"] {
+        town.kill(role);
+    }
+    // A code was sent a moment ago: another one is refused for now, and nothing is lost by asking.
+    let (code, answer) = town.apply(&town.gateway());
+    assert_eq!(
+        (code, answer["code"].as_str()),
+        (Some(1), Some("rate-limited")),
+        "{answer}"
+    );
+    let _ = std::fs::remove_file(town.path("state.json"));
+    let (code, answer) = town.apply(&town.gateway());
+    assert_eq!(
+        (code, answer["result"].as_str()),
+        (Some(0), Some("ready")),
+        "{answer}"
+    );
+    let card = answer["card"]["card_code"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    for role in ["issuer", "verifier", "chip"] {
+        town.kill(role);
+    }
+    assert_eq!(town.pay(&card, 1_250).1["result"], "paid");
+    town.kill("issuer");
+    assert_eq!(town.tap(700).1["result"], "approved");
+    town.kill("chip");
+    assert_eq!(town.tap(700).1["result"], "approved");
+    assert_eq!(town.tap(200_000).0, Some(1));
+}
+
+#[test]
+fn refusals_by_hand_are_problem_documents() {
+    let town = Town::start();
+    let at = town.verifier.address;
+    let (json_type, time, key) = (
+        ("content-type", "application/json"),
+        now(),
+        "00112233445566778899aabbccddeeff",
+    );
+    let good: &[(&str, &str)] = &[json_type, ("kaika-time", &time), ("idempotency-key", key)];
+    let order =
+        json!({"account_id": "meimei", "payee": "shop", "amount_minor": 5, "currency": "156"})
+            .to_string();
+    let check = |method: &str,
+                 path: &str,
+                 headers: &[(&str, &str)],
+                 body: &str,
+                 status: u16,
+                 code: &str| {
+        let (got, problem) = http(at, method, path, headers, body);
+        assert_eq!(
+            (got, problem["code"].as_str()),
+            (status, Some(code)),
+            "{method} {path} {problem}"
+        );
+    };
+    check("POST", "/v1/nowhere", good, "{}", 404, "unknown-route");
+    check("PUT", "/v1/orders", good, "{}", 405, "method-not-allowed");
+    check(
+        "POST",
+        "/v1/orders",
+        &[("kaika-time", &time)],
+        "{}",
+        415,
+        "unsupported-media-type",
+    );
+    check(
+        "POST",
+        "/v1/orders",
+        &[json_type, ("kaika-time", &time)],
+        &order,
+        400,
+        "idempotency-key-missing",
+    );
+    check(
+        "POST",
+        "/v1/orders",
+        &[json_type, ("kaika-time", "1000"), ("idempotency-key", key)],
+        &order,
+        400,
+        "stale-time",
+    );
+    check("POST", "/v1/accounts", good, "{}", 401, "bad-signature");
+    for body in [
+        "",
+        "{",
+        "[]",
+        "{\"account_id\": 1}",
+        "{\"account_id\":\"a\",\"account_id\":\"a\"}",
+        &"[".repeat(5_000),
+    ] {
+        check("POST", "/v1/orders", good, body, 400, "malformed");
+    }
+    check(
+        "POST",
+        "/v1/orders",
+        good,
+        &"x".repeat(1_048_577),
+        413,
+        "too-large",
+    );
+    check(
+        "GET",
+        "/v1/orders/00112233445566778899aabbccddeeff",
+        &[("kaika-time", &time)],
+        "",
+        404,
+        "unknown-order",
+    );
+    let (status, first) = http(at, "POST", "/v1/orders", good, &order);
+    assert_eq!(status, 201);
+    assert_eq!(
+        http(at, "POST", "/v1/orders", good, &order),
+        (201, first),
+        "the same key has the same answer"
+    );
+    check(
+        "POST",
+        "/v1/orders",
+        good,
+        &order.replace(":5", ":6"),
+        422,
+        "idempotency-conflict",
+    );
+}
+
+#[test]
+fn malformed_commands_have_their_status_word_and_change_nothing() {
+    let town = Town::start();
+    let memory = std::fs::read(town.path("chip.bin")).unwrap_or_default();
+    let Ok(mut chip) = TcpStream::connect(town.chip.address) else {
+        panic!("no chip")
+    };
+    let _ = chip.set_read_timeout(Some(Duration::from_secs(5)));
+    for (command, want) in [
+        ("00a404", "6700"),
+        ("00a4040000000000", "6700"),
+        ("ff00000000", "6e00"),
+        ("01a4040000", "6881"),
+        ("10a4040000", "6884"),
+        ("00ff000000", "6d00"),
+        ("00a4040007a000000003101000", "6a82"),
+        ("00a4000007f04b41494b410000", "6a86"),
+        ("80e2800000", "6982"),
+        ("84f0400f00", "6982"),
+        ("80a80000028300 00", "6a80"),
+        ("80ae80001d00", "6700"),
+        ("80ae800000", "6985"),
+        ("80503000080102030405060708 00", "6985"),
+        ("00c0000000", "6985"),
+        ("00b2010c00", "6985"),
+    ] {
+        let bytes: Vec<u8> = hex::decode(command.replace(' ', "")).unwrap_or_default();
+        let length = u16::try_from(bytes.len()).unwrap_or(0).to_be_bytes();
+        assert!(chip.write_all(&[&length[..], &bytes].concat()).is_ok());
+        let mut answer = [0; 4];
+        assert!(chip.read_exact(&mut answer).is_ok(), "{command}");
+        assert_eq!(hex::encode(&answer[2..]), want, "{command}");
+    }
+    assert_eq!(
+        std::fs::read(town.path("chip.bin")).unwrap_or_default(),
+        memory
+    );
+}
+
+#[test]
+fn the_command_line_says_what_to_do() {
+    let help = Command::new(KAIKA).arg("--help").output();
+    assert!(help.is_ok_and(|help| help.status.success()
+        && String::from_utf8_lossy(&help.stdout).contains("Exit codes")));
+    let wrong = Command::new(KAIKA).arg("fly").output();
+    assert_eq!(wrong.ok().and_then(|wrong| wrong.status.code()), Some(2));
+    for shell in ["bash", "zsh", "fish"] {
+        let done = Command::new(KAIKA).args(["completions", shell]).output();
+        assert!(
+            done.is_ok_and(|done| done.status.success() && done.stdout.len() > 1_000),
+            "{shell}"
+        );
+    }
+    let nobody = Command::new(KAIKA)
+        .args(words(
+            "tap --issuer 127.0.0.1:1 --chip 127.0.0.1:1 --amount-minor 1",
+        ))
+        .output();
+    let Ok(nobody) = nobody else {
+        panic!("no output")
+    };
+    assert_eq!(nobody.status.code(), Some(4));
+    assert!(
+        String::from_utf8_lossy(&nobody.stderr).contains("kaika se --tcp"),
+        "{nobody:?}"
+    );
+}
