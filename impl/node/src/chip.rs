@@ -1,6 +1,6 @@
 //! The chip in a process: its memory in a file that survives kill -9, its commands over TCP.
 //!
-//! Framing as in `spec/85-apdu.md`, section *Transport*: [`serve`] listens, [`Remote`] connects, [`Local`] needs neither.
+//! Framing as in `spec/85-apdu.md`, section *Transport*: [`serve`] listens, [`Remote`] connects.
 
 use std::fs::{File, OpenOptions};
 use std::net::SocketAddr;

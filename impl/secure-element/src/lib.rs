@@ -1,7 +1,7 @@
 //! The chip: an applet that is personalised over SCP03 and pays by EMV. `spec/85-apdu.md` is its contract.
 //!
 //! Read [`Chip::process`] first. A command is read, opened if it is secured, judged by one function of its file
-//! (`select`, `channel`, `provision`, `manage`, `tap`) into a [`Change`], and only then is anything changed: first
+//! (`select`, `channel`, `provision`, `manage`, `tap`) into a `Change`, and only then is anything changed: first
 //! the non-volatile [`image`], in one atomic write of the [`journal`], then what is volatile, then the answer.
 #![no_std]
 #![cfg_attr(
