@@ -613,6 +613,16 @@ fn the_same_request_is_approved_once_and_a_replayed_counter_never() {
     assert_eq!(town.authorise(&request), first);
     assert_eq!(town.available(&card), after);
     let mut replay = kaika_wire::iso8583::Message::parse(&request).unwrap_or_default();
+    let mut dearer = replay.clone();
+    dearer.fields.insert(37, b"000000000098".to_vec());
+    dearer.fields.insert(4, b"000000000900".to_vec());
+    let answer = town.authorise(&dearer.encode().unwrap_or_default());
+    let answer = kaika_wire::iso8583::Message::parse(&answer).unwrap_or_default();
+    assert_eq!(
+        answer.text(39),
+        Some("05"),
+        "the cryptogram is about another amount"
+    );
     replay.fields.insert(37, b"000000000099".to_vec());
     let answer = town.authorise(&replay.encode().unwrap_or_default());
     let answer = kaika_wire::iso8583::Message::parse(&answer).unwrap_or_default();
@@ -712,6 +722,36 @@ fn a_counter_never_comes_again() {
             .slots[0]
             .atc;
         assert!(after >= shown, "cut at {cut}: {shown} then {after}");
+    }
+}
+
+/// One first cryptogram for one counter, whatever is asked for.
+#[test]
+fn a_chip_gives_one_request_cryptogram_for_a_counter() {
+    let mut town = town();
+    let mut chip = chip_over(MemoryFlash::default());
+    issued(&mut town, &mut chip, &ALICE_HERSELF);
+    assert!(matches!(
+        town.tap(&mut chip, sale(1, 100)),
+        Outcome::Approved { .. }
+    ));
+    for kind in [0x80, 0x40, 0x00] {
+        let command = [&[0x80, 0xae, kind, 0x00, 29][..], &[0; 29], &[0]].concat();
+        let answer = send(&mut chip, &command);
+        let want: &[u8] = if kind == 0x80 {
+            &[0x69, 0x85]
+        } else {
+            &[0x67, 0x00]
+        };
+        assert_eq!(answer, want, "{kind:02x}");
+    }
+    send(
+        &mut chip,
+        &[&[0x80, 0xa8, 0, 0, 35, 0x83, 33][..], &[0; 33], &[0]].concat(),
+    );
+    for want in [0x9000_u16, 0x6985] {
+        let command = [&[0x80, 0xae, 0x80, 0x00, 29][..], &[0; 29], &[0]].concat();
+        assert!(send(&mut chip, &command).ends_with(&want.to_be_bytes()));
     }
 }
 

@@ -509,9 +509,9 @@ fn a_video_answers_its_challenge_in_order_in_time_and_is_new() {
     other["nonce"] = json!(id(1));
     assert_eq!(bench.post(&path, &other), Err(Refusal::PolicyMismatch));
     let mut other = good.clone();
-    other["frames"]
-        .as_array_mut()
-        .map(|frames| frames.swap(0, 1));
+    if let Some(frames) = other["frames"].as_array_mut() {
+        frames.swap(0, 1);
+    }
     assert_eq!(bench.post(&path, &other), Err(Refusal::PolicyMismatch));
     let mut other = good.clone();
     other["frames"][1]["image"] = json!("AQ==");
@@ -529,8 +529,12 @@ fn a_video_answers_its_challenge_in_order_in_time_and_is_new() {
 
 /// An order and a payment of it, to be spoiled.
 fn ordered(bench: &mut Bench, salted: &SaltedPassword) -> (String, Value) {
+    ordered_for(bench, "alice", salted)
+}
+
+fn ordered_for(bench: &mut Bench, account: &str, salted: &SaltedPassword) -> (String, Value) {
     let body =
-        json!({"account_id": "alice", "payee": "shop", "amount_minor": 5, "currency": "156"});
+        json!({"account_id": account, "payee": "shop", "amount_minor": 5, "currency": "156"});
     let order = bench.post("/v1/orders", &body).unwrap_or_default();
     let text = |name: &str| order[name].as_str().unwrap_or_default().to_owned();
     let (order_id, order_digest, card) = (
@@ -549,7 +553,7 @@ fn ordered(bench: &mut Bench, salted: &SaltedPassword) -> (String, Value) {
     let proof = hex::encode(proof(&client_key(salted), &statement));
     (
         format!("/v1/orders/{order_id}"),
-        json!({"account_id": "alice", "card_code": card, "order_digest": order_digest, "proof": proof}),
+        json!({"account_id": account, "card_code": card, "order_digest": order_digest, "proof": proof}),
     )
 }
 
@@ -661,4 +665,15 @@ fn no_answer_to_a_terminal_holds_the_agreement() {
         .map(|(name, _)| name.as_str())
         .collect();
     assert_eq!(named, ["card_code", "next", "token_ref"]);
+}
+
+#[test]
+fn nobody_pays_with_another_accounts_card() {
+    let mut bench = bench();
+    bench.with_card();
+    let (order, payment) = ordered_for(&mut bench, "bob", &salted());
+    assert_eq!(
+        bench.post(&format!("{order}/pay"), &payment),
+        Err(Refusal::UnknownCard)
+    );
 }
