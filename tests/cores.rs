@@ -608,12 +608,7 @@ fn the_same_request_is_approved_once_and_a_replayed_counter_never() {
             kaika_pos::Effect::Show(outcome) => panic!("{outcome:?}"),
         }
     };
-    let first = town.authorise(&request);
-    let after = town.available(&card);
-    assert_eq!(town.authorise(&request), first);
-    assert_eq!(town.available(&card), after);
-    let mut replay = kaika_wire::iso8583::Message::parse(&request).unwrap_or_default();
-    let mut dearer = replay.clone();
+    let mut dearer = kaika_wire::iso8583::Message::parse(&request).unwrap_or_default();
     dearer.fields.insert(37, b"000000000098".to_vec());
     dearer.fields.insert(4, b"000000000900".to_vec());
     let answer = town.authorise(&dearer.encode().unwrap_or_default());
@@ -623,6 +618,11 @@ fn the_same_request_is_approved_once_and_a_replayed_counter_never() {
         Some("05"),
         "the cryptogram is about another amount"
     );
+    let first = town.authorise(&request);
+    let after = town.available(&card);
+    assert_eq!(town.authorise(&request), first);
+    assert_eq!(town.available(&card), after);
+    let mut replay = kaika_wire::iso8583::Message::parse(&request).unwrap_or_default();
     replay.fields.insert(37, b"000000000099".to_vec());
     let answer = town.authorise(&replay.encode().unwrap_or_default());
     let answer = kaika_wire::iso8583::Message::parse(&answer).unwrap_or_default();
