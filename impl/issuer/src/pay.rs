@@ -126,7 +126,7 @@ impl Case<'_> {
             card_code: &row.card_code,
             other: "reversals",
             amount_minor: row.amount_minor,
-            currency: "156",
+            currency: &row.currency,
         };
         let mut writes = self.give_back(&movement);
         let reversed = Debit {
@@ -191,6 +191,7 @@ fn row(asked: &DebitRequest) -> Debit {
         message: message(asked),
         card_code: asked.card_code.to_string(),
         amount_minor: asked.amount_minor.minor(),
+        currency: asked.currency.to_string(),
         auth_code: None,
     }
 }
@@ -201,6 +202,7 @@ fn tombstone(debit_id: &str, amount_minor: u64) -> Change {
         message: String::new(),
         card_code: String::new(),
         amount_minor,
+        currency: String::new(),
         auth_code: None,
     };
     Change::reply(

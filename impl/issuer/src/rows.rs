@@ -212,6 +212,8 @@ pub struct Debit {
     pub card_code: String,
     /// How much.
     pub amount_minor: u64,
+    /// In what, ISO 4217 numeric.
+    pub currency: String,
     /// Authorisation code of a posted one.
     pub auth_code: Option<String>,
 }
@@ -229,6 +231,8 @@ pub struct Tap {
     pub card_code: String,
     /// How much.
     pub amount_minor: u64,
+    /// In what, ISO 4217 numeric.
+    pub currency: String,
 }
 
 /// One balanced double entry.

@@ -167,6 +167,7 @@ impl Case<'_> {
             answer: hex::encode(&answered),
             card_code: token.card_code,
             amount_minor: asked.amount_minor,
+            currency: asked.currency.into(),
         };
         writes.push(Write::put(TAPS, asked.name.clone(), &row));
         Ok(frame(writes, answered, refusal))
@@ -243,7 +244,7 @@ impl Case<'_> {
             card_code: &tap.card_code,
             other: "reversals",
             amount_minor: tap.amount_minor,
-            currency: "156",
+            currency: &tap.currency,
         };
         let mut writes = self.give_back(&movement);
         writes.push(Write::put(
@@ -265,6 +266,7 @@ fn tombstone() -> Tap {
         answer: String::new(),
         card_code: String::new(),
         amount_minor: 0,
+        currency: String::new(),
     }
 }
 

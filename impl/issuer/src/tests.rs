@@ -567,11 +567,9 @@ fn a_reversal_is_exactly_once_and_may_come_first() {
     let mut bench = bench();
     let issued = bench.issued(1);
     let path = |debit: u8| format!("/v1/debits/{}/reverse", id(debit));
-    assert!(
-        bench
-            .verifier("/v1/debits", &debit(&issued, 1, 100))
-            .is_ok()
-    );
+    let mut paid = debit(&issued, 1, 100);
+    paid["currency"] = json!("840");
+    assert!(bench.verifier("/v1/debits", &paid).is_ok());
     assert_eq!(
         bench.verifier(&path(1), &json!({"amount_minor": 99})),
         Err(Refusal::ReversalMismatch)
@@ -596,6 +594,14 @@ fn a_reversal_is_exactly_once_and_may_come_first() {
         bench.verifier("/v1/debits", &debit(&issued, 2, 100)),
         Err(Refusal::DebitTombstoned)
     );
+    let posted: Vec<rows::Posting> = bench
+        .rows
+        .table(rows::POSTINGS)
+        .filter_map(|(_, row)| serde_json::from_slice(row).ok())
+        .collect();
+    assert_eq!(posted.len(), 2);
+    assert!(posted.iter().all(|posting| posting.currency == "840"));
+    assert_eq!(posted[0].amount_minor, posted[1].amount_minor);
     let card = bench.get(&format!(
         "/v1/cards/{}",
         issued["card_code"].as_str().unwrap_or_default()
