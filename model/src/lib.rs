@@ -1,5 +1,14 @@
-//! The protocol as pure total role steps, checked by Stateright. Start at [`role`].
+//! The protocol as pure total role steps, composed into five worlds and checked by Stateright.
+//!
+//! Start at [`role`] for what each party does, at [`scope`] for how they are composed with faults and an attacker,
+//! and at [`check`] for what is asked of them.
 
+pub mod chart;
+pub mod check;
+pub mod explore;
 pub mod role;
+pub mod scope;
 
+pub use chart::Chart;
 pub use role::{Machine, Outcome, Verdict, Weak};
+pub use scope::{Bounds, Config, Tier, World};

@@ -67,3 +67,41 @@ named! {
         P43 = "P43",
     }
 }
+
+impl PropertyId {
+    /// A few words.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::P01 => "Password first",
+            Self::P02 => "Real name agrees with the account",
+            Self::P03 => "The branch is the issuer's",
+            Self::P04 => "The code goes to the reserved phone",
+            Self::P05 => "A code proves one request, once",
+            Self::P08 => "The applicant never changes",
+            Self::P09 => "Known customer: password, code, pre-verification, card",
+            Self::P10 => "First card: a resolved, fitting, good reference before the card",
+            Self::P11 => "The score is the identity system's",
+            Self::P12 => "A reference serves one card",
+            Self::P16 => "One card per request, quota per person",
+            Self::P17 => "Card, agreement, token: all or none",
+            Self::P18 => "Same key, same effect, once",
+            Self::P21 => "Active only on the chip's receipt",
+            Self::P22 => "A tear leaves the old or the new",
+            Self::P23 => "The chip holds what the issuer wrote for it",
+            Self::P24 => "One live token, one chip",
+            Self::P25 => "No orphan at the end",
+            Self::P26 => "The PAN stays inside",
+            Self::P27 => "The agreement number stays between verifier and issuer",
+            Self::P29 => "Identifiers of different kinds are never taken for one another",
+            Self::P31 => "A debit is what its owner saw and authorised",
+            Self::P32 => "An order is paid by its owner",
+            Self::P33 => "One order, one debit",
+            Self::P35 => "The result shown is the issuer's",
+            Self::P36 => "Live at commit",
+            Self::P37 => "An approval is what the chip signed",
+            Self::P38 => "The shop's terminal and the issuer agree",
+            Self::P39 => "An ATC counts once",
+            Self::P43 => "Only legal lifecycle transitions",
+        }
+    }
+}

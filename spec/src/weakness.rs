@@ -5,7 +5,7 @@ use crate::names::named;
 named! {
     /// A countermeasure that is missing.
     Weakness {
-        /// A password proof made for paying opens a card request, and none is asked at all.
+        /// A password proof made for paying opens a card request, and what follows is not bound to it (G01).
         PasswordPurposeIgnored = "password-purpose-ignored",
         /// The verifier does not compare applicant and account holder (gap G02).
         RealnameUnchecked = "realname-unchecked",

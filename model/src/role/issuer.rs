@@ -131,6 +131,8 @@ alphabet! {
         Compensate = "compensate",
         ProvisionStart = "provision(start)",
         ProvisionAnswers = "provision(answers)",
+        /// The chip shows the receipt of an earlier session beside its cryptogram.
+        ProvisionAnswersReceipted = "provision(answers,receipted)",
         ProvisionBadCryptogram = "provision(bad-cryptogram)",
         ProvisionReceipt = "provision(receipt)",
         ProvisionBadReceipt = "provision(bad-receipt)",
@@ -255,6 +257,7 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
         Input::Compensate => compensate(s, *weak),
         Input::ProvisionStart
         | Input::ProvisionAnswers
+        | Input::ProvisionAnswersReceipted
         | Input::ProvisionBadCryptogram
         | Input::ProvisionReceipt
         | Input::ProvisionBadReceipt
@@ -589,7 +592,8 @@ fn personalise(s: State, input: Input) -> Step {
             vec![Output::Script],
             &["PRO-1"],
         ),
-        (Session::Scripted, Input::ProvisionReceipt) => {
+        (Session::Opened, Input::ProvisionAnswersReceipted)
+        | (Session::Scripted, Input::ProvisionReceipt) => {
             let next = State {
                 token: Some(TokenState::Active),
                 ..dropped
@@ -894,7 +898,9 @@ impl Machine for Issuer {
             Input::EligibilityKnown => !decided || known,
             Input::EligibilityFirst => !decided || !known,
             Input::IssueRepeat | Input::IssueKeyConflict => issued,
-            Input::IssueQuotaFull | Input::IssueScoreClaimed => false,
+            Input::IssueQuotaFull | Input::IssueScoreClaimed | Input::ProvisionAnswersReceipted => {
+                false
+            }
             Input::PhoneChange | Input::IssuePhoneOther => known,
             Input::IssueEligibilityOther | Input::AdvanceEligibility => decided,
             Input::IssueApplicantChanged

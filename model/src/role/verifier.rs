@@ -396,8 +396,7 @@ fn applicant(s: State, input: Input, weak: Weak) -> Step {
     if incomplete && s.phase != Phase::None {
         return Outcome::refuse(s, Refusal::Malformed, &["APP-6", "WIR-1"]);
     }
-    let early = s.phase == Phase::AwaitPassword && weak.has(Weakness::PasswordPurposeIgnored);
-    if !early && let Err(refused) = fits(s, Phase::AwaitApplicant) {
+    if let Err(refused) = fits(s, Phase::AwaitApplicant) {
         return refused;
     }
     if input == Input::ApplicantOther && !weak.has(Weakness::RealnameUnchecked) {

@@ -1,0 +1,197 @@
+//! The five worlds: roles composed with a network, faults and an attacker. Start at [`World`].
+//!
+//! What the network heard is a set that only grows: a message in it may come late, twice, after others, or never. So
+//! loss, duplication, reordering and replay need no actions of their own. An attacker adds only what it can build:
+//! it knows what it heard and what is its own, and is given a message only where it could be made from that.
+
+pub mod issuance;
+pub mod manage;
+pub mod pay;
+pub mod provisioning;
+pub mod tap;
+
+use std::fmt::Debug;
+use std::hash::Hash;
+
+use kaika_spec::{PropertyId, Scope};
+use stateright::{Model, Property};
+
+use crate::chart::Chart;
+use crate::role::Weak;
+
+/// Whom the protocol is checked against; each has the powers of those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tier {
+    /// Nobody: loss, duplication, reordering, crashes and tears.
+    T0,
+    /// The network between terminal and verifier and the field of the reader at the shop: hear, drop, replay, inject.
+    T1,
+    /// A customer with an account, a chip and a card of its own, who knows a victim's name and identity number.
+    T2,
+    /// The verifier itself says to the issuer what it likes. Only `issuance` knows it.
+    T5,
+}
+
+impl Tier {
+    /// Every tier, weakest first.
+    pub const ALL: &'static [Self] = &[Self::T0, Self::T1, Self::T2, Self::T5];
+
+    /// `T0`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::T0 => "T0",
+            Self::T1 => "T1",
+            Self::T2 => "T2",
+            Self::T5 => "T5",
+        }
+    }
+
+    /// The tier with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|tier| tier.name().eq_ignore_ascii_case(name))
+    }
+}
+
+/// How much may happen in one run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Bounds {
+    /// One fault of each kind.
+    #[default]
+    Default,
+    /// Two faults of each kind.
+    Deep,
+}
+
+impl Bounds {
+    /// How many faults of one kind.
+    pub const fn faults(self) -> u8 {
+        match self {
+            Self::Default => 1,
+            Self::Deep => 2,
+        }
+    }
+}
+
+/// What is checked: the weaknesses taken, the attacker, and how much may happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The countermeasures that are absent.
+    pub weak: Weak,
+    /// The attacker.
+    pub tier: Tier,
+    /// How much may happen.
+    pub bounds: Bounds,
+}
+
+impl Config {
+    /// The specification against one tier, at default bounds.
+    pub const fn hardened(tier: Tier) -> Self {
+        Self {
+            weak: Weak::HARDENED,
+            tier,
+            bounds: Bounds::Default,
+        }
+    }
+}
+
+/// A property, and the state that shows it is not true for want of anything to be true of.
+pub struct Check<W: Model> {
+    /// Its id.
+    pub id: PropertyId,
+    /// The tiers in which it must hold.
+    pub tiers: &'static [Tier],
+    /// Whether it holds in a state.
+    pub holds: fn(&W, &W::State) -> bool,
+    /// What must be reachable.
+    pub reached: &'static str,
+    /// Whether that is so in a state.
+    pub witness: fn(&W, &W::State) -> bool,
+}
+
+/// A scenario that must be reachable in the specification.
+pub struct Scenario<W: Model> {
+    /// `S1 …`.
+    pub name: &'static str,
+    /// The least tier in which it can happen.
+    pub from: Tier,
+    /// Whether it has happened.
+    pub seen: fn(&W, &W::State) -> bool,
+}
+
+/// Every tier below the corrupt verifier.
+pub const HONEST: &[Tier] = &[Tier::T0, Tier::T1, Tier::T2];
+
+/// A composition of roles. [`World::apply`] is its only transition.
+pub trait World: Model<State: Eq + Ord + Hash + Debug + Clone + Send + Sync> + Sized {
+    /// Which scope of the specification.
+    const SCOPE: Scope;
+
+    /// The world of a configuration.
+    fn new(config: Config) -> Self;
+
+    /// Its configuration.
+    fn config(&self) -> &Config;
+
+    /// What an action comes to; `None` when nothing changes.
+    fn apply(
+        &self,
+        state: &Self::State,
+        action: &Self::Action,
+        chart: &mut Chart,
+    ) -> Option<Self::State>;
+
+    /// Its properties.
+    fn checks() -> Vec<Check<Self>>;
+
+    /// Its scenarios.
+    fn scenarios() -> Vec<Scenario<Self>>;
+
+    /// What the two parties of the first lines of a chart have; a sentence for each initial state.
+    fn opening(&self, state: &Self::State) -> String;
+
+    /// Whether nothing can happen any more.
+    fn is_over(&self, state: &Self::State) -> bool {
+        let mut actions = Vec::new();
+        self.actions(state, &mut actions);
+        actions
+            .iter()
+            .all(|action| self.apply(state, action, &mut Chart::off()).is_none())
+    }
+}
+
+/// What Stateright is asked: every property of the tier as `always`, its witness and the scenarios as `sometimes`.
+pub fn properties<W: World>(config: &Config) -> Vec<Property<W>> {
+    let asked: Vec<Check<W>> = W::checks()
+        .into_iter()
+        .filter(|check| check.tiers.contains(&config.tier))
+        .collect();
+    let always = asked
+        .iter()
+        .map(|check| Property::always(check.id.name(), check.holds));
+    let witnesses = asked
+        .iter()
+        .map(|check| Property::sometimes(check.reached, check.witness));
+    let scenarios = W::scenarios()
+        .into_iter()
+        .filter(|scenario| scenario.from <= config.tier)
+        .map(|scenario| Property::sometimes(scenario.name, scenario.seen));
+    always.chain(witnesses).chain(scenarios).collect()
+}
+
+/// The issuer's record of a customer whose card's token is active in a chip.
+fn holding() -> crate::role::issuer::State {
+    use crate::role::issuer::{Input, init, step};
+    let way = [
+        Input::EligibilityKnown,
+        Input::IssueOtp,
+        Input::ProvisionStart,
+        Input::ProvisionAnswers,
+        Input::ProvisionReceipt,
+    ];
+    way.iter().fold(init(), |state, input| {
+        step(&state, input, &Weak::HARDENED).next
+    })
+}

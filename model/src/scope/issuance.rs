@@ -1,0 +1,586 @@
+//! Issuance: one or two card requests, up to the minted token. Flows A and B.
+//!
+//! Two requests meet at one issuer: the quota is the person's. Each has its own verifier and issuer record; the
+//! issuer's answer to a message in flight may be lost, or the message may come after the verifier gave up. Properties
+//! and scenarios are in `properties.rs`.
+
+mod properties;
+pub mod state;
+mod words;
+
+use kaika_spec::{Branch, Refusal, Scope, Weakness, limit};
+use stateright::{Model, Property};
+
+use self::state::{Action, Driver, Evidence, Lie, Made, Person, Request, Saying, State, request};
+use self::words::{
+    ALL_SAYINGS, applicant, bit, codes, decided, half_made, heard, history, matched, other,
+    repeatable, said, which, words,
+};
+use super::{Config, Tier, World};
+use crate::chart::Chart;
+use crate::role::{Verdict, identity, issuer, sms, verifier};
+
+/// The world of issuance.
+#[derive(Clone, Copy, Debug)]
+pub struct Issuance(Config);
+
+impl Issuance {
+    fn casts(&self) -> Vec<(Branch, Option<Driver>)> {
+        let both = |second| Branch::ALL.iter().map(move |branch| (*branch, second));
+        let mut casts: Vec<_> = both(None).chain(both(Some(Driver::Alice))).collect();
+        if self.0.tier >= Tier::T1 {
+            casts.push((Branch::KnownCustomer, Some(Driver::Intruder)));
+        }
+        if self.0.tier >= Tier::T2 {
+            casts.extend(both(Some(Driver::Mallory)));
+        }
+        casts
+    }
+
+    fn sayings(&self, state: &State, request: &Request, at: usize) -> Vec<Saying> {
+        use verifier::Phase;
+        let alone = state.requests[1].is_none();
+        let mallory = request.driver == Driver::Mallory;
+        let mut all = match request.verifier.phase {
+            Phase::None => vec![Saying::Open],
+            Phase::AwaitPassword if request.driver == Driver::Intruder => vec![Saying::Applicant],
+            Phase::AwaitPassword => vec![Saying::Password],
+            // Without the password there is no session to sign with; only a weak verifier gets here.
+            Phase::AwaitApplicant if mallory => vec![Saying::Applicant, Saying::OtherApplicant],
+            Phase::AwaitApplicant => vec![Saying::Applicant],
+            Phase::AwaitOtp => codes(state, request, at, alone),
+            Phase::AwaitPhotos => vec![Saying::Photos],
+            Phase::AwaitFrames if mallory => {
+                vec![Saying::Frames, Saying::OldFrames, Saying::PoorFrames]
+            }
+            Phase::AwaitFrames if alone => vec![Saying::Frames, Saying::PoorFrames],
+            Phase::AwaitFrames => vec![Saying::Frames],
+            Phase::AwaitIssue if mallory => vec![Saying::Issue, Saying::IssueOther],
+            Phase::AwaitIssue | Phase::Issuing => vec![Saying::Issue, Saying::Cancel],
+            _ => Vec::new(),
+        };
+        if request.driver == Driver::Intruder {
+            all.retain(|saying| matches!(saying, Saying::Open | Saying::Applicant));
+        }
+        all
+    }
+
+    fn actions_of(&self, state: &State, at: usize, request: &Request, actions: &mut Vec<Action>) {
+        let honest = request.driver == Driver::Alice;
+        for saying in self.sayings(state, request, at) {
+            if honest {
+                if request.said & bit(saying) == 0 || repeatable(saying) {
+                    actions.push(Action::Say(at, saying));
+                }
+            } else {
+                actions.push(Action::Inject(at, saying));
+            }
+        }
+        for saying in ALL_SAYINGS.iter().filter(|s| request.said & bit(**s) != 0) {
+            actions.push(Action::Hear(at, *saying));
+            if *saying == Saying::Issue && state.faults > 0 {
+                actions.push(Action::HearAlone(at, *saying));
+            }
+        }
+        if request.driver == Driver::Intruder
+            && request.verifier.phase == verifier::Phase::AwaitPassword
+            && request.verifier.passwords == 0
+        {
+            actions.extend([Action::ReplayPayProof(at), Action::ReplayProof(at)]);
+        }
+        if request.flying {
+            actions.push(Action::Arrive(at));
+        }
+        if request.owed {
+            actions.push(Action::Compensate(at));
+        }
+        if request.half {
+            actions.push(Action::GoOn(at));
+            if state.crashes > 0 {
+                actions.push(Action::Crash(at));
+            }
+        }
+        let waiting = request.verifier.phase == verifier::Phase::AwaitOtp;
+        if waiting && !request.verifier.rested && request.verifier.sends < limit::OTP_SENDS_MAX {
+            actions.push(Action::Minute(at));
+        }
+        if self.0.tier == Tier::T5 {
+            let lies = [
+                Lie::Code,
+                Lie::Reference,
+                Lie::OtherReference,
+                Lie::Score,
+                Lie::Applicant,
+            ];
+            actions.extend(lies.map(|lie| Action::Lie(at, lie)));
+        }
+    }
+
+    fn hear(
+        &self,
+        state: &State,
+        at: usize,
+        saying: Saying,
+        alone: bool,
+        chart: &mut Chart,
+    ) -> Option<State> {
+        let mut next = *state;
+        let request = next.requests[at].as_mut()?;
+        let lane = request.driver.lane();
+        if matches!(saying, Saying::Issue | Saying::IssueOther) {
+            return self.issue(state, at, saying, alone, chart);
+        }
+        let input = heard(request, saying, state.branch);
+        let outcome = verifier::step(&request.verifier, &input, &self.0.weak);
+        let words = said(saying, input) + which(state, at);
+        chart.ask(lane, "verifier", words, outcome.verdict);
+        let before = *request;
+        request.verifier = outcome.next;
+        history(request, saying, outcome.verdict);
+        for out in &outcome.out {
+            self.effect(request, *out, state.branch, chart);
+        }
+        if before.driver != Driver::Alice && matches!(outcome.verdict, Verdict::Refuse(_)) {
+            next.repelled = true;
+        }
+        let locked = matches!(outcome.verdict, Verdict::Refuse(Refusal::OtpLocked));
+        next.locked |= locked;
+        (next != *state).then_some(next)
+    }
+
+    /// What the verifier's words to its peers come to.
+    fn effect(
+        &self,
+        request: &mut Request,
+        out: verifier::Output,
+        branch: Branch,
+        chart: &mut Chart,
+    ) {
+        match out {
+            verifier::Output::AskEligibility => {
+                let input = match branch {
+                    Branch::KnownCustomer => issuer::Input::EligibilityKnown,
+                    Branch::FirstCard => issuer::Input::EligibilityFirst,
+                };
+                let outcome = issuer::step(&request.issuer, &input, &self.0.weak);
+                let asked = format!("eligibility of {:?}", applicant(request));
+                chart.ask("verifier", "issuer", asked, outcome.verdict);
+                request.issuer = outcome.next;
+                request.asked = true;
+            }
+            verifier::Output::SendCode => self.send(request, sms::Input::ToReserved, chart),
+            verifier::Output::SendCodeToNamed => self.send(request, sms::Input::ToOther, chart),
+            verifier::Output::AskMatch => {
+                let outcome = identity::step(&request.reference, &matched(request), &self.0.weak);
+                chart.ask("verifier", "identity", matched(request), outcome.verdict);
+                request.reference = outcome.next;
+            }
+            verifier::Output::AskCompensate => {
+                chart.note("verifier", "owes the issuer a compensation");
+                request.owed = true;
+            }
+            _ => {}
+        }
+    }
+
+    fn send(&self, request: &mut Request, input: sms::Input, chart: &mut Chart) {
+        chart.say("verifier", "sms", input);
+        request.sms = sms::step(&request.sms, &input, &self.0.weak).next;
+    }
+
+    /// The verifier hears `issue` and asks the issuer, who answers, or does not in time.
+    fn issue(
+        &self,
+        state: &State,
+        at: usize,
+        saying: Saying,
+        alone: bool,
+        chart: &mut Chart,
+    ) -> Option<State> {
+        let mut next = *state;
+        let request = next.requests[at].as_mut()?;
+        let probe = verifier::step(&request.verifier, &verifier::Input::Issue, &self.0.weak);
+        if !probe.verdict.is_good() {
+            chart.ask(request.driver.lane(), "verifier", "issue", probe.verdict);
+            return None;
+        }
+        chart.say(
+            request.driver.lane(),
+            "verifier",
+            said(saying, verifier::Input::Issue) + which(state, at),
+        );
+        let resent = saying == Saying::IssueOther && self.0.weak.has(Weakness::ApplicantResent);
+        if alone {
+            let silent = verifier::Input::IssueSilent;
+            request.verifier = verifier::step(&request.verifier, &silent, &self.0.weak).next;
+            request.flying = true;
+            chart.note("verifier", "no answer from the issuer");
+            next.faults = state.faults.checked_sub(1)?;
+            return (next != *state).then_some(next);
+        }
+        let verdict = self.judge(&mut next, at, resent.then_some(Lie::Applicant), None, chart);
+        let request = next.requests[at].as_mut()?;
+        let input = match verdict {
+            _ if request.half => verifier::Input::IssueSilent,
+            Verdict::Refuse(Refusal::PreverifyFailed | Refusal::DuplicateCard) => {
+                verifier::Input::IssueDeclined
+            }
+            Verdict::Refuse(_) => verifier::Input::IssueEvidenceRefused,
+            _ => verifier::Input::Issue,
+        };
+        let outcome = verifier::step(&request.verifier, &input, &self.0.weak);
+        chart.answer("verifier", request.driver.lane(), words(&outcome.out));
+        request.verifier = outcome.next;
+        let shown = verifier::Output::NextProvisionWithAgreement;
+        next.agreement_out |= outcome.out.contains(&shown);
+        let refused = matches!(verdict, Verdict::Refuse(_));
+        let attacker = next.requests[at].is_some_and(|r| r.driver != Driver::Alice);
+        next.repelled |= refused && attacker;
+        (next != *state).then_some(next)
+    }
+
+    /// The issuer takes an issue message: an honest verifier's, or a lie.
+    fn judge(
+        &self,
+        next: &mut State,
+        at: usize,
+        lie: Option<Lie>,
+        evidence: Option<Evidence>,
+        chart: &mut Chart,
+    ) -> Verdict {
+        let Some(mut request) = next.requests[at] else {
+            return Verdict::Silent;
+        };
+        let evidence = evidence.or(request.evidence).unwrap_or(Evidence::Otp);
+        let looked_up = (evidence == Evidence::Reference && lie != Some(Lie::Score)).then_some(
+            if lie == Some(Lie::OtherReference) {
+                1 - at
+            } else {
+                at
+            },
+        );
+        let repeat = lie.is_none() && request.cards > 0;
+        let input = if repeat {
+            issuer::Input::IssueRepeat
+        } else {
+            self.fit(next, at, lie, looked_up, chart)
+        };
+        let outcome = issuer::step(&request.issuer, &input, &self.0.weak);
+        chart.ask("verifier", "issuer", input, outcome.verdict);
+        if let Some(fresh) = next.requests[at] {
+            request.reference = fresh.reference;
+            request.lookups = fresh.lookups;
+        }
+        let before = request.issuer;
+        request.issuer = outcome.next;
+        let made = outcome.out.iter().any(|out| {
+            matches!(
+                out,
+                issuer::Output::Issued | issuer::Output::IssuedWithPan | issuer::Output::CardMade
+            )
+        }) && outcome.verdict == Verdict::Accept;
+        if made {
+            let shown = looked_up.and_then(|from| next.requests[from]);
+            let holder = applicant(&request);
+            request.half = outcome.out.contains(&issuer::Output::CardMade);
+            request.twice |= repeat;
+            let more = u8::from(before.card == issuer::Card::None || !half_made(&before));
+            request.cards = (request.cards + more).min(2);
+            request.made = Some(Made {
+                evidence,
+                branch: request.made.map_or(decided(&before), |made| made.branch),
+                holder: if lie == Some(Lie::Applicant) {
+                    other(holder)
+                } else {
+                    holder
+                },
+                reference: looked_up,
+                good: shown.is_none_or(|r| {
+                    matches!(r.reference, identity::State::Resolved { good: true })
+                }),
+                blocked: before.blocked,
+            });
+        }
+        request.over_quota |= outcome.verdict == Verdict::Refuse(Refusal::DuplicateCard);
+        request.flying &= !outcome.verdict.is_good();
+        next.pan_out |= outcome.out.contains(&issuer::Output::IssuedWithPan);
+        next.requests[at] = Some(request);
+        outcome.verdict
+    }
+
+    /// How the message differs from the one that would be right.
+    fn fit(
+        &self,
+        next: &mut State,
+        at: usize,
+        lie: Option<Lie>,
+        looked_up: Option<usize>,
+        chart: &mut Chart,
+    ) -> issuer::Input {
+        let full = next.requests[1 - at].is_some_and(|other| {
+            other.issuer.card == issuer::Card::Active
+                && next.requests[at].is_some_and(|this| applicant(&this) == applicant(&other))
+        });
+        let changed = lie == Some(Lie::Applicant);
+        if changed && !self.0.weak.has(Weakness::ApplicantResent) {
+            return issuer::Input::IssueApplicantChanged;
+        }
+        let record = next.requests[at].map_or(issuer::init(), |r| r.issuer);
+        let trusted = self.0.weak.has(Weakness::BranchTrusted);
+        let live = record.request == issuer::Request::Decided(Branch::FirstCard) || trusted;
+        let input = match looked_up {
+            _ if lie == Some(Lie::Score) => issuer::Input::IssueScoreClaimed,
+            Some(from) if live => self.look_up(next, at, from, chart),
+            Some(_) => issuer::Input::IssueIdentity,
+            None => issuer::Input::IssueOtp,
+        };
+        let taken = issuer::step(&record, &input, &self.0.weak)
+            .verdict
+            .is_good();
+        match (taken, full, changed) {
+            (true, true, _) => issuer::Input::IssueQuotaFull,
+            (true, false, true) => issuer::Input::IssueApplicantChanged,
+            _ => input,
+        }
+    }
+
+    /// The issuer asks the identity system itself.
+    fn look_up(
+        &self,
+        next: &mut State,
+        at: usize,
+        from: usize,
+        chart: &mut Chart,
+    ) -> issuer::Input {
+        let Some(request) = next.requests[from].as_mut() else {
+            return issuer::Input::IssueReferenceUnknown;
+        };
+        let input = if from == at {
+            identity::Input::Score
+        } else {
+            identity::Input::ScoreOtherContext
+        };
+        let outcome = identity::step(&request.reference, &input, &self.0.weak);
+        chart.ask("issuer", "identity", input, outcome.verdict);
+        let again = matches!(request.reference, identity::State::Resolved { .. });
+        request.reference = outcome.next;
+        match outcome.verdict {
+            Verdict::Refuse(Refusal::ReferenceUsed) => issuer::Input::IssueReferenceReused,
+            Verdict::Refuse(Refusal::ReferenceMismatch) => issuer::Input::IssueReferenceOther,
+            Verdict::Refuse(_) => issuer::Input::IssueReferenceUnknown,
+            _ => {
+                request.lookups = (request.lookups + 1).min(2);
+                self.scored(
+                    outcome.out.contains(&identity::Output::ScoreGood),
+                    again,
+                    from == at,
+                )
+            }
+        }
+    }
+
+    const fn scored(&self, good: bool, again: bool, own: bool) -> issuer::Input {
+        match (good, again, own) {
+            (_, _, false) => issuer::Input::IssueReferenceOther,
+            (false, _, true) => issuer::Input::IssueScoreLow,
+            (true, true, true) => issuer::Input::IssueReferenceReused,
+            (true, false, true) => issuer::Input::IssueIdentity,
+        }
+    }
+
+    fn lie(&self, state: &State, at: usize, lie: Lie, chart: &mut Chart) -> Option<State> {
+        let mut next = *state;
+        let request = next.requests[at]?;
+        let known = !matches!(request.issuer.request, issuer::Request::None);
+        let reference = match lie {
+            Lie::Reference => Some(request.reference),
+            Lie::OtherReference => next.requests[1 - at].map(|other| other.reference),
+            _ => Some(identity::State::Expired),
+        };
+        let scoreless = lie == Lie::Score && decided(&request.issuer) == Branch::KnownCustomer;
+        if !known || scoreless || matches!(reference, None | Some(identity::State::None)) {
+            return None;
+        }
+        let evidence = match lie {
+            Lie::Code | Lie::Applicant
+                if decided(&request.issuer) == Branch::FirstCard && lie != Lie::Code =>
+            {
+                Evidence::Reference
+            }
+            Lie::Code | Lie::Applicant => Evidence::Otp,
+            Lie::Reference | Lie::OtherReference | Lie::Score => Evidence::Reference,
+        };
+        chart.note("verifier", "corrupt");
+        let verdict = self.judge(&mut next, at, Some(lie), Some(evidence), chart);
+        next.repelled |= matches!(verdict, Verdict::Refuse(_));
+        (next != *state).then_some(next)
+    }
+
+    fn operate(&self, state: &State, input: issuer::Input, chart: &mut Chart) -> Option<State> {
+        let mut next = State {
+            changes: state.changes.checked_sub(1)?,
+            ..*state
+        };
+        chart.note("issuer", format!("operator: {input}"));
+        for request in next.requests.iter_mut().flatten() {
+            if applicant(request) == Person::Alice {
+                request.issuer = issuer::step(&request.issuer, &input, &self.0.weak).next;
+            }
+        }
+        Some(next)
+    }
+}
+
+impl Model for Issuance {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        let deep = self.0.bounds.faults();
+        self.casts()
+            .into_iter()
+            .map(|(branch, second)| State {
+                requests: [Some(request(Driver::Alice)), second.map(request)],
+                branch,
+                faults: deep,
+                crashes: deep,
+                changes: u8::from(second.is_none()),
+                pan_out: false,
+                agreement_out: false,
+                locked: false,
+                repelled: false,
+            })
+            .collect()
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        for (at, request) in state.requests.iter().enumerate() {
+            if let Some(request) = request {
+                self.actions_of(state, at, request, actions);
+            }
+        }
+        if state.changes > 0 && state.requests[0].is_some_and(|request| request.asked) {
+            actions.extend([Action::Block, Action::NewPhone]);
+        }
+    }
+
+    fn next_state(&self, state: &State, action: Action) -> Option<State> {
+        self.apply(state, &action, &mut Chart::off())
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        super::properties(&self.0)
+    }
+}
+
+impl World for Issuance {
+    const SCOPE: Scope = Scope::Issuance;
+
+    fn new(config: Config) -> Self {
+        Self(config)
+    }
+
+    fn config(&self) -> &Config {
+        &self.0
+    }
+
+    fn apply(&self, state: &State, action: &Action, chart: &mut Chart) -> Option<State> {
+        let mut next = *state;
+        match *action {
+            Action::Say(at, saying) if repeatable(saying) => {
+                self.hear(state, at, saying, false, chart)
+            }
+            Action::Say(at, saying) => {
+                let request = next.requests[at].as_mut()?;
+                request.said |= bit(saying);
+                (next != *state).then_some(next)
+            }
+            Action::Hear(at, saying) => self.hear(state, at, saying, false, chart),
+            Action::HearAlone(at, saying) => self.hear(state, at, saying, true, chart),
+            Action::Inject(at, saying) => self.hear(state, at, saying, false, chart),
+            Action::ReplayPayProof(at) | Action::ReplayProof(at) => {
+                self.replay(state, at, *action, chart)
+            }
+            Action::Arrive(at) => {
+                chart.note("verifier", "its message arrives late");
+                self.judge(&mut next, at, None, None, chart);
+                (next != *state).then_some(next)
+            }
+            Action::Compensate(at) => {
+                let request = next.requests[at].as_mut()?;
+                let input = issuer::Input::Compensate;
+                let outcome = issuer::step(&request.issuer, &input, &self.0.weak);
+                chart.ask("verifier", "issuer", input, outcome.verdict);
+                request.issuer = outcome.next;
+                request.owed = false;
+                (next != *state).then_some(next)
+            }
+            Action::GoOn(at) => {
+                chart.note("issuer", "second transaction");
+                let request = next.requests[at].as_mut()?;
+                let input = issuer::Input::IssueOtp;
+                let second = self.0.weak.with(Weakness::BranchTrusted);
+                request.issuer = issuer::step(&request.issuer, &input, &second).next;
+                request.half = false;
+                (next != *state).then_some(next)
+            }
+            Action::Crash(at) => {
+                chart.note("issuer", "crashes and starts again");
+                next.requests[at].as_mut()?.half = false;
+                next.crashes = state.crashes.checked_sub(1)?;
+                Some(next)
+            }
+            Action::Minute(at) => {
+                let request = next.requests[at].as_mut()?;
+                let input = verifier::Input::AdvanceResend;
+                chart.note("verifier", "a minute passes");
+                request.verifier = verifier::step(&request.verifier, &input, &self.0.weak).next;
+                (next != *state).then_some(next)
+            }
+            Action::Block => self.operate(state, issuer::Input::BlockPerson, chart),
+            Action::NewPhone => self.operate(state, issuer::Input::PhoneChange, chart),
+            Action::Lie(at, lie) => self.lie(state, at, lie, chart),
+        }
+    }
+
+    fn checks() -> Vec<super::Check<Self>> {
+        properties::checks()
+    }
+
+    fn scenarios() -> Vec<super::Scenario<Self>> {
+        properties::scenarios()
+    }
+
+    fn opening(&self, state: &State) -> String {
+        let known = match state.branch {
+            Branch::KnownCustomer => "known to the issuer",
+            Branch::FirstCard => "new to the issuer",
+        };
+        let second = match state.requests[1].map(|request| request.driver) {
+            None => "and applies once",
+            Some(Driver::Alice) => "and applies twice",
+            Some(Driver::Intruder) => {
+                "and someone without her password opens a request in her account"
+            }
+            Some(Driver::Mallory) => "and Mallory, a customer like her, applies too",
+        };
+        format!("Alice is {known} {second}.")
+    }
+}
+
+impl Issuance {
+    fn replay(&self, state: &State, at: usize, action: Action, chart: &mut Chart) -> Option<State> {
+        let mut next = *state;
+        let request = next.requests[at].as_mut()?;
+        let input = if action == Action::ReplayPayProof(at) {
+            verifier::Input::PasswordPay
+        } else {
+            verifier::Input::PasswordReplayed
+        };
+        let outcome = verifier::step(&request.verifier, &input, &self.0.weak);
+        chart.ask(request.driver.lane(), "verifier", input, outcome.verdict);
+        request.verifier = outcome.next;
+        next.repelled |= matches!(outcome.verdict, Verdict::Refuse(_));
+        (next != *state).then_some(next)
+    }
+}

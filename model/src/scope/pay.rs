@@ -1,0 +1,563 @@
+//! Payment online: one order that Alice pays, and one that she does not. Flow C.
+//!
+//! The second order is Mallory's doing: addressed to Alice, or his own. Debits between verifier and issuer may arrive
+//! late, twice or not at all; a reversal may overtake its debit; the operator may report the card lost.
+
+use kaika_spec::{PropertyId, Scope, Weakness};
+use stateright::{Model, Property};
+
+use super::{Check, Config, HONEST, Scenario, Tier, World, holding};
+use crate::chart::Chart;
+use crate::role::issuer::Posting;
+use crate::role::{Verdict, issuer, terminal, verifier};
+
+/// One order at the verifier, and its debits at the issuer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Order {
+    /// The verifier's record.
+    pub verifier: verifier::State,
+    /// The issuer's record of each debit id; a correct verifier uses one.
+    pub debits: [Posting; 2],
+    /// The debit ids in messages on the way to the issuer.
+    pub flying: u8,
+    /// History: how often money was taken.
+    pub posts: u8,
+}
+
+/// The world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct State {
+    /// The issuer's record of Alice's card.
+    pub issuer: issuer::State,
+    /// Alice's order, and the other.
+    pub orders: [Order; 2],
+    /// The other order is Mallory's own; else it is addressed to Alice.
+    pub own: bool,
+    /// What Alice's screen says.
+    pub terminal: terminal::State,
+    /// What Alice saw is not the order's content.
+    pub altered: bool,
+    /// The network heard her pay.
+    pub said: bool,
+    /// The network heard the verifier say paid, declined.
+    pub told: [bool; 2],
+    /// Answers of the issuer that may still be lost.
+    pub losses: u8,
+    /// Time-outs left.
+    pub timeouts: u8,
+    /// The shop may still call it off.
+    pub reversible: bool,
+    /// The operator may still act.
+    pub changes: u8,
+    /// History: Alice authorised her order as it is.
+    pub authorised: bool,
+    /// History: another account paid Alice's order.
+    pub by_other: bool,
+    /// History: an identifier was taken for one of another kind.
+    pub confused: bool,
+    /// History: money was taken while card or agreement was dead.
+    pub dead: bool,
+    /// History: a repeat had an effect.
+    pub twice: bool,
+    /// History: the terminal timed out.
+    pub waited: bool,
+    /// History: a debit was refused because its reversal came first.
+    pub overtaken: bool,
+    /// History: an attacker was refused.
+    pub repelled: bool,
+}
+
+/// What may happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    /// An attacker alters the order on its way to the screen.
+    Alter,
+    /// The order is shown.
+    Show,
+    /// Alice types her password.
+    Authorise,
+    /// The verifier hears her and asks the issuer.
+    HearPay,
+    /// As before; the issuer does not answer in time.
+    HearPayAlone,
+    /// A debit on the way reaches the issuer; the answer is lost.
+    Arrive(usize, usize),
+    /// The verifier's word reaches the screen: paid, or declined.
+    Tell(bool),
+    /// The terminal's patience ends.
+    TimeOut,
+    /// The terminal asks what became of the order; the verifier asks the issuer.
+    Ask,
+    /// The verifier has the debit reversed.
+    Reverse,
+    /// The operator reports the card lost.
+    Lose,
+    /// The operator ends the agreement.
+    Terminate,
+    /// An attacker plays Alice's message for the other order.
+    ReplayProof,
+    /// Mallory pays Alice's order from his account.
+    PayAsOther,
+    /// Mallory pays his order with a card that is not his.
+    PayForeign,
+    /// Mallory pays his order with the number of Alice's token in the place of a card code.
+    PayWithToken,
+}
+
+/// The world of payments online.
+#[derive(Clone, Copy, Debug)]
+pub struct Pay(Config);
+
+fn order() -> Order {
+    let open = verifier::State {
+        phase: verifier::Phase::Done,
+        bound: true,
+        order: verifier::Order::Open,
+        ..verifier::init()
+    };
+    Order {
+        verifier: open,
+        debits: [Posting::None; 2],
+        flying: 0,
+        posts: 0,
+    }
+}
+
+impl Pay {
+    /// The issuer takes a debit of one id of one order.
+    fn debit(
+        &self,
+        next: &mut State,
+        at: usize,
+        id: usize,
+        input: issuer::Input,
+        chart: &mut Chart,
+    ) -> Verdict {
+        let order = &mut next.orders[at];
+        let repeat = order.debits[id] == Posting::Posted;
+        let record = issuer::State {
+            debit: order.debits[id],
+            ..next.issuer
+        };
+        let outcome = issuer::step(&record, &input, &self.0.weak);
+        chart.ask("verifier", "issuer", input, outcome.verdict);
+        order.debits[id] = outcome.next.debit;
+        if outcome.verdict == Verdict::Accept {
+            order.posts = (order.posts + 1).min(2);
+            next.twice |= repeat;
+            next.dead |=
+                record.card != issuer::Card::Active || record.agreement != issuer::Agreement::Live;
+        }
+        let tombstoned = Verdict::Refuse(kaika_spec::Refusal::DebitTombstoned);
+        next.overtaken |= outcome.verdict == tombstoned;
+        outcome.verdict
+    }
+
+    /// The verifier hears a payment of one order: its judgement first, then the issuer's.
+    fn pay(
+        &self,
+        state: &State,
+        at: usize,
+        input: verifier::Input,
+        alone: bool,
+        who: &'static str,
+        chart: &mut Chart,
+    ) -> Option<State> {
+        let mut next = *state;
+        let probe = verifier::step(&state.orders[at].verifier, &input, &self.0.weak);
+        let id = match &probe.out[..] {
+            [verifier::Output::AskDebit, ..] => 0,
+            [verifier::Output::AskDebitNewId, ..] => 1,
+            _ => {
+                chart.ask(who, "verifier", input, probe.verdict);
+                next.orders[at].verifier = probe.next;
+                let attacker = who == "mallory";
+                next.repelled |= attacker && matches!(probe.verdict, Verdict::Refuse(_));
+                return (next != *state).then_some(next);
+            }
+        };
+        chart.say(who, "verifier", input);
+        let heard = if alone {
+            next.orders[at].flying |= 1 << id;
+            next.losses = state.losses.checked_sub(1)?;
+            chart.note("verifier", "no answer from the issuer");
+            verifier::Input::PaySilent
+        } else if self
+            .debit(&mut next, at, id, issuer::Input::Debit, chart)
+            .is_good()
+        {
+            input
+        } else {
+            verifier::Input::PayDeclined
+        };
+        let outcome = verifier::step(&state.orders[at].verifier, &heard, &self.0.weak);
+        next.orders[at].verifier = outcome.next;
+        if at == 0 && who == "alice" {
+            next.told[0] |= outcome.out.contains(&verifier::Output::Paid);
+            next.told[1] |= outcome.out.contains(&verifier::Output::Declined);
+        }
+        (next != *state).then_some(next)
+    }
+
+    /// How the verifier sees what Alice said about her order.
+    fn heard(&self, state: &State) -> verifier::Input {
+        match state.orders[0].verifier.order {
+            verifier::Order::Paid | verifier::Order::Declined => verifier::Input::PayRepeat,
+            _ if state.altered => verifier::Input::PayWrongDigest,
+            _ => verifier::Input::Pay,
+        }
+    }
+
+    fn ask(&self, state: &State, chart: &mut Chart) -> Option<State> {
+        let mut next = *state;
+        let pending = state.orders[0].verifier.order == verifier::Order::Pending;
+        let input = match state.orders[0].debits[0] {
+            _ if !pending => verifier::Input::OrderQuery,
+            Posting::Posted | Posting::Reversed => verifier::Input::OrderQueryPosted,
+            Posting::Declined | Posting::Tombstoned => verifier::Input::OrderQueryDeclined,
+            Posting::None => verifier::Input::OrderQuery,
+        };
+        let outcome = verifier::step(&state.orders[0].verifier, &input, &self.0.weak);
+        chart.ask("alice", "verifier", input, outcome.verdict);
+        next.orders[0].verifier = outcome.next;
+        next.told[0] |= outcome.out.contains(&verifier::Output::Paid);
+        next.told[1] |= outcome.out.contains(&verifier::Output::Declined);
+        (next != *state).then_some(next)
+    }
+
+    fn screen(&self, next: &mut State, input: terminal::Input) -> Vec<terminal::Output> {
+        let outcome = terminal::step(&next.terminal, &input, &self.0.weak);
+        next.terminal = outcome.next;
+        outcome.out
+    }
+
+    fn operate(&self, state: &State, input: issuer::Input, chart: &mut Chart) -> Option<State> {
+        chart.note("issuer", format!("operator: {input}"));
+        let next = State {
+            issuer: issuer::step(&state.issuer, &input, &self.0.weak).next,
+            changes: state.changes.checked_sub(1)?,
+            ..*state
+        };
+        Some(next)
+    }
+
+    fn reverse(&self, state: &State, chart: &mut Chart) -> Option<State> {
+        let mut next = State {
+            reversible: false,
+            ..*state
+        };
+        let record = issuer::State {
+            debit: state.orders[0].debits[0],
+            ..state.issuer
+        };
+        let outcome = issuer::step(&record, &issuer::Input::Reverse, &self.0.weak);
+        chart.ask(
+            "verifier",
+            "issuer",
+            issuer::Input::Reverse,
+            outcome.verdict,
+        );
+        next.orders[0].debits[0] = outcome.next.debit;
+        Some(next)
+    }
+
+    fn with_token(&self, state: &State, chart: &mut Chart) -> Option<State> {
+        let mut next = *state;
+        if !self.0.weak.has(Weakness::IdentifierConfused) {
+            let input = verifier::Input::PayForeignCard;
+            return self.pay(state, 1, input, false, "mallory", chart);
+        }
+        chart.say(
+            "mallory",
+            "verifier",
+            "pay, with the number of Alice's token",
+        );
+        let input = issuer::Input::DebitTokenAsCode;
+        let verdict = self.debit(&mut next, 1, 0, input, chart);
+        next.confused |= verdict.is_good();
+        (next != *state).then_some(next)
+    }
+
+    fn as_other(&self, state: &State, chart: &mut Chart) -> Option<State> {
+        let mut next = *state;
+        let input = verifier::Input::PayOtherAccount;
+        let outcome = verifier::step(&state.orders[0].verifier, &input, &self.0.weak);
+        chart.ask("mallory", "verifier", input, outcome.verdict);
+        // Mallory's card is debited; it has no record in this world.
+        next.orders[0].verifier = outcome.next;
+        next.by_other |= outcome.verdict.is_good();
+        next.repelled |= !outcome.verdict.is_good();
+        (next != *state).then_some(next)
+    }
+}
+
+impl Model for Pay {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        let deep = self.0.bounds.faults();
+        let state = |own| State {
+            issuer: holding(),
+            orders: [order(), order()],
+            own,
+            terminal: terminal::State::Idle,
+            altered: false,
+            said: false,
+            told: [false; 2],
+            losses: deep,
+            timeouts: deep,
+            reversible: true,
+            changes: 1,
+            authorised: false,
+            by_other: false,
+            confused: false,
+            dead: false,
+            twice: false,
+            waited: false,
+            overtaken: false,
+            repelled: false,
+        };
+        if self.0.tier >= Tier::T2 {
+            vec![state(false), state(true)]
+        } else {
+            vec![state(false)]
+        }
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        actions.extend([Action::Show, Action::Authorise, Action::Ask]);
+        if state.said {
+            actions.push(Action::HearPay);
+            if state.losses > 0 {
+                actions.push(Action::HearPayAlone);
+            }
+        }
+        for at in 0..2 {
+            for id in 0..2 {
+                if state.orders[at].flying >> id & 1 == 1 {
+                    actions.push(Action::Arrive(at, id));
+                }
+            }
+        }
+        for (heard, paid) in state.told.iter().zip([true, false]) {
+            if *heard {
+                actions.push(Action::Tell(paid));
+            }
+        }
+        if state.timeouts > 0 {
+            actions.push(Action::TimeOut);
+        }
+        if state.reversible && state.orders[0].verifier.order != verifier::Order::Open {
+            actions.push(Action::Reverse);
+        }
+        if state.changes > 0 {
+            actions.extend([Action::Lose, Action::Terminate]);
+        }
+        if self.0.tier >= Tier::T1 {
+            actions.push(Action::Alter);
+            if state.said && !state.own && state.orders[1].verifier.passwords < 2 {
+                actions.push(Action::ReplayProof);
+            }
+        }
+        if self.0.tier >= Tier::T2 {
+            actions.push(Action::PayAsOther);
+            if state.own {
+                actions.extend([Action::PayForeign, Action::PayWithToken]);
+            }
+        }
+    }
+
+    fn next_state(&self, state: &State, action: Action) -> Option<State> {
+        self.apply(state, &action, &mut Chart::off())
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        super::properties(&self.0)
+    }
+}
+
+impl World for Pay {
+    const SCOPE: Scope = Scope::Pay;
+
+    fn new(config: Config) -> Self {
+        Self(config)
+    }
+
+    fn config(&self) -> &Config {
+        &self.0
+    }
+
+    fn apply(&self, state: &State, action: &Action, chart: &mut Chart) -> Option<State> {
+        let mut next = *state;
+        match *action {
+            Action::Alter => {
+                chart.note("mallory", "alters the order on its way to the screen");
+                next.altered |= state.terminal == terminal::State::Idle;
+            }
+            Action::Show => {
+                chart.answer("verifier", "alice", "the order");
+                self.screen(&mut next, terminal::Input::Show);
+            }
+            Action::Authorise => {
+                let out = self.screen(&mut next, terminal::Input::Authorise);
+                if !out.is_empty() {
+                    chart.note("alice", "types her password");
+                    next.said = true;
+                    next.authorised |= !state.altered;
+                }
+            }
+            Action::HearPay => {
+                return self.pay(state, 0, self.heard(state), false, "alice", chart);
+            }
+            Action::HearPayAlone => {
+                return self.pay(state, 0, self.heard(state), true, "alice", chart);
+            }
+            Action::Arrive(at, id) => {
+                chart.note("verifier", "its debit arrives late, or again");
+                self.debit(&mut next, at, id, issuer::Input::Debit, chart);
+            }
+            Action::Tell(paid) => {
+                chart.answer("verifier", "alice", if paid { "paid" } else { "declined" });
+                let input = if paid {
+                    terminal::Input::ToldPaid
+                } else {
+                    terminal::Input::ToldDeclined
+                };
+                self.screen(&mut next, input);
+            }
+            Action::TimeOut => {
+                chart.note("alice", "no answer");
+                self.screen(&mut next, terminal::Input::TimeOut);
+                if next == *state {
+                    return None;
+                }
+                next.timeouts = state.timeouts.checked_sub(1)?;
+                next.waited = true;
+            }
+            Action::Ask => return self.ask(state, chart),
+            Action::Reverse => return self.reverse(state, chart),
+            Action::Lose => return self.operate(state, issuer::Input::CardLost, chart),
+            Action::Terminate => return self.operate(state, issuer::Input::Terminate, chart),
+            Action::ReplayProof => {
+                let input = verifier::Input::PayProofOtherOrder;
+                return self.pay(state, 1, input, false, "mallory", chart);
+            }
+            Action::PayAsOther => return self.as_other(state, chart),
+            Action::PayForeign => {
+                let input = verifier::Input::PayForeignCard;
+                return self.pay(state, 1, input, false, "mallory", chart);
+            }
+            Action::PayWithToken => return self.with_token(state, chart),
+        }
+        (next != *state).then_some(next)
+    }
+
+    fn checks() -> Vec<Check<Self>> {
+        let mut checks = consent();
+        checks.extend(effects());
+        checks
+    }
+
+    fn scenarios() -> Vec<Scenario<Self>> {
+        vec![
+            Scenario {
+                name: "S3 an order is paid and shown as paid",
+                from: Tier::T0,
+                seen: |_, s| s.terminal == terminal::State::Paid,
+            },
+            Scenario {
+                name: "S8 no answer, a question, and paid",
+                from: Tier::T0,
+                seen: |_, s| s.waited && s.terminal == terminal::State::Paid,
+            },
+            Scenario {
+                name: "S9 a reversal overtakes its debit",
+                from: Tier::T0,
+                seen: |_, s| s.overtaken,
+            },
+            Scenario {
+                name: "S13 an attacker is refused",
+                from: Tier::T1,
+                seen: |_, s| s.repelled,
+            },
+        ]
+    }
+
+    fn opening(&self, state: &State) -> String {
+        let second = if state.own {
+            "Mallory has an order of his own"
+        } else {
+            "Mallory has made another order in her name"
+        };
+        format!("Alice holds a card and has an order to pay; {second}.")
+    }
+}
+
+fn consent() -> Vec<Check<Pay>> {
+    vec![
+        Check {
+            id: PropertyId::P29,
+            tiers: HONEST,
+            holds: |_, s| !s.confused,
+            reached: "W29 a card code is debited",
+            witness: |_, s| s.orders[0].posts > 0,
+        },
+        Check {
+            id: PropertyId::P31,
+            tiers: HONEST,
+            holds: |_, s| {
+                (s.orders[0].posts == 0 || s.authorised) && (s.orders[1].posts == 0 || s.confused)
+            },
+            reached: "W31 what Alice authorised is debited",
+            witness: |_, s| s.orders[0].posts > 0 && s.authorised,
+        },
+        Check {
+            id: PropertyId::P32,
+            tiers: HONEST,
+            holds: |_, s| !s.by_other,
+            reached: "W32 Alice pays her order",
+            witness: |_, s| s.orders[0].verifier.order == verifier::Order::Paid,
+        },
+    ]
+}
+
+fn effects() -> Vec<Check<Pay>> {
+    vec![
+        Check {
+            id: PropertyId::P18,
+            tiers: HONEST,
+            holds: |_, s| !s.twice,
+            reached: "W18 a debit comes again",
+            witness: |_, s| s.orders[0].flying > 0 && s.orders[0].posts > 0,
+        },
+        Check {
+            id: PropertyId::P33,
+            tiers: HONEST,
+            holds: |_, s| s.orders.iter().all(|order| order.posts <= 1),
+            reached: "W33 a debit is posted",
+            witness: |_, s| s.orders[0].posts == 1,
+        },
+        Check {
+            id: PropertyId::P35,
+            tiers: HONEST,
+            holds: |_, s| match s.terminal {
+                terminal::State::Paid => s.orders[0].posts > 0,
+                terminal::State::Failed => !s.orders[0].debits.contains(&Posting::Posted),
+                _ => true,
+            },
+            reached: "W35 a result is shown",
+            witness: |_, s| matches!(s.terminal, terminal::State::Paid | terminal::State::Failed),
+        },
+        Check {
+            id: PropertyId::P36,
+            tiers: HONEST,
+            holds: |_, s| !s.dead,
+            reached: "W36 a debit is refused because the card is lost",
+            witness: |_, s| {
+                s.issuer.card == issuer::Card::Lost
+                    && s.orders[0].debits.contains(&Posting::Declined)
+            },
+        },
+    ]
+}

@@ -1,0 +1,481 @@
+//! Payment at a shop: two sales, one chip, and a field in which others listen and speak. Flow D.
+//!
+//! A cryptogram is the tuple that it covers; nobody but the chip makes one. The shop's terminal signs nothing: what it
+//! sends is its own amount and number and the cryptogram it was given, so a cryptogram over anything else is a bad one.
+
+use kaika_spec::{PropertyId, Refusal, Scope};
+use stateright::{Model, Property};
+
+use super::{Check, Config, HONEST, Scenario, Tier, World, holding};
+use crate::chart::Chart;
+use crate::role::issuer::Posting;
+use crate::role::{Verdict, chip, issuer, pos};
+
+/// What a cryptogram covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Signed {
+    /// The application transaction counter.
+    pub atc: u8,
+    /// The amount.
+    pub amount: u8,
+    /// The unpredictable number.
+    pub number: u8,
+}
+
+/// One sale at the shop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sale {
+    /// The shop's terminal.
+    pub pos: pos::State,
+    /// The amount.
+    pub amount: u8,
+    /// The unpredictable number.
+    pub number: u8,
+    /// What the terminal was given: a cryptogram, or a token number with none.
+    pub given: Option<Option<Signed>>,
+    /// The issuer's record.
+    pub record: Posting,
+    /// The network heard the issuer say yes, no.
+    pub told: [bool; 2],
+    /// The network heard a reversal.
+    pub reversal: bool,
+    /// The network heard its answer.
+    pub reversed: bool,
+}
+
+/// The world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct State {
+    /// The issuer's record of the card.
+    pub issuer: issuer::State,
+    /// The last counter that the issuer has seen verified.
+    pub last: u8,
+    /// The chip.
+    pub chip: chip::State,
+    /// Its counter, durable.
+    pub atc: u8,
+    /// The sales.
+    pub sales: [Sale; 2],
+    /// Every cryptogram made so far, by counter.
+    pub made: [Option<Signed>; 3],
+    /// How often each counter was approved.
+    pub approved: [u8; 3],
+    /// Time-outs left.
+    pub timeouts: u8,
+    /// The operator may still act.
+    pub changes: u8,
+    /// History: something was approved that the chip did not sign.
+    pub unsigned: bool,
+    /// History: something was approved while card or token was dead.
+    pub dead: bool,
+    /// History: a request was refused because its reversal came first.
+    pub overtaken: bool,
+    /// History: an old counter was refused.
+    pub replayed: bool,
+    /// History: an attacker was refused.
+    pub repelled: bool,
+}
+
+/// What may happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    /// The chip signs for a sale.
+    Sign(usize),
+    /// The chip signs for a sale, with an amount that someone in the field puts in.
+    SignOther(usize, u8),
+    /// Power fails after the counter was stored and before the answer.
+    Cut,
+    /// A cryptogram reaches the shop's terminal.
+    Give(usize, u8),
+    /// The number of the token reaches it alone.
+    GiveNumber(usize),
+    /// The shop's request reaches the issuer, perhaps again.
+    Arrive(usize),
+    /// The issuer's answer reaches the shop.
+    Tell(usize, bool),
+    /// The shop's patience ends: it reverses.
+    TimeOut(usize),
+    /// The reversal reaches the issuer.
+    Reverse(usize),
+    /// The answer to it reaches the shop.
+    Reversed(usize),
+    /// The user suspends the token.
+    Suspend,
+    /// The operator reports the card lost.
+    Lose,
+}
+
+/// The world of payments at a shop.
+#[derive(Clone, Copy, Debug)]
+pub struct Tap(Config);
+
+const fn sale(amount: u8, number: u8) -> Sale {
+    Sale {
+        pos: pos::State::Idle,
+        amount,
+        number,
+        given: None,
+        record: Posting::None,
+        told: [false; 2],
+        reversal: false,
+        reversed: false,
+    }
+}
+
+const fn paying() -> chip::State {
+    chip::State {
+        slot: chip::Slot::Active,
+        scripted: true,
+        ..chip::init()
+    }
+}
+
+impl Tap {
+    fn sign(&self, state: &State, amount: u8, number: u8, chart: &mut Chart) -> Option<State> {
+        let mut next = *state;
+        let slot = next.made.get_mut(usize::from(state.atc))?;
+        let inputs = [
+            chip::Input::SelectSlot,
+            chip::Input::Gpo,
+            chip::Input::GenerateArqc,
+        ];
+        for input in inputs {
+            let outcome = chip::step(&next.chip, &input, &self.0.weak);
+            next.chip = outcome.next;
+            if !outcome.verdict.is_good() {
+                return None;
+            }
+        }
+        next.atc += 1;
+        let signed = Signed {
+            atc: next.atc,
+            amount,
+            number,
+        };
+        *slot = Some(signed);
+        chart.say("shop", "chip", format!("pay {amount}, number {number}"));
+        chart.answer("chip", "shop", format!("cryptogram, counter {}", next.atc));
+        Some(next)
+    }
+
+    fn give(
+        &self,
+        state: &State,
+        at: usize,
+        given: Option<Signed>,
+        chart: &mut Chart,
+    ) -> Option<State> {
+        let mut next = *state;
+        let sale = &mut next.sales[at];
+        let outcome = pos::step(&sale.pos, &pos::Input::Card, &self.0.weak);
+        if !outcome.verdict.is_good() {
+            return None;
+        }
+        let fits = given.is_some_and(|g| g.amount == sale.amount && g.number == sale.number);
+        let what = given.map_or_else(
+            || "the token's number".to_owned(),
+            |g| format!("cryptogram {}, sale {at}", g.atc),
+        );
+        chart.say(if fits { "chip" } else { "mallory" }, "shop", what);
+        sale.pos = outcome.next;
+        sale.given = Some(given);
+        Some(next)
+    }
+
+    /// How the issuer sees a request.
+    fn heard(state: &State, sale: &Sale, given: Option<Signed>) -> issuer::Input {
+        match (sale.record, given) {
+            (Posting::Posted | Posting::Reversed, _) => issuer::Input::TapRepeat,
+            (Posting::Tombstoned, _) => issuer::Input::TapTombstoned,
+            (_, Some(signed)) if signed.amount != sale.amount || signed.number != sale.number => {
+                issuer::Input::TapBadCryptogram
+            }
+            (_, None) => issuer::Input::TapBadCryptogram,
+            (_, Some(signed)) if signed.atc <= state.last => issuer::Input::TapReplayedAtc,
+            _ => issuer::Input::Tap,
+        }
+    }
+
+    fn arrive(&self, state: &State, at: usize, chart: &mut Chart) -> Option<State> {
+        let mut next = *state;
+        let sale = &mut next.sales[at];
+        let given = sale.given?;
+        let input = Self::heard(state, sale, given);
+        let record = issuer::State {
+            tap: sale.record,
+            counted: state.last > 0,
+            ..state.issuer
+        };
+        let outcome = issuer::step(&record, &input, &self.0.weak);
+        chart.ask("shop", "issuer", input, outcome.verdict);
+        sale.record = outcome.next.tap;
+        sale.told[usize::from(!outcome.verdict.is_good())] = true;
+        if outcome.verdict == Verdict::Accept {
+            let token = state.issuer.token == Some(kaika_spec::TokenState::Active);
+            next.dead |= state.issuer.card != issuer::Card::Active || !token;
+            let (amount, number) = (sale.amount, sale.number);
+            let covers = |g: Signed| g.amount == amount && g.number == number;
+            next.unsigned |= !given.is_some_and(|g| covers(g) && state.made.contains(&Some(g)));
+            if let Some(signed) = given {
+                let count = &mut next.approved[usize::from(signed.atc) - 1];
+                *count = (*count + 1).min(2);
+                next.last = next.last.max(signed.atc);
+            }
+        }
+        let refused = |why| outcome.verdict == Verdict::Refuse(why);
+        next.overtaken |= refused(Refusal::DebitTombstoned);
+        next.replayed |= refused(Refusal::AtcReplay);
+        next.repelled |= refused(Refusal::CryptogramBad);
+        (next != *state).then_some(next)
+    }
+
+    fn shop(
+        &self,
+        state: &State,
+        at: usize,
+        input: pos::Input,
+        chart: &mut Chart,
+    ) -> Option<State> {
+        let mut next = *state;
+        let sale = &mut next.sales[at];
+        let outcome = pos::step(&sale.pos, &input, &self.0.weak);
+        sale.pos = outcome.next;
+        sale.reversal |= outcome.out.contains(&pos::Output::Reverse);
+        match input {
+            pos::Input::TimeOut => chart.note("shop", "no answer: reverses"),
+            _ => chart.answer("issuer", "shop", input),
+        }
+        (next != *state).then_some(next)
+    }
+
+    fn operate(&self, state: &State, input: issuer::Input, chart: &mut Chart) -> Option<State> {
+        chart.note("issuer", input);
+        let next = State {
+            issuer: issuer::step(&state.issuer, &input, &self.0.weak).next,
+            changes: state.changes.checked_sub(1)?,
+            ..*state
+        };
+        Some(next)
+    }
+}
+
+impl Model for Tap {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        let state = |second: Sale| State {
+            issuer: holding(),
+            last: 0,
+            chip: paying(),
+            atc: 0,
+            sales: [sale(1, 1), second],
+            made: [None; 3],
+            approved: [0; 3],
+            timeouts: self.0.bounds.faults(),
+            changes: 1,
+            unsigned: false,
+            dead: false,
+            overtaken: false,
+            replayed: false,
+            repelled: false,
+        };
+        // A second sale with a number of its own, and one whose terminal draws the same number again.
+        vec![state(sale(2, 2)), state(sale(1, 1))]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        let attacked = self.0.tier >= Tier::T1;
+        for (at, sale) in state.sales.iter().enumerate() {
+            actions.push(Action::Sign(at));
+            if attacked {
+                actions.push(Action::SignOther(at, 3 - sale.amount));
+                actions.push(Action::GiveNumber(at));
+            }
+            for signed in state.made.iter().flatten() {
+                let own = signed.amount == sale.amount && signed.number == sale.number;
+                if attacked || own && Some(Some(*signed)) != state.sales[1 - at].given {
+                    actions.push(Action::Give(at, signed.atc));
+                }
+            }
+            if sale.given.is_some() {
+                actions.push(Action::Arrive(at));
+            }
+            for (heard, yes) in sale.told.iter().zip([true, false]) {
+                if *heard {
+                    actions.push(Action::Tell(at, yes));
+                }
+            }
+            if state.timeouts > 0 && sale.pos == pos::State::Asked {
+                actions.push(Action::TimeOut(at));
+            }
+            if sale.reversal {
+                actions.push(Action::Reverse(at));
+            }
+            if sale.reversed {
+                actions.push(Action::Reversed(at));
+            }
+        }
+        actions.push(Action::Cut);
+        if state.changes > 0 {
+            actions.extend([Action::Suspend, Action::Lose]);
+        }
+    }
+
+    fn next_state(&self, state: &State, action: Action) -> Option<State> {
+        self.apply(state, &action, &mut Chart::off())
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        super::properties(&self.0)
+    }
+}
+
+impl World for Tap {
+    const SCOPE: Scope = Scope::Tap;
+
+    fn new(config: Config) -> Self {
+        Self(config)
+    }
+
+    fn config(&self) -> &Config {
+        &self.0
+    }
+
+    fn apply(&self, state: &State, action: &Action, chart: &mut Chart) -> Option<State> {
+        let mut next = *state;
+        match *action {
+            Action::Sign(at) => {
+                let sale = state.sales[at];
+                self.sign(state, sale.amount, sale.number, chart)
+            }
+            Action::SignOther(at, amount) => {
+                chart.note("mallory", "puts another amount in");
+                self.sign(state, amount, state.sales[at].number, chart)
+            }
+            Action::Cut => {
+                if usize::from(state.atc) >= state.made.len() {
+                    return None;
+                }
+                chart.note("chip", "power fails after the counter was stored");
+                next.atc += 1;
+                next.chip = chip::step(&state.chip, &chip::Input::Reset, &self.0.weak).next;
+                Some(next)
+            }
+            Action::Give(at, atc) => {
+                let given = state.made[usize::from(atc) - 1];
+                self.give(state, at, given, chart)
+            }
+            Action::GiveNumber(at) => self.give(state, at, None, chart),
+            Action::Arrive(at) => self.arrive(state, at, chart),
+            Action::Tell(at, true) => self.shop(state, at, pos::Input::Approved, chart),
+            Action::Tell(at, false) => self.shop(state, at, pos::Input::Declined, chart),
+            Action::TimeOut(at) => {
+                let next = self.shop(state, at, pos::Input::TimeOut, chart)?;
+                Some(State {
+                    timeouts: state.timeouts.checked_sub(1)?,
+                    ..next
+                })
+            }
+            Action::Reverse(at) => {
+                let sale = &mut next.sales[at];
+                let record = issuer::State {
+                    tap: sale.record,
+                    ..state.issuer
+                };
+                let input = issuer::Input::TapReverse;
+                let outcome = issuer::step(&record, &input, &self.0.weak);
+                chart.ask("shop", "issuer", input, outcome.verdict);
+                sale.record = outcome.next.tap;
+                sale.reversed = true;
+                (next != *state).then_some(next)
+            }
+            Action::Reversed(at) => self.shop(state, at, pos::Input::Reversed, chart),
+            Action::Suspend => self.operate(state, issuer::Input::SuspendUser, chart),
+            Action::Lose => self.operate(state, issuer::Input::CardLost, chart),
+        }
+    }
+
+    fn checks() -> Vec<Check<Self>> {
+        vec![
+            Check {
+                id: PropertyId::P36,
+                tiers: HONEST,
+                holds: |_, s| !s.dead,
+                reached: "W36 a tap is declined because the token is suspended or the card lost",
+                witness: |_, s| s.changes == 0 && s.sales.iter().any(|sale| sale.told[1]),
+            },
+            Check {
+                id: PropertyId::P37,
+                tiers: HONEST,
+                holds: |_, s| !s.unsigned,
+                reached: "W37 a tap that the chip signed is approved",
+                witness: |_, s| s.approved.contains(&1),
+            },
+            Check {
+                id: PropertyId::P38,
+                tiers: HONEST,
+                holds: |_, s| {
+                    s.sales.iter().all(|sale| {
+                        sale.pos != pos::State::Approved || sale.record == Posting::Posted
+                    })
+                },
+                reached: "W38 the shop approves",
+                witness: |_, s| s.sales.iter().any(|sale| sale.pos == pos::State::Approved),
+            },
+            Check {
+                id: PropertyId::P39,
+                tiers: HONEST,
+                holds: |_, s| s.approved.iter().all(|count| *count <= 1) && counters_are_unique(s),
+                reached: "W39 a counter is approved",
+                witness: |_, s| s.last > 0,
+            },
+        ]
+    }
+
+    fn scenarios() -> Vec<Scenario<Self>> {
+        vec![
+            Scenario {
+                name: "S4 both sales are approved",
+                from: Tier::T0,
+                seen: |_, s| s.sales.iter().all(|sale| sale.pos == pos::State::Approved),
+            },
+            Scenario {
+                name: "S9 a reversal overtakes its request",
+                from: Tier::T0,
+                seen: |_, s| s.overtaken,
+            },
+            Scenario {
+                name: "S13 an attacker is refused",
+                from: Tier::T1,
+                seen: |_, s| s.repelled,
+            },
+            Scenario {
+                name: "S13 a played-back cryptogram is refused",
+                from: Tier::T1,
+                seen: |_, s| s.replayed,
+            },
+        ]
+    }
+
+    fn opening(&self, state: &State) -> String {
+        let second = if state.sales[1].number == state.sales[0].number {
+            "the second terminal draws the number of the first again"
+        } else {
+            "each with a number of its own"
+        };
+        format!("Alice's phone holds an active token; a shop has two sales, {second}.")
+    }
+}
+
+fn counters_are_unique(state: &State) -> bool {
+    let mut counters: Vec<u8> = state
+        .made
+        .iter()
+        .flatten()
+        .map(|signed| signed.atc)
+        .collect();
+    let count = counters.len();
+    counters.dedup();
+    counters.len() == count
+}
