@@ -5,7 +5,11 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 mod apply;
+mod attack;
+mod bar;
+mod check;
 mod demo;
+mod explore;
 mod pay;
 mod person;
 mod se;
@@ -14,14 +18,14 @@ mod tap;
 
 /// It was done, and what was asked for holds.
 const OK: u8 = 0;
-/// It was done, and the answer is no: declined, refused.
+/// It was done, and the answer is no: declined, refused, violated.
 const NO: u8 = 1;
 /// The world was not as it must be: a port in use, a server that does not answer, a file that cannot be read.
 const WORLD: u8 = 4;
 
 /// A reference implementation of applying for a virtual card online and paying with it.
 ///
-/// Exit codes: 0 done; 1 the answer is no (declined, refused); 2 the command line is wrong; 4 something around it is
+/// Exit codes: 0 done; 1 the answer is no (declined, refused, a property is violated); 2 the command line is wrong; 4 something around it is
 /// wrong (a port in use, a server that does not answer, a file that cannot be read).
 #[derive(Parser)]
 #[command(name = "kaika", version, arg_required_else_help = true)]
@@ -34,6 +38,12 @@ struct Line {
 enum Command {
     /// Starts every role on loopback and follows one card from the password to the paid receipt.
     Demo(demo::Args),
+    /// Explores the model: which properties hold, against whom, and which weakness breaks them.
+    Check(check::Args),
+    /// The shortest counterexample for one weakness, as a sequence chart.
+    Attack(attack::Args),
+    /// Serves Stateright's explorer of one scope to a browser.
+    Explore(explore::Args),
     /// Runs one server.
     Serve(serve::Args),
     /// Runs a chip.
@@ -63,6 +73,9 @@ pub fn main() -> ExitCode {
     };
     let done = match line.command {
         Command::Demo(args) => runtime.block_on(demo::run(args)),
+        Command::Check(args) => check::run(&args),
+        Command::Attack(args) => attack::run(&args),
+        Command::Explore(args) => explore::run(&args),
         Command::Serve(args) => runtime.block_on(serve::run(args)),
         Command::Se(args) => runtime.block_on(se::run(args)),
         Command::Apply(args) => runtime.block_on(apply::run(args)),

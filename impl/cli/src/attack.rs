@@ -1,0 +1,83 @@
+//! `kaika attack`: what goes wrong when one countermeasure is left out.
+
+use anyhow::bail;
+use kaika_model::chart;
+use kaika_model::check::{Attack, attack, target};
+use kaika_spec::Weakness;
+use serde_json::json;
+
+use crate::{NO, OK, WORLD};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The weakness, by its name in spec/15-gaps.md.
+    #[arg(required_unless_present = "list")]
+    name: Option<String>,
+    /// Names every weakness, the property it breaks and the least tier.
+    #[arg(long)]
+    list: bool,
+    /// One JSON document instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
+    let Some(name) = args.name.as_deref().filter(|_| !args.list) else {
+        list();
+        return Ok(OK);
+    };
+    let Some(weakness) = Weakness::from_name(name) else {
+        bail!("no weakness {name}; `kaika attack --list` names them all");
+    };
+    let Some(found) = attack(weakness) else {
+        eprintln!("kaika: the model finds no counterexample for {name}");
+        return Ok(WORLD);
+    };
+    if args.json {
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&document(weakness, &found))?
+        );
+    } else {
+        print!("{}", text(weakness, &found));
+    }
+    Ok(NO)
+}
+
+fn list() {
+    for weakness in Weakness::ALL {
+        let (scope, property, tier) = target(*weakness);
+        println!(
+            "{:<26} breaks {property} in {:<13} against {}: {}",
+            weakness.name(),
+            scope.name(),
+            tier.name(),
+            property.title()
+        );
+    }
+}
+
+fn text(weakness: Weakness, found: &Attack) -> String {
+    format!(
+        "{weakness} breaks {} ({}) in {}, against {}, in {} steps.\n\n{}\n\n{}",
+        found.property,
+        found.property.title(),
+        found.scope,
+        found.tier.name(),
+        found.trace.actions.len(),
+        found.trace.opening,
+        chart::draw(&found.trace.hops)
+    )
+}
+
+fn document(weakness: Weakness, found: &Attack) -> serde_json::Value {
+    json!({
+        "weakness": weakness.name(),
+        "property": found.property.name(),
+        "scope": found.scope.name(),
+        "tier": found.tier.name(),
+        "opening": found.trace.opening,
+        "actions": found.trace.actions,
+        "chart": chart::draw(&found.trace.hops),
+    })
+}

@@ -1,0 +1,41 @@
+//! `kaika explore`: Stateright's own explorer, in a browser.
+
+use std::net::SocketAddr;
+
+use kaika_model::check::serve;
+use kaika_model::{Bounds, Config, Tier};
+use kaika_spec::Scope;
+
+use crate::{OK, check};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// One scope: issuance, provisioning, pay, tap or manage.
+    #[arg(value_parser = check::scope, default_value = "issuance")]
+    scope: Scope,
+    /// Against whom: T0, T1, T2 or T5.
+    #[arg(long, value_parser = check::tier, default_value = "T0")]
+    tier: Tier,
+    /// Countermeasures to leave out, by their weakness, with commas between; or as-claimed.
+    #[arg(long, value_name = "NAME,…", default_value = "")]
+    weaken: String,
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:3000")]
+    listen: SocketAddr,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
+    let config = Config {
+        weak: check::weak(&args.weaken)?,
+        tier: args.tier,
+        bounds: Bounds::Default,
+    };
+    // The explorer panics on a port in use; a clear error instead.
+    drop(std::net::TcpListener::bind(args.listen)?);
+    println!(
+        "open http://{}/ in a browser; ends with Ctrl-C",
+        args.listen
+    );
+    serve(args.scope, config, args.listen);
+    Ok(OK)
+}
