@@ -142,6 +142,127 @@ pub enum Step {
     Do(Do),
     /// The code that was sent to a phone.
     Capture(Capture),
+    /// What the runner answers as a peer of the subject.
+    Arrange(Arrange),
+    /// How often the subject asked a peer.
+    Asked(Asked),
+    /// A chip from the factory; needs `hook:chip`.
+    Insert(Insert),
+    /// INITIALIZE UPDATE: the beginning of a secure channel.
+    Challenge(Challenge),
+    /// EXTERNAL AUTHENTICATE: the rest of it.
+    Authenticate(Authenticate),
+    /// A command in a secure channel.
+    Secure(Secure),
+    /// Commands of the issuer, given to the chip one by one.
+    Relay(Relay),
+}
+
+/// What the runner answers as a peer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Arrange {
+    /// As whom.
+    pub at: String,
+    /// The path asked for.
+    pub path: Vec<Value>,
+    /// A text that path or body contains: what makes the question this test's.
+    pub having: Value,
+    /// The answer's body, with status 200.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Value>,
+    /// A refusal in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refuse: Option<String>,
+}
+
+/// How often the subject asked a peer since the test began.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// Whom.
+    pub at: String,
+    /// The beginning of the path.
+    pub path: String,
+    /// As in [`Arrange`].
+    pub having: Value,
+    /// How often.
+    pub times: usize,
+}
+
+/// A chip from the factory.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Insert {
+    /// Name of its number.
+    #[serde(rename = "as")]
+    pub name: String,
+}
+
+/// INITIALIZE UPDATE.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Challenge {
+    /// Name of the channel.
+    pub channel: String,
+    /// Number of the chip whose keys are meant.
+    pub se_id: Value,
+    /// Key version, hexadecimal.
+    pub version: String,
+    /// Status word.
+    pub sw: String,
+}
+
+/// EXTERNAL AUTHENTICATE.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Authenticate {
+    /// The channel.
+    pub channel: String,
+    /// Security level, hexadecimal.
+    pub level: String,
+    /// `cryptogram` or `mac`: one bit of it is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+    /// Name for the bytes that were sent.
+    #[serde(rename = "as", default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Status word.
+    pub sw: String,
+}
+
+/// A command in a secure channel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Secure {
+    /// The channel.
+    pub channel: String,
+    /// CLA INS P1 P2.
+    pub header: String,
+    /// Data in the clear, hexadecimal.
+    pub data: Value,
+    /// `mac`: one bit of it is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+    /// Name for the bytes that were sent.
+    #[serde(rename = "as", default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Status word.
+    pub sw: String,
+    /// Pattern of the answer's data in the clear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out: Option<Value>,
+}
+
+/// Commands for the chip.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Relay {
+    /// A list of commands, hexadecimal.
+    pub commands: Value,
+    /// Name for the list of answers.
+    #[serde(rename = "as")]
+    pub name: String,
 }
 
 /// An HTTP message.
@@ -267,8 +388,8 @@ pub struct Capture {
 
 /// The operators that a value or a pattern may hold.
 pub const OPERATORS: &[&str] = &[
-    "$ref", "$fixture", "$fresh", "$calc", "$mutate", "$now", "$repeat", "$bind", "$hex", "$regex",
-    "$oneOf", "$any", "$absent",
+    "$ref", "$fixture", "$fresh", "$calc", "$mutate", "$now", "$repeat", "$bind", "$hex", "$oneOf",
+    "$any", "$absent",
 ];
 
 /// Why a file is no suite.
@@ -303,16 +424,25 @@ impl File {
         Ok(file)
     }
 
-    /// Canonical text: what is compared byte by byte.
+    /// Canonical text, which is compared byte by byte: the head in full, then one test on each line.
     ///
     /// # Panics
     /// Never: these types are JSON.
     pub fn write(&self) -> String {
-        let Ok(mut text) = serde_json::to_string_pretty(self) else {
+        let head = Self {
+            tests: Vec::new(),
+            ..self.clone()
+        };
+        let lines: Option<Vec<String>> = self
+            .tests
+            .iter()
+            .map(|test| serde_json::to_string(test).ok())
+            .collect();
+        let (Ok(head), Some(lines)) = (serde_json::to_string_pretty(&head), lines) else {
             panic!("vector files are JSON")
         };
-        text.push('\n');
-        text
+        let head = head.trim_end_matches("[]\n}");
+        format!("{head}[\n    {}\n  ]\n}}\n", lines.join(",\n    "))
     }
 
     fn lint(&self) -> Result<(), String> {
@@ -410,6 +540,14 @@ impl File {
         match step {
             Step::Let(named) => drop(bound.insert(named.name.clone())),
             Step::Capture(named) => drop(bound.insert(named.name.clone())),
+            Step::Insert(named) => drop(bound.insert(named.name.clone())),
+            Step::Relay(named) => drop(bound.insert(named.name.clone())),
+            Step::Authenticate(Authenticate {
+                name: Some(name), ..
+            })
+            | Step::Secure(Secure {
+                name: Some(name), ..
+            }) => drop(bound.insert(name.clone())),
             _ => {}
         }
         Ok(())
@@ -493,9 +631,7 @@ fn overridden(part: &[Step], named: &Do) -> Result<Vec<Step>, String> {
     if nothing {
         return Ok(steps);
     }
-    let last = steps
-        .iter()
-        .rposition(|step| matches!(step, Step::Send(_) | Step::Apdu(_) | Step::Iso(_)));
+    let last = steps.iter().rposition(is_message);
     let last = last.ok_or_else(|| format!("{} has no message", named.part))?;
     steps.truncate(last + 1);
     match (steps.last_mut(), &named.refuse, &named.sw, &named.accept) {
@@ -510,9 +646,28 @@ fn overridden(part: &[Step], named: &Do) -> Result<Vec<Step>, String> {
             apdu.sw = sw.clone();
             apdu.data = None;
         }
+        (Some(Step::Challenge(step)), None, Some(sw), None) => step.sw = sw.clone(),
+        (Some(Step::Authenticate(step)), None, Some(sw), None) => step.sw = sw.clone(),
+        (Some(Step::Secure(step)), None, Some(sw), None) => {
+            step.sw = sw.clone();
+            step.out = None;
+        }
         _ => return Err(format!("{} does not take this override", named.part)),
     }
     Ok(steps)
+}
+
+/// A step that is answered: what an override is for.
+const fn is_message(step: &Step) -> bool {
+    matches!(
+        step,
+        Step::Send(_)
+            | Step::Apdu(_)
+            | Step::Iso(_)
+            | Step::Challenge(_)
+            | Step::Authenticate(_)
+            | Step::Secure(_)
+    )
 }
 
 /// An object with one key that begins with `$`.

@@ -8,5 +8,6 @@ pub mod codec;
 pub mod crypto;
 pub mod format;
 pub mod manifest;
+pub mod peers;
 pub mod play;
 pub mod softchip;

@@ -14,6 +14,9 @@ pub struct Manifest {
     pub roles: BTreeMap<String, Endpoint>,
     /// Hexadecimal keys: `verifier_issuer`, `operator_issuer`, ..., `chip_master`.
     pub keys: BTreeMap<String, String>,
+    /// Where the runner listens as the subject's peers, `HOST:PORT` by role.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub peers: BTreeMap<String, String>,
     /// Control channel.
     #[serde(default)]
     pub hooks: Hooks,
@@ -51,7 +54,8 @@ pub struct Endpoint {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hooks {
-    /// `http://HOST:PORT` of the control channel; `POST /ctl/v1/clock {"advance_ms": n}`.
+    /// `http://HOST:PORT` of the control channel; `POST /ctl/v1/clock {"advance_ms": n}` and
+    /// `POST /ctl/v1/chip {}`, which answers `{"tcp", "se_id"}` of a chip from the factory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<String>,
 }

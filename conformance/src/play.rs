@@ -13,8 +13,11 @@ use crate::calc::Bench;
 use crate::codec::{Fields, iso_read, iso_write};
 use crate::crypto::channel::Channel;
 use crate::crypto::kaika_mac;
-use crate::format::{Apdu, Expect, File, Iso, Send, Step, Test, operator};
+use crate::format::{Arrange, Asked, Expect, File, Iso, Send, Step, Test, operator};
 use crate::manifest::Manifest;
+use crate::peers::{Answer, Peers, problem};
+
+mod chip;
 
 /// How long one answer may take.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -50,6 +53,7 @@ pub struct Runner {
     agent: ureq::Agent,
     patience: Duration,
     ahead: AtomicI64,
+    peers: Option<Peers>,
 }
 
 /// What one test knows so far.
@@ -87,7 +91,26 @@ impl Runner {
             agent: config.into(),
             patience,
             ahead: AtomicI64::new(0),
+            peers: None,
         }
+    }
+
+    /// The same runner, with the peers that it plays.
+    #[must_use]
+    pub fn with_peers(self, peers: Peers) -> Self {
+        peers.know(&self.subject.keys);
+        Self {
+            peers: Some(peers),
+            ..self
+        }
+    }
+
+    /// The chip master key of the subject; zeros when it names none.
+    fn chip_master(&self) -> [u8; 16] {
+        let key = self.subject.keys.get("chip_master");
+        key.and_then(|key| hex::decode(key).ok())
+            .and_then(|key| key.try_into().ok())
+            .unwrap_or_default()
     }
 
     /// Plays one test.
@@ -108,13 +131,7 @@ impl Runner {
             Ok(steps) => steps,
             Err(what) => return fail(0, "vector", wrong("a vector", what)),
         };
-        let kmc = self
-            .subject
-            .keys
-            .get("chip_master")
-            .and_then(|key| hex::decode(key).ok())
-            .and_then(|key| key.try_into().ok());
-        let bench = Bench::new(kmc.unwrap_or_default());
+        let bench = Bench::new(self.chip_master());
         let mut scene = Scene {
             runner: self,
             file,
@@ -142,8 +159,12 @@ impl Runner {
         {
             return Some(format!("the subject is no {role}"));
         }
-        let clock = test.needs.iter().any(|need| need == "hook:clock");
-        (clock && self.subject.hooks.control.is_none()).then(|| "needs hook:clock".to_owned())
+        let need = test.needs.first()?;
+        self.subject
+            .hooks
+            .control
+            .is_none()
+            .then(|| format!("needs {need}"))
     }
 
     fn now(&self) -> i64 {
@@ -199,6 +220,13 @@ fn describe(step: &Step) -> String {
         Step::Advance(advance) => format!("clock + {} ms", advance.ms),
         Step::Do(named) => named.part.clone(),
         Step::Capture(named) => format!("sms -> runner : {}", named.name),
+        Step::Arrange(step) => format!("runner : an answer as {}", step.at),
+        Step::Asked(step) => format!("runner : what {} was asked", step.at),
+        Step::Insert(_) => "runner : a new chip".to_owned(),
+        Step::Challenge(_) => "issuer -> chip : INITIALIZE UPDATE".to_owned(),
+        Step::Authenticate(_) => "issuer -> chip : EXTERNAL AUTHENTICATE".to_owned(),
+        Step::Secure(step) => format!("issuer -> chip : {}", step.header),
+        Step::Relay(_) => "terminal -> chip : the issuer's commands".to_owned(),
     }
 }
 
@@ -220,6 +248,13 @@ impl Scene<'_> {
                 let phone = self.text(&capture.phone)?;
                 self.capture(&phone, &capture.name)
             }
+            Step::Arrange(step) => self.arrange(step),
+            Step::Asked(step) => self.asked(step),
+            Step::Insert(step) => self.insert(&step.name),
+            Step::Challenge(step) => self.challenge(step),
+            Step::Authenticate(step) => self.authenticate(step),
+            Step::Secure(step) => self.secure(step),
+            Step::Relay(step) => self.relay(step),
         }
     }
 
@@ -371,11 +406,7 @@ impl Scene<'_> {
     }
 
     fn send(&mut self, send: &Send) -> Outcome {
-        let mut path = String::new();
-        for part in &send.path {
-            path.push('/');
-            path.push_str(&self.text(part)?);
-        }
+        let path = self.path(&send.path)?;
         let body = match (&send.raw, &send.body) {
             (Some(raw), _) => self.text(raw)?,
             (None, Some(body)) => self.value(body)?.to_string(),
@@ -502,6 +533,12 @@ impl Scene<'_> {
     }
 
     fn capture(&mut self, phone: &str, name: &str) -> Outcome {
+        if let Some(peers) = self.runner.peers.as_ref() {
+            let code = peers.messages(phone).last().and_then(|text| code_in(text));
+            let code = code.ok_or_else(|| wrong("a code", "none was sent"))?;
+            self.names.insert(name.to_owned(), json!(code));
+            return Ok(());
+        }
         let base = self.runner.address("sms", false)?;
         let url = format!("{base}/v1/messages?to={}", phone.replace('+', "%2B"));
         for _ in 0..20 {
@@ -521,10 +558,7 @@ impl Scene<'_> {
                 .and_then(|all| all.last())
                 .and_then(|last| last.get("text"))
                 .and_then(Value::as_str);
-            let code = last.and_then(|text| {
-                text.split(|c: char| !c.is_ascii_digit())
-                    .find(|run| run.len() == 6)
-            });
+            let code = last.and_then(code_in);
             if let Some(code) = code {
                 self.names.insert(name.to_owned(), json!(code));
                 return Ok(());
@@ -534,31 +568,81 @@ impl Scene<'_> {
         Err(wrong("a code", "none was sent"))
     }
 
-    fn advance(&self, ms: i64) -> Outcome {
-        let control = self
-            .runner
-            .subject
-            .hooks
-            .control
-            .as_deref()
-            .ok_or_else(|| wrong("hook:clock", "none"))?;
-        let body = json!({ "advance_ms": ms }).to_string();
-        let answer = self
+    /// A message to the control channel.
+    fn control(&self, what: &str, body: &Value) -> Result<Value, (String, String)> {
+        let control = self.runner.subject.hooks.control.as_deref();
+        let control = control.ok_or_else(|| wrong(format!("hook:{what}"), "none"))?;
+        let sent = self
             .runner
             .agent
-            .post(format!("{control}/ctl/v1/clock"))
+            .post(format!("{control}/ctl/v1/{what}"))
             .content_type("application/json")
-            .send(body);
-        let status = answer.map_err(|e| wrong("the clock", e))?.status().as_u16();
+            .send(body.to_string());
+        let mut answer = sent.map_err(|e| wrong("the control channel", e))?;
+        let status = answer.status().as_u16();
+        let text = answer.body_mut().read_to_string();
+        let text = text.map_err(|e| wrong("the control channel", e))?;
         if status != 200 {
-            return Err(wrong(200, status));
+            return Err(wrong(200, format!("{status} {text:.80}")));
         }
+        serde_json::from_str(&text).map_err(|e| wrong("JSON from the control channel", e))
+    }
+
+    fn advance(&self, ms: i64) -> Outcome {
+        self.control("clock", &json!({ "advance_ms": ms }))?;
         self.runner.ahead.fetch_add(ms, Ordering::SeqCst);
         Ok(())
     }
 
+    fn arrange(&mut self, step: &Arrange) -> Outcome {
+        let path = self.path(&step.path)?;
+        let having = self.text(&step.having)?;
+        let (status, body) = match (&step.refuse, &step.body) {
+            (Some(name), _) => {
+                let refusal = Refusal::from_name(name).ok_or_else(|| wrong("a refusal", name))?;
+                problem(refusal)
+            }
+            (None, Some(body)) => (200, self.value(body)?),
+            (None, None) => return Err(wrong("a body or a refusal", "neither")),
+        };
+        self.peers()?.arrange(Answer {
+            at: step.at.clone(),
+            path,
+            having,
+            status,
+            body,
+        });
+        Ok(())
+    }
+
+    fn asked(&mut self, step: &Asked) -> Outcome {
+        let having = self.text(&step.having)?;
+        let seen = self.peers()?.asked(&step.at, &step.path, &having);
+        let expected = format!("{} asked {} times for {}", step.at, step.times, step.path);
+        (seen == step.times)
+            .then_some(())
+            .ok_or_else(|| wrong(expected, format!("{seen} times")))
+    }
+
+    fn peers(&self) -> Result<&Peers, (String, String)> {
+        let peers = self.runner.peers.as_ref();
+        peers.ok_or_else(|| wrong("peers", "the manifest names none"))
+    }
+
+    fn path(&mut self, segments: &[Value]) -> Result<String, (String, String)> {
+        let mut path = String::new();
+        for part in segments {
+            path.push('/');
+            path.push_str(&self.text(part)?);
+        }
+        Ok(path)
+    }
+
     fn connect(&self, role: &str) -> Result<TcpStream, (String, String)> {
-        let address = self.runner.address(role, true)?;
+        self.dial(self.runner.address(role, true)?)
+    }
+
+    fn dial(&self, address: &str) -> Result<TcpStream, (String, String)> {
         let address = address
             .to_socket_addrs()
             .ok()
@@ -571,46 +655,6 @@ impl Scene<'_> {
             .and_then(|()| stream.set_write_timeout(Some(self.runner.patience)));
         bounded.map_err(|e| wrong("a connection", e))?;
         Ok(stream)
-    }
-
-    fn power(&mut self, kind: &str) -> Outcome {
-        let code = match kind {
-            "off" => 0,
-            "on" => 1,
-            _ => 2,
-        };
-        let mut stream = self.chip.take().map_or_else(|| self.connect("chip"), Ok)?;
-        write_frame(&mut stream, &[code])?;
-        self.chip = Some(stream);
-        Ok(())
-    }
-
-    fn apdu(&mut self, apdu: &Apdu) -> Outcome {
-        let command =
-            hex::decode(self.text(&apdu.command)?).map_err(|e| wrong("hexadecimal", e))?;
-        let mut stream = self.chip.take().map_or_else(|| self.connect("chip"), Ok)?;
-        write_frame(&mut stream, &command)?;
-        let mut answer = read_frame(&mut stream)?;
-        self.chip = Some(stream);
-        if let Some(channel) = apdu
-            .channel
-            .as_ref()
-            .and_then(|name| self.channels.get(name))
-        {
-            answer = channel
-                .read(&answer)
-                .ok_or_else(|| wrong("an answer under the channel", "a wrong MAC"))?;
-        }
-        let (data, status) = answer
-            .split_at_checked(answer.len().saturating_sub(2))
-            .unwrap_or_default();
-        let status = hex::encode_upper(status);
-        if status != apdu.sw {
-            return Err(wrong(&apdu.sw, status));
-        }
-        apdu.data.as_ref().map_or(Ok(()), |pattern| {
-            self.matches(pattern, Some(&json!(hex::encode(data))))
-        })
     }
 
     fn iso(&mut self, iso: &Iso) -> Outcome {
@@ -644,6 +688,14 @@ impl Scene<'_> {
                 .map_err(|(expected, seen)| wrong(format!("field {number}: {expected}"), seen))
         })
     }
+}
+
+/// The code in a text: its only run of six digits.
+fn code_in(text: &str) -> Option<String> {
+    let run = text
+        .split(|c: char| !c.is_ascii_digit())
+        .find(|run| run.len() == 6);
+    run.map(str::to_owned)
 }
 
 fn write_frame(stream: &mut TcpStream, body: &[u8]) -> Outcome {

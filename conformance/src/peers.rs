@@ -1,0 +1,219 @@
+//! The peers that the runner plays before a subject: issuer, identity system and SMS gateway, over HTTP.
+//!
+//! A test arranges answers; a question belongs to the test whose text it contains. What was not arranged is refused.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use kaika_spec::Refusal;
+use serde_json::{Value, json};
+
+use crate::crypto::kaika_mac;
+
+/// An answer that a test arranged.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// As whom.
+    pub at: String,
+    /// The path.
+    pub path: String,
+    /// What path or body contains.
+    pub having: String,
+    /// Status.
+    pub status: u16,
+    /// Body.
+    pub body: Value,
+}
+
+/// A question that the subject asked.
+#[derive(Clone, Debug)]
+struct Question {
+    at: String,
+    path: String,
+    body: String,
+}
+
+#[derive(Debug, Default)]
+struct Desk {
+    answers: Vec<Answer>,
+    questions: Vec<Question>,
+    keys: BTreeMap<String, Vec<u8>>,
+}
+
+/// The peers, listening until this is dropped.
+#[derive(Debug)]
+pub struct Peers {
+    /// Where each listens.
+    pub addresses: BTreeMap<String, SocketAddr>,
+    desk: Arc<Mutex<Desk>>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+/// A problem document, as a peer would send it.
+pub fn problem(refusal: Refusal) -> (u16, Value) {
+    let status = refusal.http_status();
+    let body = json!({
+        "type": format!("urn:kaika:refusal:{}", refusal.seen()),
+        "title": refusal.seen(),
+        "status": status,
+        "code": refusal.seen(),
+        "class": refusal.class().name(),
+    });
+    (status, body)
+}
+
+impl Peers {
+    /// Listens at each address as the role it is given for; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// When an address cannot be listened at.
+    pub fn start(at: &BTreeMap<String, String>) -> Result<Self, String> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .map_err(|error| error.to_string())?;
+        let desk = Arc::new(Mutex::new(Desk::default()));
+        let mut addresses = BTreeMap::new();
+        for (role, address) in at {
+            let listener = runtime
+                .block_on(tokio::net::TcpListener::bind(address))
+                .map_err(|error| format!("listening at {address} as {role}: {error}"))?;
+            let bound = listener.local_addr().map_err(|error| error.to_string())?;
+            addresses.insert(role.clone(), bound);
+            let router = Router::new()
+                .fallback(answer)
+                .with_state((role.clone(), Arc::clone(&desk)));
+            runtime.spawn(async move { axum::serve(listener, router).await });
+        }
+        Ok(Self {
+            addresses,
+            desk,
+            _runtime: runtime,
+        })
+    }
+
+    fn desk(&self) -> std::sync::MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The keys with which callers sign, by `caller_role`.
+    pub fn know(&self, keys: &BTreeMap<String, String>) {
+        let known = |(name, key): (&String, &String)| Some((name.clone(), hex::decode(key).ok()?));
+        self.desk().keys = keys.iter().filter_map(known).collect();
+    }
+
+    /// Arranges an answer; the latest that fits is given.
+    pub fn arrange(&self, answer: Answer) {
+        self.desk().answers.push(answer);
+    }
+
+    /// Forgets what the tests with this text arranged and asked.
+    pub fn forget(&self) {
+        let mut desk = self.desk();
+        desk.answers.clear();
+        desk.questions.clear();
+    }
+
+    /// How often `at` was asked for a path with this beginning and text.
+    pub fn asked(&self, at: &str, path: &str, having: &str) -> usize {
+        let fits = |question: &&Question| {
+            question.at == at && question.path.starts_with(path) && question.contains(having)
+        };
+        self.desk().questions.iter().filter(fits).count()
+    }
+
+    /// The texts of the messages to a phone, oldest first.
+    pub fn messages(&self, phone: &str) -> Vec<String> {
+        let text = |question: &Question| {
+            let body: Value = serde_json::from_str(&question.body).ok()?;
+            let ours = question.at == "sms" && body.get("to")? == phone;
+            ours.then(|| body.get("text")?.as_str().map(str::to_owned))?
+        };
+        self.desk().questions.iter().filter_map(text).collect()
+    }
+}
+
+impl Question {
+    fn contains(&self, text: &str) -> bool {
+        self.path.contains(text) || self.body.contains(text)
+    }
+}
+
+type Desked = (String, Arc<Mutex<Desk>>);
+
+async fn answer(
+    State((role, desk)): State<Desked>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> (StatusCode, [(&'static str, &'static str); 1], String) {
+    let mut desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
+    let (status, body) = desk.judge(&role, &method, uri.path(), &headers, &body);
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let kind = if status.is_success() {
+        "application/json"
+    } else {
+        "application/problem+json"
+    };
+    (status, [("content-type", kind)], body.to_string())
+}
+
+impl Desk {
+    fn judge(
+        &mut self,
+        role: &str,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> (u16, Value) {
+        if role != "sms" && !self.is_signed(role, method, path, headers, body) {
+            return problem(Refusal::BadSignature);
+        }
+        let question = Question {
+            at: role.to_owned(),
+            path: path.to_owned(),
+            body: String::from_utf8_lossy(body).into_owned(),
+        };
+        let found = self.answers.iter().rev().find(|answer| {
+            answer.at == role && answer.path == path && question.contains(&answer.having)
+        });
+        let answer = match found {
+            Some(answer) => (answer.status, answer.body.clone()),
+            None if role == "sms" => (200, json!({})),
+            None => problem(Refusal::UnknownRoute),
+        };
+        self.questions.push(question);
+        answer
+    }
+
+    fn is_signed(
+        &self,
+        role: &str,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> bool {
+        let text = |name: &str| {
+            headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default()
+        };
+        let caller = text("kaika-caller");
+        let Some(key) = self.keys.get(&format!("{caller}_{role}")) else {
+            return false;
+        };
+        let (time, idempotency) = (text("kaika-time"), text("idempotency-key"));
+        let mac = kaika_mac(key, caller, method.as_str(), path, time, idempotency, body);
+        hex::encode(mac) == text("kaika-mac")
+    }
+}

@@ -1,0 +1,155 @@
+//! The chip's side of a test: power, commands, secure channels.
+
+use serde_json::{Value, json};
+
+use super::{Outcome, Scene, read_frame, write_frame, wrong};
+use crate::crypto::channel::{Channel, ChipKeys};
+use crate::format::{Apdu, Authenticate, Challenge, Relay, Secure};
+
+/// The host challenge: constant, so that a replay is the chip's to notice.
+const HOST: [u8; 8] = [1, 2, 3, 4, 5, 6, 7, 8];
+
+impl Scene<'_> {
+    pub(super) fn power(&mut self, kind: &str) -> Outcome {
+        let code = match kind {
+            "off" => 0,
+            "on" => 1,
+            _ => 2,
+        };
+        let mut stream = self.chip.take().map_or_else(|| self.connect("chip"), Ok)?;
+        write_frame(&mut stream, &[code])?;
+        self.chip = Some(stream);
+        Ok(())
+    }
+
+    pub(super) fn apdu(&mut self, apdu: &Apdu) -> Outcome {
+        let command =
+            hex::decode(self.text(&apdu.command)?).map_err(|e| wrong("hexadecimal", e))?;
+        let mut answer = self.transmit(&command)?;
+        if let Some(channel) = apdu
+            .channel
+            .as_ref()
+            .and_then(|name| self.channels.get(name))
+        {
+            answer = channel
+                .read(&answer)
+                .ok_or_else(|| wrong("an answer under the channel", "a wrong MAC"))?;
+        }
+        self.answered(&answer, &apdu.sw, apdu.data.as_ref())
+    }
+
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, (String, String)> {
+        let mut stream = self.chip.take().map_or_else(|| self.connect("chip"), Ok)?;
+        write_frame(&mut stream, command)?;
+        let answer = read_frame(&mut stream)?;
+        self.chip = Some(stream);
+        Ok(answer)
+    }
+
+    fn answered(&mut self, answer: &[u8], sw: &str, data: Option<&Value>) -> Outcome {
+        let (seen, status) = answer
+            .split_at_checked(answer.len().saturating_sub(2))
+            .unwrap_or_default();
+        let status = hex::encode_upper(status);
+        if status != sw {
+            return Err(wrong(sw, status));
+        }
+        data.map_or(Ok(()), |pattern| {
+            self.matches(pattern, Some(&json!(hex::encode(seen))))
+        })
+    }
+
+    /// A chip from the factory, by the control channel.
+    pub(super) fn insert(&mut self, name: &str) -> Outcome {
+        let answer = self.control("chip", &json!({}))?;
+        let text = |key: &str| answer.get(key).and_then(Value::as_str).map(str::to_owned);
+        let (Some(address), Some(number)) = (text("tcp"), text("se_id")) else {
+            return Err(wrong("tcp and se_id", answer));
+        };
+        self.chip = Some(self.dial(&address)?);
+        self.names.insert(name.to_owned(), json!(number));
+        Ok(())
+    }
+
+    pub(super) fn challenge(&mut self, step: &Challenge) -> Outcome {
+        let number = hex::decode(self.text(&step.se_id)?).map_err(|e| wrong("a chip number", e))?;
+        let version = hex::decode(&step.version).map_err(|e| wrong("a key version", e))?;
+        let command = [&[0x80, 0x50], &version[..], &[0x00, 0x08], &HOST, &[0x00]].concat();
+        let answer = self.transmit(&command)?;
+        self.answered(&answer, &step.sw, None)?;
+        if step.sw != "9000" {
+            return Ok(());
+        }
+        let keys = ChipKeys::of(&self.runner.chip_master(), &number);
+        let card = answer
+            .get(13..21)
+            .ok_or_else(|| wrong("a card challenge", hex::encode(&answer)))?;
+        let channel = Channel::new(&keys, &HOST, card);
+        if answer.get(21..29) != Some(&channel.card_cryptogram[..]) {
+            return Err(wrong("the chip's cryptogram", hex::encode(&answer)));
+        }
+        self.channels.insert(step.channel.clone(), channel);
+        Ok(())
+    }
+
+    pub(super) fn authenticate(&mut self, step: &Authenticate) -> Outcome {
+        let level = u8::from_str_radix(&step.level, 16).map_err(|e| wrong("a level", e))?;
+        let keys = ChipKeys::of(&[0; 16], &[0; 8]);
+        let spare = || Channel::new(&keys, &HOST, &[0; 8]);
+        let mut channel = self.channels.remove(&step.channel).unwrap_or_else(spare);
+        if step.fault.as_deref() == Some("cryptogram") {
+            channel.host_cryptogram[0] ^= 1;
+        }
+        let mut command = channel.external_authenticate(level);
+        spoilt(&mut command, step.fault.as_deref());
+        self.channels.insert(step.channel.clone(), channel);
+        self.sent(step.name.as_ref(), &command);
+        let answer = self.transmit(&command)?;
+        self.answered(&answer, &step.sw, None)
+    }
+
+    pub(super) fn secure(&mut self, step: &Secure) -> Outcome {
+        let header = hex::decode(&step.header)
+            .ok()
+            .and_then(|bytes| bytes.try_into().ok());
+        let header = header.ok_or_else(|| wrong("a header of four bytes", &step.header))?;
+        let data = hex::decode(self.text(&step.data)?).map_err(|e| wrong("hexadecimal", e))?;
+        let keys = ChipKeys::of(&[0; 16], &[0; 8]);
+        let spare = || Channel::new(&keys, &HOST, &[0; 8]);
+        let mut channel = self.channels.remove(&step.channel).unwrap_or_else(spare);
+        let mut command = channel.wrap(header, &data, false);
+        spoilt(&mut command, step.fault.as_deref());
+        self.sent(step.name.as_ref(), &command);
+        let answer = self.transmit(&command)?;
+        let plain = channel.read(&answer);
+        self.channels.insert(step.channel.clone(), channel);
+        let plain =
+            plain.ok_or_else(|| wrong("an answer under the channel", hex::encode(&answer)))?;
+        self.answered(&plain, &step.sw, step.out.as_ref())
+    }
+
+    pub(super) fn relay(&mut self, step: &Relay) -> Outcome {
+        let commands = self.value(&step.commands)?;
+        let mut answers = Vec::new();
+        for command in commands.as_array().into_iter().flatten() {
+            let command = hex::decode(command.as_str().unwrap_or_default())
+                .map_err(|e| wrong("hexadecimal", e))?;
+            answers.push(json!(hex::encode(self.transmit(&command)?)));
+        }
+        self.names.insert(step.name.clone(), Value::Array(answers));
+        Ok(())
+    }
+
+    fn sent(&mut self, name: Option<&String>, command: &[u8]) {
+        if let Some(name) = name {
+            self.names.insert(name.clone(), json!(hex::encode(command)));
+        }
+    }
+}
+
+/// Wrong in the last bit of its MAC.
+fn spoilt(command: &mut [u8], fault: Option<&str>) {
+    if let (Some("mac"), Some(byte)) = (fault, command.last_mut()) {
+        *byte ^= 1;
+    }
+}
