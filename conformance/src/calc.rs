@@ -14,12 +14,14 @@ pub const FUNCTIONS: &[&str] = &[
     "base64",
     "chip-answers",
     "concat",
+    "luhn",
     "open-digest",
     "pay-digest",
     "phone-digest",
     "proof",
     "request-context",
     "stored-key",
+    "stray-chip-data",
     "tap",
 ];
 
@@ -101,6 +103,7 @@ impl Bench {
                 base64::engine::general_purpose::STANDARD.encode(text(args, "text")?)
             )),
             "concat" => concat(args),
+            "luhn" => luhn(args),
             "stored-key" => Ok(json!(hex::encode(password::stored_key(
                 text(args, "password")?,
                 &bytes(args, "salt")?
@@ -108,6 +111,7 @@ impl Bench {
             "proof" => proof(args),
             "chip-answers" => self.chip_answers(args),
             "tap" => self.tap(args),
+            "stray-chip-data" => stray(args),
             _ => Err(format!("no function {function}")),
         }
     }
@@ -150,22 +154,46 @@ impl Bench {
             .get("amount")
             .and_then(Value::as_u64)
             .ok_or("amount is no number")?;
-        let counter = args
-            .get("counter")
-            .and_then(Value::as_u64)
-            .and_then(|n| u16::try_from(n).ok());
+        let replay = args.get("replay") == Some(&Value::Bool(true));
+        let fault = args.get("fault").and_then(Value::as_str) == Some("cryptogram");
         let (currency, unpredictable) = (
             text(args, "currency")?.to_owned(),
             bytes(args, "unpredictable")?,
         );
         let tap = self
             .chip(args)?
-            .tap(amount, &currency, &unpredictable, counter)
+            .tap(amount, &currency, &unpredictable, replay, fault)
             .ok_or("the chip holds no token")?;
         Ok(
             json!({ "token": tap.token, "expiry": tap.expiry, "chip_data": hex::encode(tap.chip_data) }),
         )
     }
+}
+
+/// A tap of a chip that no issuer has written to.
+fn stray(args: &Value) -> Result<Value, String> {
+    let amount = args
+        .get("amount")
+        .and_then(Value::as_u64)
+        .ok_or("amount is no number")?;
+    let tap = SoftChip::new(&[0; 16], &[0; 8]).stray(amount, text(args, "currency")?);
+    Ok(json!(hex::encode(tap.ok_or("no chip data")?.chip_data)))
+}
+
+/// The digits with their check digit (ISO/IEC 7812-1, annex B).
+fn luhn(args: &Value) -> Result<Value, String> {
+    let digits = text(args, "digits")?;
+    let sum: u32 = digits
+        .bytes()
+        .rev()
+        .enumerate()
+        .map(|(at, byte)| {
+            let digit = u32::from(byte.wrapping_sub(b'0'));
+            let doubled = if at % 2 == 0 { digit * 2 } else { digit };
+            if doubled > 9 { doubled - 9 } else { doubled }
+        })
+        .sum();
+    Ok(json!(format!("{digits}{}", (10 - sum % 10) % 10)))
 }
 
 fn concat(args: &Value) -> Result<Value, String> {

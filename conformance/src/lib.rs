@@ -10,4 +10,6 @@ pub mod format;
 pub mod manifest;
 pub mod peers;
 pub mod play;
+pub mod report;
 pub mod softchip;
+pub mod suite;

@@ -205,19 +205,32 @@ impl SoftChip {
         (tlv(&[0xDF, 0x23], &made), 0x9000)
     }
 
-    /// Pays `amount` in `currency`; a counter of an earlier tap can be forced.
+    /// Pays with a token that nobody minted.
+    pub fn stray(&mut self, amount: u64, currency: &str) -> Option<Tap> {
+        self.token = Some(Token {
+            number: String::new(),
+            expiry: String::new(),
+            udk: [1; 16],
+            receipt: Vec::new(),
+        });
+        self.tap(amount, currency, &[0; 4], false, false)
+    }
+
+    /// Pays `amount` in `currency`; with the counter of the last tap when it replays, and with a wrong cryptogram when
+    /// it is at fault.
     pub fn tap(
         &mut self,
         amount: u64,
         currency: &str,
         unpredictable: &[u8],
-        counter: Option<u16>,
+        replay: bool,
+        fault: bool,
     ) -> Option<Tap> {
         let token = self.token.clone()?;
-        if counter.is_none() {
+        if !replay {
             self.counter += 1;
         }
-        let counter = counter.unwrap_or(self.counter);
+        let counter = self.counter;
         let amount = hex::decode(format!("{amount:012}")).ok()?;
         let currency = hex::decode(format!("{currency:0>4}")).ok()?;
         let issuer_data = [0x06, 0x01, 0x12, 0x03, 0xA0, 0x00, 0x00];
@@ -236,7 +249,10 @@ impl SoftChip {
             (&[0x9F, 0x10], &issuer_data),
         ];
         let signed = parts.map(|(_, value)| value).concat();
-        let cryptogram = emv::cryptogram(&token.udk, counter, &signed);
+        let mut cryptogram = emv::cryptogram(&token.udk, counter, &signed);
+        if let (true, Some(byte)) = (fault, cryptogram.first_mut()) {
+            *byte ^= 1;
+        }
         let mut chip_data: Vec<u8> = parts
             .iter()
             .flat_map(|(tag, value)| tlv(tag, value))

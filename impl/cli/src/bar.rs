@@ -10,3 +10,13 @@ pub(crate) fn spinner() -> ProgressBar {
     }
     bar
 }
+
+/// A bar for work of a known size.
+pub(crate) fn counted(what: &str, total: usize) -> ProgressBar {
+    let bar = ProgressBar::new(total as u64);
+    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}") {
+        bar.set_style(style);
+    }
+    bar.set_message(what.to_owned());
+    bar
+}

@@ -8,13 +8,16 @@ mod apply;
 mod attack;
 mod bar;
 mod check;
+mod conform;
 mod demo;
 mod explore;
 mod pay;
 mod person;
+mod reference;
 mod se;
 mod serve;
 mod tap;
+mod vectors;
 
 /// It was done, and what was asked for holds.
 const OK: u8 = 0;
@@ -44,6 +47,10 @@ enum Command {
     Attack(attack::Args),
     /// Serves Stateright's explorer of one scope to a browser.
     Explore(explore::Args),
+    /// Writes the vectors that the model gives, or checks that they are fresh.
+    Vectors(vectors::Args),
+    /// Plays the vectors against a subject.
+    Conform(conform::Args),
     /// Runs one server.
     Serve(serve::Args),
     /// Runs a chip.
@@ -76,6 +83,8 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Attack(args) => attack::run(&args),
         Command::Explore(args) => explore::run(&args),
+        Command::Vectors(args) => vectors::run(&args),
+        Command::Conform(args) => conform::run(&args, &runtime),
         Command::Serve(args) => runtime.block_on(serve::run(args)),
         Command::Se(args) => runtime.block_on(se::run(args)),
         Command::Apply(args) => runtime.block_on(apply::run(args)),

@@ -115,6 +115,14 @@ impl World {
     /// # Errors
     /// When a port or a file cannot be opened.
     pub async fn start(data: PathBuf) -> Result<Self, Fault> {
+        Self::start_among(data, Urls::default()).await
+    }
+
+    /// As [`World::start`], but the servers ask the peers at these addresses; an empty one is the world's own.
+    ///
+    /// # Errors
+    /// As [`World::start`].
+    pub async fn start_among(data: PathBuf, peers: Urls) -> Result<Self, Fault> {
         crate::roles::make_dir(&data)?;
         let keys = Keys::load_or_create(&data.join("keys.json"))?;
         let clock = Arc::new(Shifted::default());
@@ -155,10 +163,11 @@ impl World {
             sms: at(&sms_port)?,
             chip: at(&chip_port)?,
         };
+        let or = |given: String, own: SocketAddr| if given.is_empty() { url(own) } else { given };
         let urls = Urls {
-            issuer: url(addresses.issuer),
-            identity: url(addresses.identity),
-            sms: url(addresses.sms),
+            issuer: or(peers.issuer, addresses.issuer),
+            identity: or(peers.identity, addresses.identity),
+            sms: or(peers.sms, addresses.sms),
         };
         let gateway = Gateway::new(Box::new(|_| {}));
         let chip = chip::open(&data.join("chip.bin"), keys.chip_master.bytes(), SE_ID)?;

@@ -99,6 +99,8 @@ pub struct State {
     pub tap: Posting,
     /// A transaction counter was seen verified.
     pub counted: bool,
+    /// A chip was given the token: whoever has it can tap.
+    pub held: bool,
 }
 
 alphabet! {
@@ -229,6 +231,7 @@ pub const fn init() -> State {
         debit: Posting::None,
         tap: Posting::None,
         counted: false,
+        held: false,
     }
 }
 
@@ -596,6 +599,7 @@ fn personalise(s: State, input: Input) -> Step {
         | (Session::Scripted, Input::ProvisionReceipt) => {
             let next = State {
                 token: Some(TokenState::Active),
+                held: true,
                 ..dropped
             };
             Outcome::accept(next, vec![Output::TokenActive], &["PRO-8", "PRO-9"])
@@ -919,9 +923,14 @@ impl Machine for Issuer {
                 matches!(state.debit, Posting::Posted | Posting::Reversed)
             }
             Input::DebitConflict => matches!(state.debit, Posting::Posted | Posting::Reversed),
+            Input::Tap
+            | Input::TapBadCryptogram
+            | Input::TapAmountDiffers
+            | Input::TapWrongEntryMode
+            | Input::TapOverLimit => state.held,
             Input::TapRepeat => matches!(state.tap, Posting::Posted | Posting::Reversed),
             Input::TapReplayedAtc => state.counted,
-            Input::TapTombstoned => state.tap == Posting::Tombstoned,
+            Input::TapTombstoned => state.tap == Posting::Tombstoned && state.held,
             Input::TapReverse => state.tap != Posting::Tombstoned,
             Input::Terminate => state.agreement != Agreement::None,
             _ => true,

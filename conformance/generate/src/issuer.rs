@@ -1,0 +1,699 @@
+//! What the issuer is told: by the verifier, its operator, the shop, and through its identity system.
+
+use kaika_model::role::issuer::{Input, Issuer, Output, Request, Session, State};
+use kaika_model::{Outcome, Verdict};
+use kaika_spec::{Branch, Refusal, limit};
+use serde_json::{Value, json};
+
+use crate::script::{
+    Expected, Script, bind, concat, digits, fields, fresh, get, known, named, post, stranger,
+};
+
+/// The templates of the issuer.
+#[derive(Clone, Copy, Debug)]
+pub struct Templates;
+
+const KNOWN: &str = "known-customer";
+const FIRST: &str = "first-card";
+
+impl Script for Templates {
+    type M = Issuer;
+    const ROLE: &'static str = "issuer";
+    const REQUIREMENTS: &'static [&'static str] = &["WIR-9"];
+
+    fn setup(inputs: &[Input]) -> Vec<String> {
+        let mut parts = vec!["setup".to_owned()];
+        if inputs.contains(&Input::EligibilityKnown) {
+            parts.push("customer".to_owned());
+        }
+        parts
+    }
+
+    fn part(state: &State, input: &Input) -> String {
+        let branch = match state.request {
+            Request::Decided(Branch::FirstCard) | Request::Stale(Branch::FirstCard) => FIRST,
+            _ => KNOWN,
+        };
+        match input {
+            Input::IssueApplicantChanged
+            | Input::IssueContextChanged
+            | Input::IssueEligibilityUnknown
+            | Input::IssueEligibilityOther => format!("{input}/{branch}"),
+            _ => input.to_string(),
+        }
+    }
+
+    fn steps(part: &str) -> Vec<Value> {
+        let (name, branch) = part.split_once('/').unwrap_or((part, KNOWN));
+        match name {
+            "setup" => setup(),
+            "customer" => vec![customer("applicant", "phone")],
+            _ => Input::from_name(name).map_or_else(Vec::new, |input| said(input, branch)),
+        }
+    }
+
+    fn expected(state: &State, input: &Input, outcome: &Outcome<State, Output>) -> Expected {
+        let iso = (Input::Tap..=Input::TapReverse).contains(input);
+        match outcome.verdict {
+            Verdict::Refuse(refusal) if iso => Expected {
+                accept: fields(&json!({"39": iso_code(refusal)})),
+                ..Expected::default()
+            },
+            Verdict::Refuse(refusal) => Expected {
+                refuse: Some(refusal.name().to_owned()),
+                ..Expected::default()
+            },
+            _ => Expected {
+                accept: outcome.out.last().and_then(|out| told(state, input, *out)),
+                ..Expected::default()
+            },
+        }
+    }
+
+    fn needs(input: &Input) -> Option<&'static str> {
+        matches!(input, Input::AdvanceEligibility | Input::AdvanceInactive).then_some("hook:clock")
+    }
+}
+
+const fn iso_code(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::UnknownToken => "14",
+        Refusal::Malformed => "30",
+        _ => "05",
+    }
+}
+
+/// The fields of an answer that depend on the state; nothing when the part says it.
+fn told(
+    state: &State,
+    input: &Input,
+    out: Output,
+) -> Option<std::collections::BTreeMap<String, Value>> {
+    let value = match (input, out) {
+        (Input::Query, Output::OutcomeNone) => json!({"outcome": "none", "card_code": null}),
+        (Input::Query, Output::OutcomeTombstoned) => json!({"outcome": "tombstoned"}),
+        (Input::Query, _) => json!({"outcome": "issued", "card_code": known("card_code")}),
+        (Input::Compensate, Output::Deleted) => json!({"outcome": "deleted"}),
+        (Input::Compensate, _) => json!({"outcome": "tombstoned"}),
+        (
+            Input::ProvisionStart | Input::ProvisionAnswers | Input::ProvisionReceipt,
+            Output::TokenActive,
+        ) if state.session != Session::Scripted => {
+            json!({"state": "active", "session": null, "commands": []})
+        }
+        (Input::DebitQuery, _) => json!({"state": debit_state(out)}),
+        (Input::Reverse, Output::Reversed) => json!({"state": "reversed"}),
+        (Input::Reverse, _) => json!({"state": "tombstoned"}),
+        (
+            Input::SuspendUser | Input::SuspendIssuer | Input::ResumeUser | Input::ResumeIssuer,
+            _,
+        ) => {
+            json!({"state": if out == Output::TokenActive { "active" } else { "suspended" }})
+        }
+        _ => return None,
+    };
+    fields(&value)
+}
+
+const fn debit_state(out: Output) -> &'static str {
+    match out {
+        Output::DebitPosted => "posted",
+        Output::DebitDeclined => "declined",
+        Output::DebitReversed => "reversed",
+        Output::DebitTombstoned => "tombstoned",
+        _ => "none",
+    }
+}
+
+fn phone() -> Value {
+    concat(json!(["+861", digits(10)]))
+}
+
+fn setup() -> Vec<Value> {
+    let code = |first: &str| json!(format!("{first}AAAAAAAAAAAAAAAAAAAA"));
+    let mut steps = vec![named("applicant", stranger()), named("phone", phone())];
+    for (name, len) in [
+        ("request_id", 16),
+        ("request_context", 32),
+        ("eligibility_id", 16),
+        ("token_ref", 16),
+        ("binding_id", 16),
+        ("debit_id", 16),
+        ("order_digest", 32),
+        ("se_id", 8),
+        ("otp_id", 16),
+        ("session", 16),
+    ] {
+        steps.push(named(name, fresh(len)));
+    }
+    steps.extend([
+        named("verified_at", json!({"$now": null})),
+        named("phone_version", json!(1)),
+        named("commands", json!([])),
+        named("card_code", code("C")),
+        named("agreement", code("A")),
+        named("tap_rrn", digits(12)),
+        named("tap_stan", digits(6)),
+        named("amount", json!("000000001250")),
+    ]);
+    steps
+}
+
+fn customer(who: &str, phone: &str) -> Value {
+    let body = json!({"applicant": known(who), "phone": known(phone)});
+    post(
+        "operator",
+        "issuer",
+        json!(["v1", "customers"]),
+        body,
+        json!({"customer_id": {"$any": null}}),
+    )
+}
+
+fn eligibility(request: &str, context: &str, who: &str, accept: Value) -> Value {
+    let body = json!({
+        "request_id": known(request), "request_context": known(context), "applicant": known(who), "product": "gold",
+    });
+    post(
+        "verifier",
+        "issuer",
+        json!(["v1", "eligibility"]),
+        body,
+        accept,
+    )
+}
+
+fn otp_evidence(phone: &str) -> Value {
+    json!({
+        "kind": "otp", "otp_id": known("otp_id"),
+        "phone_digest": {"$calc": {"fn": "phone-digest", "args": {"phone": known(phone)}}},
+        "phone_version": known("phone_version"), "verified_at": known("verified_at"),
+    })
+}
+
+/// An identity system's answer about a reference, and the evidence that names it.
+fn reference(answer: Value) -> Vec<Value> {
+    let mut arranged = json!({
+        "op": "arrange", "at": "identity", "path": ["v1", "scores"], "having": known("reference"),
+    });
+    if let (Some(step), Some(answer)) = (arranged.as_object_mut(), answer.as_object()) {
+        step.extend(answer.clone());
+    }
+    vec![named("reference", fresh(16)), arranged]
+}
+
+fn score(context: Value, record: u32) -> Value {
+    json!({"body": {
+        "reference": known("reference"), "request_context": context,
+        "applicant_digest": {"$calc": {"fn": "applicant-digest", "args": known("applicant")}},
+        "live_record": record, "photo_record": 1000, "text_record": 1000, "decided_at": {"$now": null},
+    }})
+}
+
+fn issue(changes: &[(&str, Value)]) -> Vec<Value> {
+    let mut body = json!({
+        "request_id": known("request_id"), "request_context": known("request_context"),
+        "eligibility_id": known("eligibility_id"), "applicant": known("applicant"), "product": "gold",
+        "account_id": "account-1", "device_id": "device-1", "se_id": known("se_id"),
+    });
+    for (field, value) in changes {
+        body[*field] = value.clone();
+    }
+    let mut sent = post(
+        "verifier",
+        "issuer",
+        json!(["v1", "issue"]),
+        known("try_body"),
+        json!({
+            "request_id": known("request_id"), "card_code": bind("card_code"), "agreement": bind("agreement"),
+            "token_ref": bind("token_ref"), "token_state": "inactive",
+        }),
+    );
+    sent["headers"] = json!({"Idempotency-Key": known("try_key")});
+    vec![
+        named("try_key", fresh(16)),
+        named("try_body", body),
+        sent,
+        named("issue_key", known("try_key")),
+        named("issue_body", known("try_body")),
+    ]
+}
+
+/// An issue message that is right for the branch but for what is changed.
+fn spoilt(branch: &str, field: &str, value: Value) -> Vec<Value> {
+    if branch == FIRST {
+        let evidence = json!({"kind": "identity", "reference": known("reference")});
+        let mut steps = reference(score(known("request_context"), 1000));
+        steps.extend(issue(&[("evidence", evidence), (field, value)]));
+        steps
+    } else {
+        issue(&[("evidence", otp_evidence("phone")), (field, value)])
+    }
+}
+
+fn by_reference(answer: Value) -> Vec<Value> {
+    let mut steps = reference(answer);
+    steps.extend(issue(&[(
+        "evidence",
+        json!({"kind": "identity", "reference": known("reference")}),
+    )]));
+    steps
+}
+
+fn again(body: Value) -> Vec<Value> {
+    let mut sent = post(
+        "verifier",
+        "issuer",
+        json!(["v1", "issue"]),
+        body,
+        json!({"card_code": known("card_code"), "agreement": known("agreement"), "token_ref": known("token_ref")}),
+    );
+    sent["headers"] = json!({"Idempotency-Key": known("issue_key")});
+    vec![sent]
+}
+
+/// The whole alphabet.
+fn said(input: Input, branch: &str) -> Vec<Value> {
+    match input {
+        Input::EligibilityKnown
+        | Input::EligibilityFirst
+        | Input::EligibilityBlocked
+        | Input::PhoneChange
+        | Input::BlockPerson
+        | Input::AdvanceEligibility => decided(input),
+        Input::IssueOtp
+        | Input::IssueIdentity
+        | Input::IssueApplicantChanged
+        | Input::IssueContextChanged
+        | Input::IssueEligibilityUnknown
+        | Input::IssueEligibilityOther
+        | Input::IssuePhoneOther
+        | Input::IssueScoreLow
+        | Input::IssueReferenceUnknown
+        | Input::IssueReferenceReused
+        | Input::IssueReferenceOther
+        | Input::IssueQuotaFull
+        | Input::IssueScoreClaimed
+        | Input::IssueRepeat
+        | Input::IssueKeyConflict
+        | Input::Query
+        | Input::Compensate => issued(input, branch),
+        Input::ProvisionStart
+        | Input::ProvisionAnswers
+        | Input::ProvisionAnswersReceipted
+        | Input::ProvisionBadCryptogram
+        | Input::ProvisionReceipt
+        | Input::ProvisionBadReceipt
+        | Input::ProvisionOtherChip
+        | Input::ProvisionUnbound
+        | Input::AdvanceInactive => provisioned(input),
+        Input::Debit
+        | Input::DebitRepeat
+        | Input::DebitAgain
+        | Input::DebitConflict
+        | Input::DebitAgreementWrong
+        | Input::DebitTokenAsCode
+        | Input::DebitUnknownCard
+        | Input::DebitOverBalance
+        | Input::DebitQuery
+        | Input::Reverse
+        | Input::ReverseWrongAmount => debited(input),
+        Input::Tap
+        | Input::TapReplayedAtc
+        | Input::TapBadCryptogram
+        | Input::TapAmountDiffers
+        | Input::TapWrongEntryMode
+        | Input::TapOverLimit
+        | Input::TapUnknownToken
+        | Input::TapRepeat
+        | Input::TapTombstoned
+        | Input::TapReverse => tapped(input),
+        Input::SuspendUser
+        | Input::SuspendIssuer
+        | Input::ResumeUser
+        | Input::ResumeIssuer
+        | Input::Delete
+        | Input::CardBlocked
+        | Input::CardActive
+        | Input::CardLost
+        | Input::CardClosed
+        | Input::Terminate => managed(input),
+    }
+}
+
+fn blocked(who: &str) -> Value {
+    let person = |field: &str| known(&format!("{who}.{field}"));
+    let body = json!({"id_type": person("id_type"), "id_no": person("id_no"), "blocked": true});
+    post(
+        "operator",
+        "issuer",
+        json!(["v1", "blocks"]),
+        body,
+        json!({"blocked": true}),
+    )
+}
+
+fn decided(input: Input) -> Vec<Value> {
+    let known_branch = json!({
+        "branch": KNOWN, "eligibility_id": bind("eligibility_id"), "phone": bind("phone"),
+        "phone_version": bind("phone_version"), "expires_at": {"$any": null},
+    });
+    let first = json!({"branch": FIRST, "eligibility_id": bind("eligibility_id"), "expires_at": {"$any": null}});
+    match input {
+        Input::EligibilityKnown => vec![eligibility(
+            "request_id",
+            "request_context",
+            "applicant",
+            known_branch,
+        )],
+        Input::EligibilityFirst => vec![eligibility(
+            "request_id",
+            "request_context",
+            "applicant",
+            first,
+        )],
+        Input::EligibilityBlocked => vec![
+            named("other", stranger()),
+            blocked("other"),
+            named("other_request", fresh(16)),
+            eligibility("other_request", "request_context", "other", json!({})),
+        ],
+        Input::PhoneChange => {
+            let body = json!({
+                "id_type": "resident-id", "id_no": known("applicant.id_no"), "phone": known("new_phone"),
+            });
+            let path = json!(["v1", "customers", "phone"]);
+            let sent = post(
+                "operator",
+                "issuer",
+                path,
+                body,
+                json!({"phone_version": {"$any": null}}),
+            );
+            vec![named("new_phone", phone()), sent]
+        }
+        Input::BlockPerson => vec![blocked("applicant")],
+        _ => vec![json!({"op": "advance", "ms": limit::ELIGIBILITY_TTL_MS + 1})],
+    }
+}
+
+fn issued(input: Input, branch: &str) -> Vec<Value> {
+    let request = |rest: &[Value]| {
+        let head = [json!("v1"), json!("issue"), known("request_id")];
+        Value::Array(head.into_iter().chain(rest.iter().cloned()).collect())
+    };
+    let problem = |name: &str| json!({ "refuse": name });
+    match input {
+        Input::IssueOtp => issue(&[("evidence", otp_evidence("phone"))]),
+        Input::IssueIdentity => by_reference(score(known("request_context"), 1000)),
+        Input::IssueApplicantChanged => spoilt(branch, "applicant", stranger()),
+        Input::IssueContextChanged => spoilt(branch, "request_context", fresh(32)),
+        Input::IssueEligibilityUnknown => spoilt(branch, "eligibility_id", fresh(16)),
+        Input::IssueEligibilityOther => {
+            let mut steps = vec![
+                named("other", stranger()),
+                named("other_request", fresh(16)),
+                eligibility(
+                    "other_request",
+                    "request_context",
+                    "other",
+                    json!({"eligibility_id": bind("other_decision")}),
+                ),
+            ];
+            steps.extend(spoilt(branch, "eligibility_id", known("other_decision")));
+            steps
+        }
+        Input::IssuePhoneOther => {
+            let mut steps = vec![named("other_phone", phone())];
+            steps.extend(issue(&[("evidence", otp_evidence("other_phone"))]));
+            steps
+        }
+        Input::IssueScoreLow => by_reference(score(
+            known("request_context"),
+            u32::from(limit::SCORE_MIN) - 1,
+        )),
+        Input::IssueReferenceUnknown => by_reference(problem("reference-unknown")),
+        Input::IssueReferenceReused => by_reference(problem("reference-used")),
+        Input::IssueReferenceOther => by_reference(score(fresh(32), 1000)),
+        Input::IssueRepeat => again(known("issue_body")),
+        Input::IssueKeyConflict => {
+            let mut steps = issue(&[
+                ("evidence", otp_evidence("phone")),
+                ("product", json!("silver")),
+            ]);
+            steps.truncate(2);
+            steps.extend(again(known("try_body")));
+            steps
+        }
+        Input::Query => vec![get("verifier", "issuer", request(&[]), json!({}))],
+        _ => vec![post(
+            "verifier",
+            "issuer",
+            request(&[json!("compensate")]),
+            json!({}),
+            json!({}),
+        )],
+    }
+}
+
+fn provision(
+    binding: Value,
+    chip: Value,
+    session: Value,
+    responses: Value,
+    accept: Value,
+) -> Value {
+    let body =
+        json!({"binding_id": binding, "se_id": chip, "session": session, "responses": responses});
+    let path = json!(["v1", "tokens", known("token_ref"), "provision"]);
+    post("verifier", "issuer", path, body, accept)
+}
+
+fn provisioned(input: Input) -> Vec<Value> {
+    let answers = |fault: Option<&str>| {
+        let mut args = json!({"se_id": known("se_id"), "commands": known("commands")});
+        if let Some(fault) = fault {
+            args["fault"] = json!(fault);
+        }
+        json!({"$calc": {"fn": "chip-answers", "args": args}})
+    };
+    let opened =
+        json!({"session": bind("session"), "commands": bind("commands"), "state": "inactive"});
+    let ours = |session: Value, responses: Value, accept: Value| {
+        vec![provision(
+            known("binding_id"),
+            known("se_id"),
+            session,
+            responses,
+            accept,
+        )]
+    };
+    let active = json!({"state": "active", "session": null, "commands": []});
+    match input {
+        Input::ProvisionStart => ours(Value::Null, json!([]), opened),
+        Input::ProvisionAnswers => ours(known("session"), answers(None), opened),
+        Input::ProvisionBadCryptogram => {
+            ours(known("session"), answers(Some("cryptogram")), opened)
+        }
+        Input::ProvisionReceipt => ours(known("session"), answers(None), active),
+        Input::ProvisionBadReceipt => ours(known("session"), answers(Some("receipt")), active),
+        Input::ProvisionOtherChip => {
+            vec![provision(
+                known("binding_id"),
+                fresh(8),
+                Value::Null,
+                json!([]),
+                opened,
+            )]
+        }
+        Input::ProvisionUnbound => {
+            vec![provision(
+                Value::Null,
+                known("se_id"),
+                Value::Null,
+                json!([]),
+                opened,
+            )]
+        }
+        _ => vec![json!({"op": "advance", "ms": limit::INACTIVE_TOKEN_TTL_MS + 1})],
+    }
+}
+
+fn debit(changes: &[(&str, Value)], key: Value, accept: Value) -> Vec<Value> {
+    let mut body = json!({
+        "debit_id": known("debit_id"), "card_code": known("card_code"), "agreement": known("agreement"),
+        "payee": "book-shop", "amount_minor": 1250, "currency": "156", "order_digest": known("order_digest"),
+    });
+    for (field, value) in changes {
+        body[*field] = value.clone();
+    }
+    let mut sent = post(
+        "verifier",
+        "issuer",
+        json!(["v1", "debits"]),
+        known("debit_body"),
+        accept,
+    );
+    sent["headers"] = json!({"Idempotency-Key": known("debit_try")});
+    vec![
+        named("debit_try", key),
+        named("debit_body", body),
+        sent,
+        named("debit_key", known("debit_try")),
+    ]
+}
+
+fn debited(input: Input) -> Vec<Value> {
+    let posted =
+        json!({"debit_id": known("debit_id"), "result": "posted", "auth_code": {"$any": null}});
+    let other = |field: &'static str, value: Value| {
+        debit(
+            &[("debit_id", fresh(16)), (field, value)],
+            fresh(16),
+            json!({}),
+        )
+    };
+    let path = |rest: &[Value]| {
+        let head = [json!("v1"), json!("debits"), known("debit_id")];
+        Value::Array(head.into_iter().chain(rest.iter().cloned()).collect())
+    };
+    let reverse = |amount: u64| {
+        vec![post(
+            "verifier",
+            "issuer",
+            path(&[json!("reverse")]),
+            json!({"amount_minor": amount}),
+            json!({}),
+        )]
+    };
+    match input {
+        Input::Debit | Input::DebitAgain => debit(&[], fresh(16), posted),
+        Input::DebitRepeat => debit(&[], known("debit_key"), posted),
+        Input::DebitConflict => debit(&[("amount_minor", json!(1251))], fresh(16), posted),
+        Input::DebitAgreementWrong => other("agreement", json!("ABBBBBBBBBBBBBBBBBBBB")),
+        Input::DebitTokenAsCode => other("card_code", json!("6299000000000009")),
+        Input::DebitUnknownCard => other("card_code", json!("CBBBBBBBBBBBBBBBBBBBB")),
+        Input::DebitOverBalance => other("amount_minor", json!(limit::CARD_LIMIT_MINOR + 1)),
+        Input::DebitQuery => vec![get("verifier", "issuer", path(&[]), json!({}))],
+        Input::Reverse => reverse(1250),
+        _ => reverse(1249),
+    }
+}
+
+/// The shop asks: fields that differ from the right ones, and how the chip's part differs.
+fn authorise(changes: &[(&str, Value)], tap: Value) -> Vec<Value> {
+    let mut args = json!({
+        "se_id": known("se_id"), "amount": 1250, "currency": "156", "unpredictable": fresh(4),
+    });
+    if let (Some(args), Some(tap)) = (args.as_object_mut(), tap.as_object()) {
+        args.extend(tap.clone());
+    }
+    let mut sent = json!({
+        "2": known("tap.token"), "3": "000000", "4": known("amount"), "7": "1124120000", "11": known("try_stan"),
+        "14": known("tap.expiry"), "22": "071", "37": known("try_rrn"), "41": "TERM0001", "42": "SHOP00000000001",
+        "49": "156", "55": known("tap.chip_data"),
+    });
+    for (field, value) in changes {
+        sent[*field] = value.clone();
+    }
+    vec![
+        named("try_rrn", digits(12)),
+        named("try_stan", digits(6)),
+        named("tap", json!({"$calc": {"fn": "tap", "args": args}})),
+        named("tap_try", sent),
+        json!({"op": "iso", "mti": "0100", "fields": known("tap_try"), "expect": {"39": "00"}}),
+        named("tap_rrn", known("try_rrn")),
+        named("tap_stan", known("try_stan")),
+        named("tap_fields", known("tap_try")),
+    ]
+}
+
+fn tapped(input: Input) -> Vec<Value> {
+    let over = limit::TAP_LIMIT_MINOR + 1;
+    match input {
+        Input::Tap => authorise(&[], json!({})),
+        Input::TapReplayedAtc => authorise(&[], json!({"replay": true})),
+        Input::TapBadCryptogram => authorise(&[], json!({"fault": "cryptogram"})),
+        Input::TapAmountDiffers => authorise(&[("4", json!("000000001249"))], json!({})),
+        Input::TapWrongEntryMode => authorise(&[("22", json!("051"))], json!({})),
+        Input::TapOverLimit => authorise(
+            &[("4", json!(format!("{over:012}")))],
+            json!({ "amount": over }),
+        ),
+        Input::TapUnknownToken => {
+            let unknown = json!({"$calc": {"fn": "luhn", "args": {"digits": concat(json!(["62990000", digits(7)]))}}});
+            let mut steps = vec![
+                named("try_rrn", digits(12)),
+                named("try_stan", digits(6)),
+                named("unknown", unknown),
+            ];
+            steps.push(json!({"op": "iso", "mti": "0100", "fields": {
+                "2": known("unknown"), "3": "000000", "4": known("amount"), "7": "1124120000", "11": known("try_stan"),
+                "14": "3012", "22": "071", "37": known("try_rrn"), "41": "TERM0001", "42": "SHOP00000000001", "49": "156",
+                "55": {"$calc": {"fn": "stray-chip-data", "args": {"amount": 1250, "currency": "156"}}},
+            }, "expect": {"39": "14"}}));
+            steps
+        }
+        Input::TapRepeat => {
+            vec![
+                json!({"op": "iso", "mti": "0100", "fields": known("tap_fields"), "expect": {"39": "00"}}),
+            ]
+        }
+        Input::TapTombstoned => {
+            let mut steps = authorise(
+                &[("37", known("tap_rrn")), ("11", known("tap_stan"))],
+                json!({}),
+            );
+            steps.truncate(5);
+            steps
+        }
+        _ => vec![json!({"op": "iso", "mti": "0400", "fields": {
+            "2": "6299000000000009", "3": "000000", "4": known("amount"), "7": "1124120000", "11": known("tap_stan"),
+            "37": known("tap_rrn"), "41": "TERM0001", "42": "SHOP00000000001", "49": "156",
+            "90": concat(json!(["0100", known("tap_stan"), "1124120000", "0000000000000000000000"])),
+        }, "expect": {"39": "00"}})],
+    }
+}
+
+fn managed(input: Input) -> Vec<Value> {
+    let token = |what: &str, from: &str, body: Value, accept: Value| {
+        vec![post(
+            from,
+            "issuer",
+            json!(["v1", "tokens", known("token_ref"), what]),
+            body,
+            accept,
+        )]
+    };
+    let card = |status: &str| {
+        let path = json!(["v1", "cards", known("card_code"), "status"]);
+        vec![post(
+            "operator",
+            "issuer",
+            path,
+            json!({ "status": status }),
+            json!({ "status": status }),
+        )]
+    };
+    match input {
+        Input::SuspendUser => token("suspend", "verifier", json!({"by": "user"}), json!({})),
+        Input::SuspendIssuer => token("suspend", "operator", json!({"by": "issuer"}), json!({})),
+        Input::ResumeUser => token("resume", "verifier", json!({"by": "user"}), json!({})),
+        Input::ResumeIssuer => token("resume", "operator", json!({"by": "issuer"}), json!({})),
+        Input::Delete => token("delete", "verifier", json!({}), json!({"state": "deleted"})),
+        Input::CardBlocked => card("blocked"),
+        Input::CardActive => card("active"),
+        Input::CardLost => card("lost"),
+        Input::CardClosed => card("closed"),
+        _ => {
+            let path = json!(["v1", "agreements", known("agreement"), "terminate"]);
+            vec![post(
+                "verifier",
+                "issuer",
+                path,
+                json!({}),
+                json!({"state": "terminated"}),
+            )]
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! `kaika conform`: plays the suites against a subject.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use kaika_conformance::format::File;
+use kaika_conformance::manifest::Manifest;
+use kaika_conformance::peers::Peers;
+use kaika_conformance::play::{PATIENCE, Runner};
+use kaika_conformance::report;
+use kaika_conformance::suite::{Filter, Outcome, run as play};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use crate::reference::{ROLES, Reference};
+use crate::{NO, OK, bar};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The subject: a manifest, see conformance/subjects/; or `reference`, which is started for the run.
+    #[arg(long, value_name = "FILE|reference")]
+    subject: String,
+    /// Only the suite of this role: issuer, verifier, chip or system.
+    #[arg(long)]
+    role: Option<String>,
+    /// Only tests whose id contains this; may be given again.
+    #[arg(long, value_name = "TEXT")]
+    only: Vec<String>,
+    /// Where report.txt and report.json are written.
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+    /// One JSON document instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was played of one suite.
+pub(crate) struct Run {
+    /// Its name.
+    pub(crate) suite: String,
+    /// What became of it.
+    pub(crate) outcome: Outcome,
+}
+
+pub(crate) fn run(args: &Args, runtime: &Runtime) -> anyhow::Result<u8> {
+    let filter = Filter {
+        only: args.only.clone(),
+    };
+    let roles = roles(args.role.as_deref())?;
+    let mut runs = Vec::new();
+    if args.subject == "reference" {
+        for role in roles {
+            runs.extend(reference(role, &filter, runtime)?);
+        }
+    } else {
+        runs = manifest(
+            Path::new(&args.subject),
+            &roles,
+            args.role.is_some(),
+            &filter,
+        )?;
+    }
+    if runs.is_empty() {
+        bail!(
+            "no vector is selected: --role and --only leave none that this subject could be asked"
+        );
+    }
+    told(&runs, args)?;
+    Ok(if runs.iter().all(|run| run.outcome.is_good()) {
+        OK
+    } else {
+        NO
+    })
+}
+
+fn roles(wanted: Option<&str>) -> anyhow::Result<Vec<&'static str>> {
+    let all = ROLES.iter().copied();
+    let taken: Vec<_> = all
+        .filter(|role| wanted.is_none_or(|wanted| wanted == *role))
+        .collect();
+    if taken.is_empty() {
+        bail!("the roles with a suite are {}", ROLES.join(", "));
+    }
+    Ok(taken)
+}
+
+/// The checked-in suite of a role.
+pub(crate) fn suite(role: &str) -> anyhow::Result<File> {
+    let name = format!("{role}.json");
+    let text = crate::vectors::checked_in(&name).with_context(|| format!("no suite {name}"))?;
+    Ok(File::read(&name, text)?)
+}
+
+/// Plays the suite of one role against the reference.
+pub(crate) fn reference(
+    role: &str,
+    filter: &Filter,
+    runtime: &Runtime,
+) -> anyhow::Result<Option<Run>> {
+    let file = suite(role)?;
+    if !selects(&file, filter) {
+        return Ok(None);
+    }
+    let subject = runtime.block_on(Reference::start(role))?;
+    let runner = Runner::new(subject.manifest.clone(), PATIENCE);
+    let runner = match subject.peers {
+        Some(peers) => runner.with_peers(peers),
+        None => runner,
+    };
+    Ok(Some(watched(&runner, &file, filter)?))
+}
+
+fn selects(file: &File, filter: &Filter) -> bool {
+    let taken = |id: &str| {
+        filter.only.is_empty() || filter.only.iter().any(|part| id.contains(part.as_str()))
+    };
+    file.tests.iter().any(|test| taken(&test.id))
+}
+
+fn manifest(
+    path: &Path,
+    roles: &[&'static str],
+    named: bool,
+    filter: &Filter,
+) -> anyhow::Result<Vec<Run>> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let subject: Manifest = serde_json::from_str(&text)
+        .with_context(|| format!("{} is no subject manifest", path.display()))?;
+    let mut runner = Runner::new(subject.clone(), PATIENCE);
+    if !subject.peers.is_empty() {
+        runner = runner.with_peers(Peers::start(&subject.peers).map_err(anyhow::Error::msg)?);
+    }
+    let mut runs = Vec::new();
+    for role in roles {
+        if !subject.roles.contains_key(*role) {
+            if named {
+                bail!("{} names no {role}", path.display());
+            }
+            continue;
+        }
+        let file = suite(role)?;
+        if selects(&file, filter) {
+            runs.push(watched(&runner, &file, filter)?);
+        }
+    }
+    Ok(runs)
+}
+
+/// Plays one suite under a progress bar.
+fn watched(runner: &Runner, file: &File, filter: &Filter) -> anyhow::Result<Run> {
+    let bar = bar::counted(&file.suite, file.tests.len());
+    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get);
+    let outcome = play(runner, file, filter, 2 * threads, &|done, total| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+    })
+    .map_err(anyhow::Error::msg)?;
+    bar.finish_and_clear();
+    Ok(Run {
+        suite: file.suite.clone(),
+        outcome,
+    })
+}
+
+fn told(runs: &[Run], args: &Args) -> anyhow::Result<()> {
+    let text: String = runs
+        .iter()
+        .map(|run| report::text(&run.suite, &run.outcome))
+        .collect();
+    let all: Vec<Value> = runs
+        .iter()
+        .map(|run| report::document(&run.suite, &run.outcome))
+        .collect();
+    let document = serde_json::to_string_pretty(&json!({"subject": args.subject, "suites": all}))?;
+    if let Some(dir) = &args.report {
+        std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
+        std::fs::write(dir.join("report.txt"), &text)?;
+        std::fs::write(dir.join("report.json"), &document)?;
+    }
+    if args.json {
+        println!("{document}");
+    } else {
+        print!("{text}");
+    }
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! The reference as a subject: its roles on loopback among the peers that the runner plays, and a control channel.
+//!
+//! The control channel exists only here; `kaika serve` and `kaika se` have none.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::Context as _;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::post;
+use axum::{Json, Router};
+use kaika_conformance::manifest::{Endpoint, Hooks, Implementation, Manifest};
+use kaika_conformance::peers::Peers;
+use kaika_node::chip;
+use kaika_node::clock::Shifted;
+use kaika_node::roles::{Urls, listen};
+use kaika_node::world::World;
+use serde_json::{Value, json};
+
+/// The roles that can be a subject.
+pub(crate) const ROLES: &[&str] = &["issuer", "verifier", "chip", "system"];
+
+/// The reference, running as a subject.
+pub(crate) struct Reference {
+    /// What the runner is told of it.
+    pub(crate) manifest: Manifest,
+    /// What the runner plays before it.
+    pub(crate) peers: Option<Peers>,
+    _world: World,
+    _data: tempfile::TempDir,
+}
+
+struct Control {
+    clock: Arc<Shifted>,
+    chip_master: [u8; 16],
+    data: PathBuf,
+    chips: AtomicU64,
+}
+
+/// The peers that the runner plays before a role.
+pub(crate) const fn peers_of(role: &str) -> &'static [&'static str] {
+    match role.as_bytes() {
+        b"issuer" => &["identity"],
+        b"verifier" => &["issuer", "identity", "sms"],
+        _ => &[],
+    }
+}
+
+impl Reference {
+    /// Starts what a suite for `role` needs.
+    pub(crate) async fn start(role: &str) -> anyhow::Result<Self> {
+        let data = tempfile::tempdir().context("a directory for the stores")?;
+        let at: BTreeMap<String, String> = peers_of(role)
+            .iter()
+            .map(|peer| ((*peer).to_owned(), "127.0.0.1:0".to_owned()))
+            .collect();
+        let peers = match at.is_empty() {
+            true => None,
+            false => Some(
+                tokio::task::spawn_blocking(move || Peers::start(&at))
+                    .await?
+                    .map_err(anyhow::Error::msg)?,
+            ),
+        };
+        let url = |peer: &str| {
+            let address = peers.as_ref().and_then(|peers| peers.addresses.get(peer));
+            address.map_or_else(String::new, |address| format!("http://{address}"))
+        };
+        let urls = Urls {
+            issuer: url("issuer"),
+            identity: url("identity"),
+            sms: url("sms"),
+        };
+        let world = World::start_among(data.path().to_owned(), urls).await?;
+        let control = control(&world, data.path().to_owned()).await?;
+        let manifest = manifest(role, &world, control)?;
+        Ok(Self {
+            manifest,
+            peers,
+            _world: world,
+            _data: data,
+        })
+    }
+}
+
+fn manifest(role: &str, world: &World, control: SocketAddr) -> anyhow::Result<Manifest> {
+    let keys: BTreeMap<String, String> = serde_json::from_value(json!(world.keys))?;
+    let http = |address: SocketAddr| Endpoint {
+        http: Some(format!("http://{address}")),
+        tcp: None,
+    };
+    let at = &world.addresses;
+    let issuer = Endpoint {
+        tcp: Some(at.pos.to_string()),
+        ..http(at.issuer)
+    };
+    let chip = Endpoint {
+        http: None,
+        tcp: Some(at.chip.to_string()),
+    };
+    let all = [
+        ("issuer", issuer),
+        ("verifier", http(at.verifier)),
+        ("identity", http(at.identity)),
+        ("sms", http(at.sms)),
+        ("chip", chip),
+        ("system", Endpoint::default()),
+    ];
+    let roles = all
+        .into_iter()
+        .filter(|(name, _)| role == "system" || *name == role)
+        .map(|(name, endpoint)| (name.to_owned(), endpoint))
+        .collect();
+    Ok(Manifest {
+        implementation: Implementation {
+            name: "kaika reference".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        },
+        roles,
+        keys,
+        peers: BTreeMap::new(),
+        hooks: Hooks {
+            control: Some(format!("http://{control}")),
+        },
+        error_map: BTreeMap::new(),
+        deny: BTreeMap::new(),
+    })
+}
+
+async fn control(world: &World, data: PathBuf) -> anyhow::Result<SocketAddr> {
+    let listener = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+    let address = listener.local_addr()?;
+    let state = Arc::new(Control {
+        clock: Arc::clone(&world.clock),
+        chip_master: *world.keys.chip_master.bytes(),
+        data,
+        chips: AtomicU64::new(1),
+    });
+    let router = Router::new()
+        .route("/ctl/v1/clock", post(advance))
+        .route("/ctl/v1/chip", post(insert))
+        .with_state(state);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok(address)
+}
+
+async fn advance(State(control): State<Arc<Control>>, Json(asked): Json<Value>) -> Told {
+    match asked.get("advance_ms").and_then(Value::as_i64) {
+        Some(ms) => {
+            control.clock.advance(ms);
+            (StatusCode::OK, Json(json!({})))
+        }
+        None => (
+            StatusCode::BAD_REQUEST,
+            Json(json!({"detail": "advance_ms is missing"})),
+        ),
+    }
+}
+
+type Told = (StatusCode, Json<Value>);
+
+/// A chip from the factory, on a port of its own.
+async fn insert(State(control): State<Arc<Control>>) -> Told {
+    let number = control.chips.fetch_add(1, Ordering::SeqCst);
+    let mut se_id = number.to_be_bytes();
+    se_id[0] = 0x4b;
+    let file = control.data.join(format!("chip-{number}.bin"));
+    let made = async {
+        let chip = chip::open(&file, &control.chip_master, se_id)?;
+        let listener = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| kaika_node::Fault::net("a port", error))?;
+        tokio::spawn(chip::serve(listener, chip));
+        Ok::<_, kaika_node::Fault>(address)
+    };
+    match made.await {
+        Ok(address) => {
+            let body = json!({"tcp": address.to_string(), "se_id": hex::encode(se_id)});
+            (StatusCode::OK, Json(body))
+        }
+        Err(fault) => {
+            let body = json!({"detail": fault.to_string()});
+            (StatusCode::INTERNAL_SERVER_ERROR, Json(body))
+        }
+    }
+}

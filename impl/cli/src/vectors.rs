@@ -1,0 +1,64 @@
+//! `kaika vectors`: generates the vectors from the model.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+
+use crate::OK;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Where the vectors are.
+    #[arg(long, value_name = "DIR", default_value = "conformance/vectors")]
+    dir: PathBuf,
+    /// Write nothing; fail when what is there is not what would be written.
+    #[arg(long)]
+    check: bool,
+}
+
+/// The vectors that this program was built with.
+const CHECKED_IN: &[(&str, &str)] = &[(
+    "issuer.json",
+    include_str!("../../../conformance/vectors/issuer.json"),
+)];
+
+/// The checked-in text of a vector file.
+pub(crate) fn checked_in(name: &str) -> Option<&'static str> {
+    let found = CHECKED_IN.iter().find(|(known, _)| *known == name);
+    found.map(|(_, text)| *text)
+}
+
+/// How many tests there are, when what is checked in is what the model gives.
+pub(crate) fn fresh() -> anyhow::Result<usize> {
+    let mut tests = 0;
+    for (name, text) in kaika_generate::all().map_err(anyhow::Error::msg)? {
+        if checked_in(&name) != Some(&text) {
+            bail!("{name} is stale: run `kaika vectors` and build again");
+        }
+        tests += text.matches("\"modelPath\"").count();
+    }
+    Ok(tests)
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
+    for (name, text) in kaika_generate::all().map_err(anyhow::Error::msg)? {
+        let path = args.dir.join(&name);
+        if args.check {
+            let there = std::fs::read_to_string(&path)
+                .with_context(|| format!("reading {}", path.display()))?;
+            if there != text {
+                bail!("{} is stale: run `kaika vectors`", path.display());
+            }
+        } else {
+            std::fs::write(&path, &text).with_context(|| format!("writing {}", path.display()))?;
+        }
+        println!(
+            "{} {} tests",
+            path.display(),
+            text.lines()
+                .filter(|line| line.starts_with("    {\"id\""))
+                .count()
+        );
+    }
+    Ok(OK)
+}
