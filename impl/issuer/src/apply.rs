@@ -118,6 +118,7 @@ impl Case<'_> {
             request_id: asked.request_id.to_string(),
             request_context: asked.request_context.to_string(),
             applicant_digest,
+            person: person_of(&asked.applicant),
             product: asked.product.to_string(),
             known: customer.is_some(),
             phone_version: customer

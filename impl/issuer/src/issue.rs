@@ -68,7 +68,7 @@ impl Case<'_> {
         let decided = decided
             .filter(|decided| decided.request_id == request_id)
             .ok_or(Refusal::EligibilityUnknown)?;
-        self.still_live(&decided, asked)?;
+        self.still_live(&decided)?;
         //= spec/40-issue.md#iss-3-the-context-is-the-same
         //# The issuer MUST refuse to issue when the request context differs from the one of the eligibility decision.
         if decided.request_context != asked.request_context.to_string()
@@ -85,18 +85,15 @@ impl Case<'_> {
         Ok(decided)
     }
 
-    /// Whether the ground of the decision still stands. The customer is looked up by the request's own applicant:
-    /// another applicant is refused for what it is.
-    fn still_live(&self, decided: &Decided, asked: &IssueRequest) -> Result<(), Refused> {
+    /// Whether the ground of the decision still stands: that of the person it was made for, whoever is named now.
+    fn still_live(&self, decided: &Decided) -> Result<(), Refused> {
         //= spec/80-manage.md#mng-10-a-new-phone-voids-pending-proofs
         //# A change of the reserved phone MUST void every pending eligibility decision of that customer.
-        let same_person = decided.applicant_digest == applicant_digest(&asked.applicant);
-        let customer = self.customer(&person_of(&asked.applicant));
+        let customer = self.customer(&decided.person);
         let version = customer
             .as_ref()
             .map_or(0, |customer| customer.phone_version);
-        let moved = same_person
-            && (customer.is_some() != decided.known || version != decided.phone_version);
+        let moved = customer.is_some() != decided.known || version != decided.phone_version;
         if moved || self.now >= decided.expires_at {
             Err(Refusal::EligibilityStale.into())
         } else {

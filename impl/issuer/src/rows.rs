@@ -64,6 +64,8 @@ pub struct Decision {
     pub request_context: String,
     /// Digest of the applicant.
     pub applicant_digest: String,
+    /// The applicant, as the key of the customer file.
+    pub person: String,
     /// Product.
     pub product: String,
     /// Whether the issuer knew the customer then.
