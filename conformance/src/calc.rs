@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use crate::crypto::{labelled, password};
+use crate::codec::{find, tlv};
+use crate::crypto::channel::{ChipKeys, receipt};
+use crate::crypto::{cbc_encrypt, emv, labelled, password};
 use crate::softchip::{Fault, SoftChip};
 
 /// Every function, by the name that a vector calls it.
@@ -16,6 +18,7 @@ pub const FUNCTIONS: &[&str] = &[
     "concat",
     "luhn",
     "open-digest",
+    "other-code",
     "pay-digest",
     "phone-digest",
     "proof",
@@ -23,6 +26,8 @@ pub const FUNCTIONS: &[&str] = &[
     "stored-key",
     "stray-chip-data",
     "tap",
+    "token-template",
+    "verify-ac",
 ];
 
 /// What functions remember within one test: the chips that the runner plays.
@@ -104,6 +109,7 @@ impl Bench {
             )),
             "concat" => concat(args),
             "luhn" => luhn(args),
+            "other-code" => other_code(args),
             "stored-key" => Ok(json!(hex::encode(password::stored_key(
                 text(args, "password")?,
                 &bytes(args, "salt")?
@@ -112,6 +118,8 @@ impl Bench {
             "chip-answers" => self.chip_answers(args),
             "tap" => self.tap(args),
             "stray-chip-data" => stray(args),
+            "token-template" => self.template(args),
+            "verify-ac" => verify(args),
             _ => Err(format!("no function {function}")),
         }
     }
@@ -124,6 +132,38 @@ impl Bench {
             .chips
             .entry(id)
             .or_insert_with(|| SoftChip::new(&kmc, &se_id)))
+    }
+
+    /// The token template of STORE DATA in two blocks, and the receipt that the chip must answer.
+    fn template(&self, args: &Value) -> Result<Value, String> {
+        let (se_id, reference) = (bytes(args, "se_id")?, bytes(args, "token_ref")?);
+        let (udk, context) = (bytes(args, "udk")?, bytes(args, "request_context")?);
+        let keys = ChipKeys::of(&self.kmc, &se_id);
+        let objects = |key: &[u8]| -> Result<Vec<u8>, String> {
+            Ok([
+                tlv(&[0xDF, 0x22], &reference),
+                tlv(&[0x5A], &bytes(args, "number")?),
+                tlv(&[0x5F, 0x24], &bytes(args, "expiry")?),
+                tlv(&[0x5F, 0x34], &[1]),
+                tlv(&[0xDF, 0x31], key),
+                tlv(&[0xDF, 0x33], &[1]),
+                tlv(&[0xDF, 0x35], &context),
+            ]
+            .concat())
+        };
+        let whole = tlv(&[0xE1], &objects(&cbc_encrypt(&keys.dek, [0; 16], &udk))?);
+        let (first, last) = whole.split_at(whole.len() / 2);
+        let receipt = receipt(
+            &keys.receipt,
+            &se_id,
+            &reference,
+            &context,
+            1,
+            &objects(&udk)?,
+        );
+        Ok(json!({
+            "first": hex::encode(first), "last": hex::encode(last), "receipt": hex::encode(receipt),
+        }))
     }
 
     fn chip_answers(&mut self, args: &Value) -> Result<Value, String> {
@@ -178,6 +218,41 @@ fn stray(args: &Value) -> Result<Value, String> {
         .ok_or("amount is no number")?;
     let tap = SoftChip::new(&[0; 16], &[0; 8]).stray(amount, text(args, "currency")?);
     Ok(json!(hex::encode(tap.ok_or("no chip data")?.chip_data)))
+}
+
+/// Whether a cryptogram is of this kind and made with this key over this sale.
+fn verify(args: &Value) -> Result<Value, String> {
+    let udk: [u8; 16] = bytes(args, "udk")?
+        .try_into()
+        .map_err(|_| "udk is no key")?;
+    let (data, sale) = (bytes(args, "data")?, bytes(args, "sale")?);
+    let template = find(&data, &[0x77]).ok_or("no 77")?;
+    let field = |tag: &[u8]| find(&template, tag).ok_or_else(|| format!("no {}", hex::encode(tag)));
+    let (kind, counter) = (field(&[0x9F, 0x27])?, field(&[0x9F, 0x36])?);
+    let [high, low] = counter[..] else {
+        return Err("9F36 has not two bytes".to_owned());
+    };
+    let signed = [&sale[..], &[0x18, 0x00], &counter, &field(&[0x9F, 0x10])?].concat();
+    let made = emv::cryptogram(&udk, u16::from_be_bytes([high, low]), &signed);
+    if hex::encode(&kind) != text(args, "kind")? {
+        return Err(format!("9F27 is {}", hex::encode(kind)));
+    }
+    if field(&[0x9F, 0x26])? != made {
+        return Err("9F26 is no cryptogram over this sale".to_owned());
+    }
+    Ok(json!(true))
+}
+
+/// Six digits that are not these: each one higher.
+fn other_code(args: &Value) -> Result<Value, String> {
+    let higher = |c: char| {
+        c.to_digit(10)
+            .and_then(|digit| char::from_digit((digit + 1) % 10, 10))
+    };
+    let other: Option<String> = text(args, "code")?.chars().map(higher).collect();
+    Ok(json!(
+        other.ok_or("the code has other characters than digits")?
+    ))
 }
 
 /// The digits with their check digit (ISO/IEC 7812-1, annex B).

@@ -298,10 +298,13 @@ impl Scene<'_> {
                     .names
                     .get(root)
                     .ok_or_else(|| wrong("a bound name", text))?;
-                let found = rest
-                    .split('.')
-                    .filter(|key| !key.is_empty())
-                    .try_fold(root, |at, key| at.get(key));
+                let found = rest.split('.').filter(|key| !key.is_empty()).try_fold(
+                    root,
+                    |at, key| match key.parse::<usize>() {
+                        Ok(number) if at.is_array() => at.get(number),
+                        _ => at.get(key),
+                    },
+                );
                 found
                     .cloned()
                     .ok_or_else(|| wrong(text.to_string(), "absent"))
@@ -314,11 +317,11 @@ impl Scene<'_> {
                 .ok_or_else(|| wrong("a fixture", text)),
             "$fresh" => {
                 let bytes = random(number("len"));
-                let digits = argument.get("type").and_then(Value::as_str) == Some("digits");
-                Ok(json!(if digits {
-                    bytes.iter().map(|b| char::from(b'0' + b % 10)).collect()
-                } else {
-                    hex::encode(bytes)
+                let kind = argument.get("type").and_then(Value::as_str);
+                Ok(json!(match kind {
+                    Some("digits") => bytes.iter().map(|b| char::from(b'0' + b % 10)).collect(),
+                    Some("letters") => bytes.iter().map(|b| char::from(b'A' + b % 26)).collect(),
+                    _ => hex::encode(bytes),
                 }))
             }
             "$now" => Ok(json!(self.runner.now())),

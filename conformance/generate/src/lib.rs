@@ -3,8 +3,10 @@
 //! [`all`] gives every file; [`walk`] finds the transitions, [`script`] makes tests of them, and there is one file of
 //! templates for each role.
 
+pub mod chip;
 pub mod issuer;
 pub mod script;
+pub mod verifier;
 pub mod walk;
 
 use kaika_conformance::format::{File, catalogue_digest};
@@ -15,7 +17,11 @@ use kaika_conformance::format::{File, catalogue_digest};
 /// When a template is no step, or a file would not be read again.
 pub fn all() -> Result<Vec<(String, String)>, String> {
     let digest = catalogue_digest(kaika_spec::PROSE);
-    let files = vec![script::suite::<issuer::Templates>(&digest)?];
+    let files = vec![
+        script::suite::<issuer::Templates>(&digest)?,
+        script::suite::<verifier::Templates>(&digest)?,
+        script::suite::<chip::Templates>(&digest)?,
+    ];
     files.iter().map(written).collect()
 }
 

@@ -117,8 +117,9 @@ impl Scene<'_> {
         let keys = ChipKeys::of(&[0; 16], &[0; 8]);
         let spare = || Channel::new(&keys, &HOST, &[0; 8]);
         let mut channel = self.channels.remove(&step.channel).unwrap_or_else(spare);
-        let mut command = channel.wrap(header, &data, false);
-        spoilt(&mut command, step.fault.as_deref());
+        let mut command = channel.wrap(header, &data, true);
+        let mac_ends = command.len().saturating_sub(1);
+        spoilt(&mut command[..mac_ends], step.fault.as_deref());
         self.sent(step.name.as_ref(), &command);
         let answer = self.transmit(&command)?;
         let plain = channel.read(&answer);

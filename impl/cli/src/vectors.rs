@@ -17,10 +17,20 @@ pub(crate) struct Args {
 }
 
 /// The vectors that this program was built with.
-const CHECKED_IN: &[(&str, &str)] = &[(
-    "issuer.json",
-    include_str!("../../../conformance/vectors/issuer.json"),
-)];
+const CHECKED_IN: &[(&str, &str)] = &[
+    (
+        "issuer.json",
+        include_str!("../../../conformance/vectors/issuer.json"),
+    ),
+    (
+        "verifier.json",
+        include_str!("../../../conformance/vectors/verifier.json"),
+    ),
+    (
+        "chip.json",
+        include_str!("../../../conformance/vectors/chip.json"),
+    ),
+];
 
 /// The checked-in text of a vector file.
 pub(crate) fn checked_in(name: &str) -> Option<&'static str> {

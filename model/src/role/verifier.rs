@@ -445,6 +445,10 @@ fn applicant(s: State, input: Input, weak: Weak) -> Step {
 }
 
 fn resend(s: State, input: Input, weak: Weak) -> Step {
+    let named = input == Input::OtpResendToOther;
+    if named && s.phase != Phase::None && !weak.has(Weakness::PhoneFromTerminal) {
+        return Outcome::refuse(s, Refusal::Malformed, &["PRV-1", "WIR-1"]);
+    }
     if let Err(refused) = fits(s, Phase::AwaitOtp) {
         return refused;
     }
@@ -453,10 +457,6 @@ fn resend(s: State, input: Input, weak: Weak) -> Step {
     }
     if !s.rested {
         return Outcome::refuse(s, Refusal::RateLimited, &["PRV-8"]);
-    }
-    let named = input == Input::OtpResendToOther;
-    if named && !weak.has(Weakness::PhoneFromTerminal) {
-        return Outcome::refuse(s, Refusal::Malformed, &["PRV-1", "WIR-1"]);
     }
     let next = State {
         sends: s.sends + 1,
