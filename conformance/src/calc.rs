@@ -15,8 +15,11 @@ pub const FUNCTIONS: &[&str] = &[
     "applicant-digest",
     "base64",
     "chip-answers",
+    "chip-data",
     "concat",
+    "head",
     "luhn",
+    "object",
     "open-digest",
     "other-code",
     "pay-digest",
@@ -108,7 +111,25 @@ impl Bench {
                 base64::engine::general_purpose::STANDARD.encode(text(args, "text")?)
             )),
             "concat" => concat(args),
+            "chip-data" => chip_data(args),
+            "head" => {
+                let length = args.get("len").and_then(Value::as_u64).unwrap_or(0);
+                let length = usize::try_from(length).unwrap_or(0);
+                Ok(json!(
+                    text(args, "text")?
+                        .get(..length)
+                        .ok_or("the text is shorter")?
+                ))
+            }
             "luhn" => luhn(args),
+            "object" => {
+                let tag = bytes(args, "tag")?;
+                let data = bytes(args, "data")?;
+                let template = find(&data, &[0x70]).unwrap_or(data);
+                let value =
+                    find(&template, &tag).ok_or_else(|| format!("no {}", hex::encode(tag)))?;
+                Ok(json!(hex::encode(value)))
+            }
             "other-code" => other_code(args),
             "stored-key" => Ok(json!(hex::encode(password::stored_key(
                 text(args, "password")?,
@@ -218,6 +239,38 @@ fn stray(args: &Value) -> Result<Value, String> {
         .ok_or("amount is no number")?;
     let tap = SoftChip::new(&[0; 16], &[0; 8]).stray(amount, text(args, "currency")?);
     Ok(json!(hex::encode(tap.ok_or("no chip data")?.chip_data)))
+}
+
+/// Field 55 of a sale, from the chip's answer to GENERATE AC.
+fn chip_data(args: &Value) -> Result<Value, String> {
+    let (data, sale) = (bytes(args, "data")?, bytes(args, "sale")?);
+    let template = find(&data, &[0x77]).ok_or("no 77")?;
+    let mut rest = &sale[..];
+    let mut made = Vec::new();
+    let asked: [(&[u8], usize); 8] = [
+        (&[0x9F, 0x02], 6),
+        (&[0x9F, 0x03], 6),
+        (&[0x9F, 0x1A], 2),
+        (&[0x95], 5),
+        (&[0x5F, 0x2A], 2),
+        (&[0x9A], 3),
+        (&[0x9C], 1),
+        (&[0x9F, 0x37], 4),
+    ];
+    for (tag, length) in asked {
+        let (value, after) = rest
+            .split_at_checked(length)
+            .ok_or("the sale is shorter than its list")?;
+        made.extend(tlv(tag, value));
+        rest = after;
+    }
+    made.extend(tlv(&[0x82], &[0x18, 0x00]));
+    for tag in [[0x9F, 0x27], [0x9F, 0x36], [0x9F, 0x26], [0x9F, 0x10]] {
+        let value = find(&template, &tag).ok_or_else(|| format!("no {}", hex::encode(tag)))?;
+        made.extend(tlv(&tag, &value));
+    }
+    made.extend(tlv(&[0x5F, 0x34], &[1]));
+    Ok(json!(hex::encode(made)))
 }
 
 /// Whether a cryptogram is of this kind and made with this key over this sale.

@@ -4,6 +4,7 @@
 //! templates for each role.
 
 pub mod chip;
+pub mod flows;
 pub mod issuer;
 pub mod script;
 pub mod verifier;
@@ -21,6 +22,7 @@ pub fn all() -> Result<Vec<(String, String)>, String> {
         script::suite::<issuer::Templates>(&digest)?,
         script::suite::<verifier::Templates>(&digest)?,
         script::suite::<chip::Templates>(&digest)?,
+        flows::suite(&digest)?,
     ];
     files.iter().map(written).collect()
 }

@@ -88,14 +88,7 @@ fn told(state: &State, input: &Input, outcome: &Outcome<State, Output>) -> Optio
     let has = |out: Output| outcome.out.contains(&out);
     match input {
         Input::Query => Some(json!({ "state": phase(state) })),
-        Input::ProvisionRelay | Input::ProvisionDone | Input::ProvisionFailed
-            if state.phase == Phase::Done =>
-        {
-            Some(json!({"next": "done", "card_code": known("card_code")}))
-        }
-        Input::OrderQuery | Input::OrderQueryPosted | Input::OrderQueryDeclined => {
-            Some(json!({ "result": order(outcome.next.order) }))
-        }
+        Input::OrderQuery => Some(json!({ "result": order(outcome.next.order) })),
         Input::PayRepeat if has(Output::Declined) => Some(json!({"result": "declined"})),
         _ => None,
     }
@@ -396,9 +389,7 @@ fn said(input: Input) -> Vec<Value> {
         | Input::PayPasswordWrong
         | Input::PayRepeat
         | Input::PayAgain
-        | Input::OrderQuery
-        | Input::OrderQueryPosted
-        | Input::OrderQueryDeclined => paid(input),
+        | Input::OrderQuery => paid(input),
     }
 }
 
@@ -497,7 +488,8 @@ fn coded(input: Input) -> Vec<Value> {
         }
         Input::OtpSuperseded => vec![otp("old_otp_id", known("old_code"))],
         _ => {
-            let mut steps = other_request(json!({"next": "otp"}));
+            let mut steps = vec![known_customer()];
+            steps.extend(other_request(json!({"next": "otp"})));
             steps.extend([capture("other_code"), otp("otp_id", known("other_code"))]);
             steps
         }
@@ -584,8 +576,9 @@ fn pictured(input: Input) -> Vec<Value> {
             good(issue),
         ],
         _ => {
-            let mut steps =
-                other_request(json!({"next": "id-photos", "policy_id": bind("other_policy")}));
+            let mut steps = vec![first_card()];
+            let photos_next = json!({"next": "id-photos", "policy_id": bind("other_policy")});
+            steps.extend(other_request(photos_next));
             let asked = json!({
                 "next": "frames", "policy_id": bind("other_policy"), "nonce": bind("other_frames_nonce"),
                 "actions": bind("other_actions"),
@@ -651,7 +644,7 @@ fn issued(input: Input) -> Vec<Value> {
         ],
         Input::IssueDeclined => vec![at_issue(refusal("preverify-failed")), issue()],
         Input::IssueEvidenceRefused => vec![at_issue(refusal("evidence-mismatch")), issue()],
-        Input::IssueSilent => vec![at_issue(refusal("try-later")), issue()],
+        Input::IssueSilent => vec![at_issue(refusal("in-progress")), issue()],
         Input::ProvisionRelay => vec![
             named("relay_session", fresh(16)),
             at_provision(body(json!({
@@ -769,25 +762,6 @@ fn debited(answer: Value) -> Value {
     arrange("issuer", json!(["v1", "debits"]), known("order_id"), answer)
 }
 
-fn debit_asked(state: &str) -> Vec<Value> {
-    let path = json!(["v1", "debits", known("order_id")]);
-    let code = if state == "posted" {
-        json!("A1B2C3")
-    } else {
-        Value::Null
-    };
-    let answer = body(json!({"debit_id": known("order_id"), "state": state, "auth_code": code}));
-    vec![
-        arrange("issuer", path, known("order_id"), answer),
-        get(
-            "terminal",
-            "verifier",
-            json!(["v1", "orders", known("order_id")]),
-            json!({}),
-        ),
-    ]
-}
-
 fn paid(input: Input) -> Vec<Value> {
     let posted = || {
         debited(body(
@@ -816,11 +790,12 @@ fn paid(input: Input) -> Vec<Value> {
             refusal("insufficient"),
             json!({"order_id": known("order_id"), "result": "declined"}),
         ),
-        Input::PaySilent => answered(refusal("try-later"), json!({})),
+        Input::PaySilent => answered(refusal("in-progress"), json!({})),
         Input::PayWrongDigest => after(
-            vec![],
+            vec![named("wrong_digest", fresh(32))],
             Payment {
-                shown: fresh(32),
+                digest: "wrong_digest",
+                shown: known("wrong_digest"),
                 ..Payment::default()
             },
         ),
@@ -862,8 +837,11 @@ fn paid(input: Input) -> Vec<Value> {
             },
         ),
         Input::PayRepeat => vec![paying("pay_key", "pay_body", done)],
-        Input::OrderQueryPosted => debit_asked("posted"),
-        Input::OrderQueryDeclined => debit_asked("declined"),
-        _ => debit_asked("none"),
+        _ => vec![get(
+            "terminal",
+            "verifier",
+            json!(["v1", "orders", known("order_id")]),
+            json!({}),
+        )],
     }
 }

@@ -18,6 +18,7 @@ mod se;
 mod serve;
 mod tap;
 mod vectors;
+mod verify;
 
 /// It was done, and what was asked for holds.
 const OK: u8 = 0;
@@ -31,14 +32,17 @@ const WORLD: u8 = 4;
 /// Exit codes: 0 done; 1 the answer is no (declined, refused, a property is violated); 2 the command line is wrong; 4 something around it is
 /// wrong (a port in use, a server that does not answer, a file that cannot be read).
 #[derive(Parser)]
-#[command(name = "kaika", version, arg_required_else_help = true)]
+#[command(name = "kaika", version)]
 struct Line {
+    /// What to do; verify when nothing is said.
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Subcommand)]
 enum Command {
+    /// Explores the model, generates the vectors, and plays them against the reference on loopback.
+    Verify(verify::Args),
     /// Starts every role on loopback and follows one card from the password to the paid receipt.
     Demo(demo::Args),
     /// Explores the model: which properties hold, against whom, and which weakness breaks them.
@@ -78,7 +82,11 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
     };
-    let done = match line.command {
+    let command = line
+        .command
+        .unwrap_or_else(|| Command::Verify(verify::Args::default()));
+    let done = match command {
+        Command::Verify(args) => verify::run(&args, &runtime),
         Command::Demo(args) => runtime.block_on(demo::run(args)),
         Command::Check(args) => check::run(&args),
         Command::Attack(args) => attack::run(&args),

@@ -27,6 +27,10 @@ const CHECKED_IN: &[(&str, &str)] = &[
         include_str!("../../../conformance/vectors/verifier.json"),
     ),
     (
+        "system.json",
+        include_str!("../../../conformance/vectors/system.json"),
+    ),
+    (
         "chip.json",
         include_str!("../../../conformance/vectors/chip.json"),
     ),

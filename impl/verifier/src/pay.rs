@@ -91,12 +91,18 @@ impl Case<'_> {
             Judged::Wrong(refusal, writes) => return Ok(Change::counted(refusal, writes)),
             Judged::Holds(account, _) => account,
         };
-        self.payable(&order, &asked)?;
-        self.debit(order_id, order, &asked, account)
+        let binding = self.payable(&order, &asked)?;
+        self.debit(order_id, order, &asked, &binding, account)
     }
 
-    /// By rank.
-    fn payable(&self, order: &Order, asked: &PayRequest) -> Result<(), Refused> {
+    /// By rank; the binding of the card that pays.
+    fn payable(&self, order: &Order, asked: &PayRequest) -> Result<Binding, Refused> {
+        //= spec/70-pay.md#pay-16-the-card-is-the-payers
+        //# The verifier MUST refuse a card code that is not bound to the account of the order.
+        let binding: Option<Binding> = read(self.rows, BINDINGS, asked.card_code.as_str());
+        let binding = binding
+            .filter(|binding| binding.account_id == order.account_id)
+            .ok_or(Refusal::NotBound)?;
         //= spec/70-pay.md#pay-5-orders-expire
         //# The verifier MUST refuse to pay an order older than `ORDER_TTL_MS`.
         if order.settled == Settled::Open && self.now >= order.expires_at {
@@ -108,7 +114,7 @@ impl Case<'_> {
             return Err(Refusal::OrderDigestMismatch.into());
         }
         match order.settled {
-            Settled::Open | Settled::Pending => Ok(()),
+            Settled::Open | Settled::Pending => Ok(binding),
             Settled::Paid | Settled::Declined => Err(Refusal::OrderSettled.into()),
         }
     }
@@ -118,20 +124,14 @@ impl Case<'_> {
         order_id: &str,
         mut order: Order,
         asked: &PayRequest,
+        binding: &Binding,
         account: Write,
     ) -> Decision {
-        let card_code = asked.card_code.as_str();
-        //= spec/70-pay.md#pay-16-the-card-is-the-payers
-        //# The verifier MUST refuse a card code that is not bound to the account of the order.
-        let binding: Option<Binding> = read(self.rows, BINDINGS, card_code);
-        let binding = binding
-            .filter(|binding| binding.account_id == order.account_id)
-            .ok_or(Refusal::UnknownCard)?;
         //= spec/70-pay.md#pay-6-one-order-one-debit
         //# The verifier MUST use the order id as the debit id of every try.
         let first = json!({
             "debit_id": order_id,
-            "card_code": card_code,
+            "card_code": asked.card_code,
             "agreement": binding.agreement,
             "payee": order.payee,
             "amount_minor": order.amount_minor,

@@ -203,7 +203,7 @@ impl Case<'_> {
         let mut row = self.signed(request_id, request, &[State::AwaitPhotos])?;
         //= spec/30-prove.md#prv-11-the-photos-answer-a-policy
         //# The verifier MUST refuse ID photos that do not name the current policy of the request.
-        self.current(&row, &asked.policy_id)?;
+        self.fresh(&self.current(&row, &asked.policy_id)?)?;
         let policy_id = Hex(self.dice.bytes::<16>());
         let nonce = Hex(self.dice.bytes::<16>());
         let actions = self.draw_actions();
@@ -243,13 +243,16 @@ impl Case<'_> {
             .policy
             .clone()
             .filter(|policy| policy.policy_id == policy_id.to_string());
-        let policy = policy.ok_or(Refusal::PolicyMismatch)?;
+        policy.ok_or(Refusal::PolicyMismatch.into())
+    }
+
+    fn fresh(&self, policy: &Policy) -> Result<(), Refused> {
         //= spec/30-prove.md#prv-14-policies-expire
         //# The verifier MUST refuse an answer to a policy older than `POLICY_TTL_MS`.
         if self.now >= policy.expires_at {
             Err(Refusal::PolicyExpired.into())
         } else {
-            Ok(policy)
+            Ok(())
         }
     }
 
@@ -275,6 +278,7 @@ impl Case<'_> {
         if policy.nonce != asked.nonce.to_string() || !shown.eq(policy.actions.iter()) {
             return Err(Refusal::PolicyMismatch.into());
         }
+        self.fresh(&policy)?;
         let digests: Vec<String> = asked
             .frames
             .iter()

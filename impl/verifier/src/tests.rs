@@ -563,7 +563,7 @@ fn an_order_is_paid_once_by_its_owner_with_a_bound_card() {
     let (unbound, payment) = ordered(&mut bench, &salted());
     assert_eq!(
         bench.post(&format!("{unbound}/pay"), &payment),
-        Err(Refusal::UnknownCard)
+        Err(Refusal::NotBound)
     );
     bench.with_card();
     let (order, good) = ordered(&mut bench, &salted());
@@ -674,6 +674,6 @@ fn nobody_pays_with_another_accounts_card() {
     let (order, payment) = ordered_for(&mut bench, "bob", &salted());
     assert_eq!(
         bench.post(&format!("{order}/pay"), &payment),
-        Err(Refusal::UnknownCard)
+        Err(Refusal::NotBound)
     );
 }

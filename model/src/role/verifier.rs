@@ -130,8 +130,6 @@ alphabet! {
         PayRepeat = "pay(repeat)",
         PayAgain = "pay(new-key)",
         OrderQuery = "order-query",
-        OrderQueryPosted = "order-query(issuer-posted)",
-        OrderQueryDeclined = "order-query(issuer-declined)",
         AdvanceOrder = "advance(order-ttl)",
     }
 }
@@ -161,7 +159,6 @@ alphabet! {
         OrderMade = "terminal:order",
         AskDebit = "issuer:debit",
         AskDebitNewId = "issuer:debit(new-id)",
-        AskDebitState = "issuer:debit-query",
         Paid = "terminal:paid",
         Declined = "terminal:declined",
         OrderOpen = "terminal:order(open)",
@@ -256,17 +253,9 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
         | Input::PayPasswordWrong
         | Input::PayRepeat
         | Input::PayAgain => pay(s, *input, *weak),
-        Input::OrderQuery | Input::OrderQueryPosted | Input::OrderQueryDeclined => {
-            order_query(s, *input)
-        }
-        Input::AdvanceOrder => quiet(State {
-            order: if s.order == Order::Open {
-                Order::Expired
-            } else {
-                s.order
-            },
-            ..s
-        }),
+        Input::OrderQuery => order_query(s),
+        // Both are a quarter of an hour.
+        Input::AdvanceOrder => quiet(unlocked(s)),
     }
 }
 
@@ -316,7 +305,7 @@ fn unlocked(s: State) -> State {
     State {
         passwords: 0,
         order: overdue(s.order),
-        rested: true,
+        rested: s.rested || s.phase == Phase::AwaitOtp,
         stale: s.phase == Phase::AwaitOtp,
         policy_stale,
         ..s
@@ -393,7 +382,7 @@ fn unsigned(s: State) -> Step {
 
 fn applicant(s: State, input: Input, weak: Weak) -> Step {
     let incomplete = input == Input::ApplicantIncomplete;
-    if incomplete && s.phase != Phase::None {
+    if incomplete {
         return Outcome::refuse(s, Refusal::Malformed, &["APP-6", "WIR-1"]);
     }
     if let Err(refused) = fits(s, Phase::AwaitApplicant) {
@@ -421,14 +410,10 @@ fn applicant(s: State, input: Input, weak: Weak) -> Step {
                 &["APP-7", "PRV-11"],
             )
         }
-        Input::ApplicantIneligible => Outcome::refuse(
-            State {
-                phase: Phase::Refused,
-                ..s
-            },
-            Refusal::Ineligible,
-            &["APP-8"],
-        ),
+        Input::ApplicantIneligible => Outcome {
+            out: vec![Output::AskEligibility],
+            ..Outcome::refuse(refused(s), Refusal::Ineligible, &["APP-8"])
+        },
         _ => {
             let next = State {
                 phase: Phase::AwaitOtp,
@@ -444,9 +429,16 @@ fn applicant(s: State, input: Input, weak: Weak) -> Step {
     }
 }
 
+const fn refused(s: State) -> State {
+    State {
+        phase: Phase::Refused,
+        ..s
+    }
+}
+
 fn resend(s: State, input: Input, weak: Weak) -> Step {
     let named = input == Input::OtpResendToOther;
-    if named && s.phase != Phase::None && !weak.has(Weakness::PhoneFromTerminal) {
+    if named && !weak.has(Weakness::PhoneFromTerminal) {
         return Outcome::refuse(s, Refusal::Malformed, &["PRV-1", "WIR-1"]);
     }
     if let Err(refused) = fits(s, Phase::AwaitOtp) {
@@ -542,14 +534,10 @@ fn frames(s: State, input: Input) -> Step {
     }
     match input {
         Input::FramesReplayed => Outcome::refuse(s, Refusal::FramesReplayed, &["PRV-13"]),
-        Input::FramesRefused => Outcome::refuse(
-            State {
-                phase: Phase::Refused,
-                ..s
-            },
-            Refusal::MatchFailed,
-            &["PRV-15"],
-        ),
+        Input::FramesRefused => Outcome {
+            out: vec![Output::AskMatch],
+            ..Outcome::refuse(refused(s), Refusal::MatchFailed, &["PRV-15"])
+        },
         _ => {
             let next = State {
                 phase: Phase::AwaitIssue,
@@ -605,10 +593,9 @@ fn issue(s: State, input: Input, weak: Weak) -> Step {
 }
 
 fn provision(s: State, input: Input) -> Step {
-    if s.phase == Phase::Done {
-        return Outcome::accept(s, vec![Output::NextDone], &["PRO-12"]);
-    }
-    if let Err(refused) = fits(s, Phase::AwaitProvision) {
+    if s.phase != Phase::Done
+        && let Err(refused) = fits(s, Phase::AwaitProvision)
+    {
         return refused;
     }
     match input {
@@ -624,7 +611,7 @@ fn provision(s: State, input: Input) -> Step {
                 ..s
             },
             vec![Output::AskProvision, Output::NextDone],
-            &["BND-4"],
+            &["BND-4", "PRO-12"],
         ),
     }
 }
@@ -701,7 +688,7 @@ fn pay(s: State, input: Input, weak: Weak) -> Step {
         Order::Pending if weak.has(Weakness::DebitIdPerTry) => {
             debit_asked(s, input, Output::AskDebitNewId)
         }
-        Order::Pending => Outcome::refuse(s, Refusal::InProgress, &["PAY-6", "PAY-13"]),
+        Order::Pending => debit_asked(s, input, Output::AskDebit),
         Order::Paid | Order::Declined => Outcome::refuse(s, Refusal::OrderSettled, &["PAY-6"]),
         Order::None | Order::Open | Order::Expired => debit_asked(s, input, Output::AskDebit),
     }
@@ -747,35 +734,24 @@ fn pay_repeat(s: State, weak: Weak) -> Step {
         Order::Pending if weak.has(Weakness::DebitIdPerTry) => {
             debit_asked(s, Input::Pay, Output::AskDebitNewId)
         }
-        Order::None | Order::Open | Order::Pending | Order::Expired => {
+        Order::Pending => debit_asked(s, Input::Pay, Output::AskDebit),
+        Order::None | Order::Open | Order::Expired => {
             Outcome::refuse(s, Refusal::InProgress, &["PAY-6"])
         }
     }
 }
 
-fn order_query(s: State, input: Input) -> Step {
+/// The stored result. A pending one becomes another only when the payer asks again: the debit id is the same.
+fn order_query(s: State) -> Step {
     let out = match s.order {
         Order::None => return Outcome::refuse(s, Refusal::UnknownOrder, &["PAY-13"]),
-        Order::Pending => return pending_query(s, input),
+        Order::Pending => Output::OrderPending,
         Order::Open => Output::OrderOpen,
         Order::Paid => Output::Paid,
         Order::Declined => Output::Declined,
         Order::Expired => Output::OrderExpired,
     };
-    Outcome::accept(s, vec![out], &["PAY-13"])
-}
-
-fn pending_query(s: State, input: Input) -> Step {
-    let (order, out) = match input {
-        Input::OrderQueryPosted => (Order::Paid, Output::Paid),
-        Input::OrderQueryDeclined => (Order::Declined, Output::Declined),
-        _ => (Order::Pending, Output::OrderPending),
-    };
-    Outcome::accept(
-        State { order, ..s },
-        vec![Output::AskDebitState, out],
-        &["PAY-13", "PAY-14"],
-    )
+    Outcome::accept(s, vec![out], &["PAY-13", "PAY-14"])
 }
 
 impl Machine for Verifier {
@@ -804,8 +780,8 @@ impl Machine for Verifier {
             Input::AdvanceLock => s.passwords >= limit::PASSWORD_TRIES_MAX,
             Input::PasswordReplayed => s.phase == Phase::AwaitPassword,
             Input::PayRepeat | Input::PayAgain => settled,
-            Input::OrderQueryPosted | Input::OrderQueryDeclined => s.order == Order::Pending,
-            Input::AdvanceOrder => s.order == Order::Open,
+            // Twice a quarter is the life of a request.
+            Input::AdvanceOrder => s.order == Order::Open && !pending(s.phase),
             _ => true,
         }
     }

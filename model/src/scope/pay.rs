@@ -86,7 +86,7 @@ pub enum Action {
     Tell(bool),
     /// The terminal's patience ends.
     TimeOut,
-    /// The terminal asks what became of the order; the verifier asks the issuer.
+    /// The terminal asks what became of the order.
     Ask,
     /// The verifier has the debit reversed.
     Reverse,
@@ -210,13 +210,7 @@ impl Pay {
 
     fn ask(&self, state: &State, chart: &mut Chart) -> Option<State> {
         let mut next = *state;
-        let pending = state.orders[0].verifier.order == verifier::Order::Pending;
-        let input = match state.orders[0].debits[0] {
-            _ if !pending => verifier::Input::OrderQuery,
-            Posting::Posted | Posting::Reversed => verifier::Input::OrderQueryPosted,
-            Posting::Declined | Posting::Tombstoned => verifier::Input::OrderQueryDeclined,
-            Posting::None => verifier::Input::OrderQuery,
-        };
+        let input = verifier::Input::OrderQuery;
         let outcome = verifier::step(&state.orders[0].verifier, &input, &self.0.weak);
         chart.ask("alice", "verifier", input, outcome.verdict);
         next.orders[0].verifier = outcome.next;
@@ -467,7 +461,7 @@ impl World for Pay {
                 seen: |_, s| s.terminal == terminal::State::Paid,
             },
             Scenario {
-                name: "S8 no answer, a question, and paid",
+                name: "S8 no answer, asked again, and paid",
                 from: Tier::T0,
                 seen: |_, s| s.waited && s.terminal == terminal::State::Paid,
             },
