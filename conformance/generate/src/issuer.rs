@@ -435,6 +435,27 @@ fn issued(input: Input, branch: &str) -> Vec<Value> {
         Input::IssueReferenceUnknown => by_reference(problem("reference-unknown")),
         Input::IssueReferenceReused => by_reference(problem("reference-used")),
         Input::IssueReferenceOther => by_reference(score(fresh(32), 1000)),
+        Input::IssueScoreClaimed => {
+            let evidence = json!({"kind": "identity", "reference": fresh(16), "live_record": 1000});
+            issue(&[("evidence", evidence)])
+        }
+        Input::IssueQuotaFull => {
+            let other = json!({"eligibility_id": bind("other_decision"), "branch": KNOWN});
+            let mut steps = vec![
+                named("other_request", fresh(16)),
+                eligibility("other_request", "request_context", "applicant", other),
+            ];
+            let mut first = issue(&[
+                ("evidence", otp_evidence("phone")),
+                ("request_id", known("other_request")),
+                ("eligibility_id", known("other_decision")),
+            ]);
+            first.truncate(3);
+            first[2]["expect"] = json!({"accept": {"card_code": {"$any": null}}});
+            steps.extend(first);
+            steps.extend(issue(&[("evidence", otp_evidence("phone"))]));
+            steps
+        }
         Input::IssueRepeat => again(known("issue_body")),
         Input::IssueKeyConflict => {
             let mut steps = issue(&[

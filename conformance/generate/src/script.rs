@@ -6,6 +6,7 @@ use kaika_conformance::format::{
     Criterion, Do, FORMAT, File, Generator, Kind, Origin, SpecDigest, Step, Test,
 };
 use kaika_model::{Machine, Outcome, Verdict};
+use kaika_spec::Weakness;
 use serde_json::{Value, json};
 
 use crate::walk::{LENGTH, Transition, transitions};
@@ -191,6 +192,37 @@ fn test<S: Script>(
     Some((test, writing.parts))
 }
 
+/// The weaknesses that this test is the first to tell: some answer on its way is another.
+fn fresh_kills<S: Script>(
+    alphabet: &[Input<S>],
+    transition: &Transition<S::M>,
+    killed: &mut BTreeSet<Weakness>,
+) -> Vec<String> {
+    let after = continuation::<S>(alphabet, &transition.outcome.next);
+    let path = transition.way.iter().copied().chain([transition.input]);
+    let path: Vec<Input<S>> = path.chain(after).collect();
+    let mut kills = Vec::new();
+    for weakness in Weakness::ALL {
+        if !killed.contains(weakness) && is_told::<S>(&path, *weakness) {
+            killed.insert(*weakness);
+            kills.push(weakness.name().to_owned());
+        }
+    }
+    kills
+}
+
+/// Whether a subject with this weakness answers something on the path otherwise.
+fn is_told<S: Script>(path: &[Input<S>], weakness: Weakness) -> bool {
+    let (mut right, mut wrong) = (S::M::init(), S::M::init());
+    path.iter().any(|input| {
+        let expected = S::M::step(&right, input, &kaika_model::Weak::HARDENED);
+        let seen = S::M::step(&wrong, input, &kaika_model::Weak::only(weakness));
+        let differs = expected.verdict != seen.verdict || expected.out != seen.out;
+        (right, wrong) = (expected.next, seen.next);
+        differs
+    })
+}
+
 fn questions<S: Script>(heard: &[Output<S>]) -> Option<Vec<Step>> {
     S::questions(heard)
         .into_iter()
@@ -208,9 +240,11 @@ fn questions<S: Script>(heard: &[Output<S>]) -> Option<Vec<Step>> {
 pub fn suite<S: Script>(digest: &str) -> Result<File, String> {
     let mut tests = Vec::new();
     let mut used = BTreeSet::new();
+    let mut killed = BTreeSet::new();
     for (chapter, alphabet) in S::M::chapters() {
         for transition in transitions::<S::M>(&alphabet) {
-            if let Some((test, parts)) = test::<S>(chapter, &alphabet, &transition, Vec::new()) {
+            let kills = fresh_kills::<S>(&alphabet, &transition, &mut killed);
+            if let Some((test, parts)) = test::<S>(chapter, &alphabet, &transition, kills) {
                 used.extend(parts);
                 tests.push(test);
             }

@@ -902,9 +902,14 @@ impl Machine for Issuer {
             Input::EligibilityKnown => !decided || known,
             Input::EligibilityFirst => !decided || !known,
             Input::IssueRepeat | Input::IssueKeyConflict => issued,
-            Input::IssueQuotaFull | Input::IssueScoreClaimed | Input::ProvisionAnswersReceipted => {
-                false
+            // A tester has the person's other card made first, or writes a score into the message.
+            Input::IssueQuotaFull => {
+                state.request == Request::Decided(Branch::KnownCustomer)
+                    && !state.blocked
+                    && state.card == Card::None
             }
+            Input::IssueScoreClaimed => state.request == Request::Decided(Branch::FirstCard),
+            Input::ProvisionAnswersReceipted => false,
             Input::PhoneChange | Input::IssuePhoneOther => known,
             Input::IssueEligibilityOther | Input::AdvanceEligibility => decided,
             Input::IssueApplicantChanged
