@@ -1,0 +1,131 @@
+//! The front door as a stranger uses it: exit codes, errors that say what to do, a chart, fresh vectors.
+
+use std::process::{Command, Output};
+
+fn kaika(arguments: &[&str]) -> Output {
+    let run = Command::new(env!("CARGO_BIN_EXE_kaika"))
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output();
+    match run {
+        Ok(output) => output,
+        Err(error) => panic!("kaika does not start: {error}"),
+    }
+}
+
+fn told(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn complained(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_scope_that_holds_exits_0_and_one_that_does_not_exits_1() {
+    let holds = kaika(&["check", "manage"]);
+    assert_eq!(holds.status.code(), Some(0), "{}", complained(&holds));
+    assert!(
+        told(&holds).contains("every property holds for 400 states"),
+        "{}",
+        told(&holds)
+    );
+    let broken = kaika(&["check", "manage", "--weaken", "boolean-suspend", "--charts"]);
+    assert_eq!(broken.status.code(), Some(1));
+    let text = told(&broken);
+    assert!(
+        text.contains("VIOLATED: P43") && text.contains("resume(issuer)"),
+        "{text}"
+    );
+}
+
+#[test]
+fn json_is_json() {
+    for arguments in [
+        &["check", "pay", "--json"][..],
+        &["check", "pay", "--weaken", "order-not-bound", "--json"],
+        &["attack", "atc-unchecked", "--json"],
+        &[
+            "conform",
+            "--subject",
+            "reference",
+            "--only",
+            "system/flow-A",
+            "--json",
+        ],
+    ] {
+        let output = kaika(arguments);
+        let read: Result<serde_json::Value, _> = serde_json::from_slice(&output.stdout);
+        assert!(read.is_ok(), "{arguments:?}: {}", told(&output));
+    }
+}
+
+#[test]
+fn an_attack_is_a_chart() {
+    let output = kaika(&["attack", "second-chip"]);
+    assert_eq!(output.status.code(), Some(1));
+    insta::assert_snapshot!(told(&output));
+}
+
+#[test]
+fn errors_say_what_to_do() {
+    for (arguments, says) in [
+        (
+            &["attack", "nonsense"][..],
+            "`kaika attack --list` names them all",
+        ),
+        (
+            &["check", "--weaken", "nonsense"],
+            "`kaika attack --list` names them all",
+        ),
+        (
+            &["check", "pay", "--tier", "T5"],
+            "only issuance is modelled against T5",
+        ),
+        (
+            &["conform", "--subject", "reference", "--only", "nonsense"],
+            "no vector is selected",
+        ),
+        (
+            &["conform", "--subject", "reference", "--role", "bank"],
+            "the roles with a suite are",
+        ),
+        (
+            &["conform", "--subject", "no-such-file.json"],
+            "reading no-such-file.json",
+        ),
+    ] {
+        let output = kaika(arguments);
+        assert_eq!(output.status.code(), Some(4), "{arguments:?}");
+        assert!(
+            complained(&output).contains(says),
+            "{}",
+            complained(&output)
+        );
+    }
+}
+
+#[test]
+fn the_vectors_are_fresh() {
+    let output = kaika(&["vectors", "--check"]);
+    assert_eq!(output.status.code(), Some(0), "{}", complained(&output));
+}
+
+#[test]
+fn the_reference_passes_a_part_of_each_suite() {
+    for part in [
+        "issuer/issue/",
+        "verifier/issue/",
+        "chip/channel/",
+        "system/flow-D",
+    ] {
+        let output = kaika(&["conform", "--subject", "reference", "--only", part]);
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{}{}",
+            told(&output),
+            complained(&output)
+        );
+    }
+}
