@@ -4,14 +4,15 @@
 #   tests/all.sh            all of it
 #   tests/all.sh quick      formatting, lints and tests only
 #
-# Ends with one line of counts: `N passed, N failed`. Exit 0 only if every step holds.
+# Ends with one line of counts, `N passed, N failed`, and the closing line of `kaika verify`. Exit 0 only if every step holds.
 set -eu
 cd "$(dirname "$0")/.."
 export CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0 DEBIAN_FRONTEND=noninteractive
 exec </dev/null
 
 results=$(mktemp)
-trap 'rm -f "$results"' EXIT
+closing=$(mktemp)
+trap 'rm -f "$results" "$closing"' EXIT
 failed_steps=""
 bare_metal=thumbv7em-none-eabi
 
@@ -73,6 +74,13 @@ fuzz_replay() {
     tested cargo test --locked --manifest-path fuzz/Cargo.toml --no-default-features --no-fail-fast
 }
 
+verify() { # The main job; its last line ends the run.
+    cargo run --locked --release --quiet >"$closing" 2>&1
+    verdict=$?
+    cat "$closing"
+    return "$verdict"
+}
+
 step "set up" set_up
 step "format" cargo fmt --all --check
 step "lints" cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
@@ -82,7 +90,9 @@ if [ "${1:-}" != quick ]; then
     step "bare metal: $bare_metal" check_bare_metal
     step "documentation" documents
     step "fuzz smoke: ${FUZZ_SECONDS:=3} s each" fuzz/run.sh "$FUZZ_SECONDS"
+    step "vectors are fresh" cargo run --locked --release --quiet -- vectors --check
     step "the way of a card" cargo run --locked --release --quiet -- demo
+    step "verify" verify
 fi
 
 say "result"
@@ -90,4 +100,5 @@ say "result"
 awk '/^test result:/ { passed += $4; failed += $6; ignored += $8 }
      END { if (ignored) printf "%d ignored\n", ignored; printf "%d passed, %d failed\n", passed, failed
            exit (failed > 0 || passed == 0) }' "$results" && counted=yes || counted=no
+tail -n 1 "$closing"
 [ -z "$failed_steps" ] && [ "$counted" = yes ]

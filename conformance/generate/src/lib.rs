@@ -18,7 +18,7 @@ use kaika_conformance::format::{File, catalogue_digest};
 /// When a template is no step, or a file would not be read again.
 pub fn all() -> Result<Vec<(String, String)>, String> {
     let digest = catalogue_digest(kaika_spec::PROSE);
-    let files = vec![
+    let files = [
         script::suite::<issuer::Templates>(&digest)?,
         script::suite::<verifier::Templates>(&digest)?,
         script::suite::<chip::Templates>(&digest)?,
