@@ -149,6 +149,14 @@ fn said(input: Input, second: bool) -> Vec<Value> {
             let receipt = concat(json!(["df2310", known("template.receipt")]));
             vec![with(secure("84f0400f", json!("4f00")), "out", receipt)]
         }
+        Input::CommitNamed => {
+            let receipt = concat(json!(["df2310", known("template.receipt")]));
+            vec![with(
+                secure("84f0400f", json!(format!("4f08{SLOT}"))),
+                "out",
+                receipt,
+            )]
+        }
         Input::Suspend => vec![secure("84f04080", json!(format!("4f08{SLOT}")))],
         Input::Resume => vec![secure("84f04000", json!(format!("4f08{SLOT}")))],
         Input::Delete => vec![with(

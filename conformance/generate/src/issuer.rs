@@ -330,6 +330,7 @@ fn said(input: Input, branch: &str) -> Vec<Value> {
         | Input::TapReverse => tapped(input),
         Input::SuspendUser
         | Input::SuspendIssuer
+        | Input::SuspendForged
         | Input::ResumeUser
         | Input::ResumeIssuer
         | Input::Delete
@@ -410,15 +411,11 @@ fn issued(input: Input, branch: &str) -> Vec<Value> {
         Input::IssueContextChanged => spoilt(branch, "request_context", fresh(32)),
         Input::IssueEligibilityUnknown => spoilt(branch, "eligibility_id", fresh(16)),
         Input::IssueEligibilityOther => {
+            // Everything else fits: only the request of the decision is another.
+            let other = json!({"eligibility_id": bind("other_decision")});
             let mut steps = vec![
-                named("other", stranger()),
                 named("other_request", fresh(16)),
-                eligibility(
-                    "other_request",
-                    "request_context",
-                    "other",
-                    json!({"eligibility_id": bind("other_decision")}),
-                ),
+                eligibility("other_request", "request_context", "applicant", other),
             ];
             steps.extend(spoilt(branch, "eligibility_id", known("other_decision")));
             steps
@@ -698,6 +695,7 @@ fn managed(input: Input) -> Vec<Value> {
     };
     match input {
         Input::SuspendUser => token("suspend", "verifier", json!({"by": "user"}), json!({})),
+        Input::SuspendForged => token("suspend", "verifier", json!({"by": "issuer"}), json!({})),
         Input::SuspendIssuer => token("suspend", "operator", json!({"by": "issuer"}), json!({})),
         Input::ResumeUser => token("resume", "verifier", json!({"by": "user"}), json!({})),
         Input::ResumeIssuer => token("resume", "operator", json!({"by": "issuer"}), json!({})),

@@ -101,3 +101,21 @@ pub fn transitions<M: Machine>(alphabet: &[M::Input]) -> Vec<Transition<M>> {
     }
     found
 }
+
+/// The last step of a path as a transition; nothing when some input cannot be said there.
+pub fn walked<M: Machine>(path: &[M::Input]) -> Option<Transition<M>> {
+    let (input, way) = path.split_last()?;
+    let mut state = M::init();
+    for step in way {
+        if !M::sayable(&state, step) {
+            return None;
+        }
+        state = M::step(&state, step, &Weak::HARDENED).next;
+    }
+    M::sayable(&state, input).then(|| Transition {
+        way: way.to_vec(),
+        state,
+        input: *input,
+        outcome: M::step(&state, input, &Weak::HARDENED),
+    })
+}

@@ -2,11 +2,12 @@
 //!
 //! The control channel exists only here; `kaika serve` and `kaika se` have none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
+
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use axum::extract::State;
@@ -15,11 +16,13 @@ use axum::routing::post;
 use axum::{Json, Router};
 use kaika_conformance::manifest::{Endpoint, Hooks, Implementation, Manifest};
 use kaika_conformance::peers::Peers;
+use kaika_node::Fault;
 use kaika_node::chip;
 use kaika_node::clock::Shifted;
 use kaika_node::roles::{Urls, listen};
 use kaika_node::world::World;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 /// The roles that can be a subject.
 pub(crate) const ROLES: &[&str] = &["issuer", "verifier", "chip", "system"];
@@ -39,6 +42,23 @@ struct Control {
     chip_master: [u8; 16],
     data: PathBuf,
     chips: AtomicU64,
+    /// The chips that may still be in use; older ones are taken out, since each takes files and sockets.
+    inserted: Mutex<VecDeque<JoinHandle<Result<(), Fault>>>>,
+}
+
+/// Chips at once: more than tests at once.
+const CHIPS: usize = 128;
+
+impl Control {
+    fn keep(&self, chip: JoinHandle<Result<(), Fault>>) {
+        let mut inserted = self.inserted.lock().unwrap_or_else(PoisonError::into_inner);
+        inserted.push_back(chip);
+        if inserted.len() > CHIPS
+            && let Some(old) = inserted.pop_front()
+        {
+            old.abort();
+        }
+    }
 }
 
 /// The peers that the runner plays before a role.
@@ -139,6 +159,7 @@ async fn control(world: &World, data: PathBuf) -> anyhow::Result<SocketAddr> {
         chip_master: *world.keys.chip_master.bytes(),
         data,
         chips: AtomicU64::new(1),
+        inserted: Mutex::default(),
     });
     let router = Router::new()
         .route("/ctl/v1/clock", post(advance))
@@ -174,9 +195,9 @@ async fn insert(State(control): State<Arc<Control>>) -> Told {
         let listener = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
         let address = listener
             .local_addr()
-            .map_err(|error| kaika_node::Fault::net("a port", error))?;
-        tokio::spawn(chip::serve(listener, chip));
-        Ok::<_, kaika_node::Fault>(address)
+            .map_err(|error| Fault::net("a port", error))?;
+        control.keep(tokio::spawn(chip::serve(listener, chip)));
+        Ok::<_, Fault>(address)
     };
     match made.await {
         Ok(address) => {

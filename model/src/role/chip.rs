@@ -100,6 +100,7 @@ alphabet! {
         StoreUnsecured = "store-data(unsecured)",
         StoreLastTorn = "store-data(last,torn)",
         Commit = "commit",
+        CommitNamed = "commit(named-slot)",
         CommitTorn = "commit(torn)",
         Suspend = "suspend",
         Resume = "resume",
@@ -197,7 +198,7 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
         | Input::StoreReplayed
         | Input::StoreUnsecured
         | Input::StoreLastTorn => store(s, *input, *weak),
-        Input::Commit | Input::CommitTorn => commit(s, *input, *weak),
+        Input::Commit | Input::CommitNamed | Input::CommitTorn => commit(s, *input, *weak),
         Input::Suspend | Input::Resume | Input::Delete => manage(s, *input),
         Input::GetStatus => get_status(s),
         Input::GetReceipt => match s.slot {

@@ -164,6 +164,8 @@ alphabet! {
         TapReverse = "tap-reverse",
         SuspendUser = "suspend(user)",
         SuspendIssuer = "suspend(issuer)",
+        /// The verifier speaks for the bank.
+        SuspendForged = "suspend(issuer,said-by-verifier)",
         ResumeUser = "resume(user)",
         ResumeIssuer = "resume(issuer)",
         Delete = "delete",
@@ -290,6 +292,7 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
         Input::SuspendUser | Input::SuspendIssuer | Input::ResumeUser | Input::ResumeIssuer => {
             suspenders(s, *input, *weak)
         }
+        Input::SuspendForged => Outcome::refuse(s, Refusal::BadSignature, &["WIR-3"]),
         Input::Delete => delete(s),
         Input::CardBlocked | Input::CardActive | Input::CardLost | Input::CardClosed => {
             card_status(s, *input)
@@ -911,7 +914,8 @@ impl Machine for Issuer {
             Input::IssueScoreClaimed => state.request == Request::Decided(Branch::FirstCard),
             Input::ProvisionAnswersReceipted => false,
             Input::PhoneChange | Input::IssuePhoneOther => known,
-            Input::IssueEligibilityOther | Input::AdvanceEligibility => decided,
+            Input::IssueEligibilityOther => decided && !state.blocked,
+            Input::AdvanceEligibility => decided,
             Input::IssueApplicantChanged
             | Input::IssueContextChanged
             | Input::IssueEligibilityUnknown => decided,
