@@ -10,11 +10,13 @@ pub mod bytes;
 pub mod chip;
 pub mod dol;
 pub mod iso;
+pub mod json;
 pub mod tlv;
 
 pub use apdu::apdu_command;
 pub use dol::dol;
 pub use iso::iso8583;
+pub use json::wire_json;
 pub use tlv::ber_tlv;
 
 /// A fuzz body under its name, with the longest input that makes sense.
@@ -53,6 +55,11 @@ pub const TARGETS: &[Target] = &[
         name: "iso8583",
         run: iso8583,
         max_len: 2100,
+    },
+    Target {
+        name: "wire_json",
+        run: wire_json,
+        max_len: 2048,
     },
 ];
 

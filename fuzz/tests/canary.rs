@@ -186,3 +186,30 @@ fn the_honest_paper_chip_is_never_accused() {
         chip::play(&script, &mut Paper::new(Flaw::None));
     }
 }
+
+/// The seeds are messages, each of the kind it is named for or of another: none is read by nobody.
+#[test]
+fn every_json_seed_is_read() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/wire_json");
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        panic!("no seeds")
+    };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let bytes = std::fs::read(&path).unwrap_or_default();
+        let read = kaika_fuzz::json::READERS
+            .iter()
+            .any(|(_, reader)| reader(&bytes).is_some());
+        assert!(read, "{}", path.display());
+    }
+}
+
+/// A reader that takes what it does not know breaks a law.
+#[test]
+#[should_panic(expected = "takes an unknown field")]
+fn a_lenient_json_reader_is_noticed() {
+    kaika_fuzz::json::laws(
+        "lenient",
+        |bytes| serde_json::from_slice(bytes).ok(),
+        b"{\"a\":1}",
+    );
+}
