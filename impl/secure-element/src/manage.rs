@@ -10,7 +10,7 @@ use crate::{Change, Chip, Data, Flash, Judged};
 impl<F: Flash> Chip<F> {
     pub(crate) fn set_status(&self, command: &Command<'_>, data: &[u8]) -> Judged {
         let (from, to) = match (command.p1, command.p2) {
-            (0x40, 0x0f) => return self.commit_token(self.place(data)?),
+            (0x40, 0x0f) => return self.commit_token(self.place_or_staged(data)?),
             (0x40, 0x80) => (State::Active, State::Suspended),
             (0x40, 0x00) => (State::Suspended, State::Active),
             _ => return Err(StatusWord::WRONG_P1_P2),
@@ -47,28 +47,31 @@ impl<F: Flash> Chip<F> {
         })
     }
 
-    /// The slot that is named: by its AID, or, by an empty one, the staged slot.
-    fn place(&self, data: &[u8]) -> Result<usize, StatusWord> {
-        let named = tlv::only(data, Form::Any).map_err(|_| StatusWord::WRONG_DATA)?;
-        if named.tag != Tag::AID {
-            return Err(StatusWord::WRONG_DATA);
+    /// The slot that COMMIT names: by its AID, or, by an empty one, the staged slot.
+    fn place_or_staged(&self, data: &[u8]) -> Result<usize, StatusWord> {
+        if !aid(data)?.is_empty() {
+            return self.place(data);
         }
         let slots = &self.image.slots;
-        if named.value.is_empty() {
-            let held = slots.iter().any(|slot| slot.state != State::Empty);
-            let none = if held {
-                StatusWord::CONDITIONS_NOT_SATISFIED
-            } else {
-                StatusWord::REFERENCE_NOT_FOUND
-            };
-            return slots
-                .iter()
-                .position(|slot| slot.state == State::Staged)
-                .ok_or(none);
+        let held = slots.iter().any(|slot| slot.state != State::Empty);
+        let none = if held {
+            StatusWord::CONDITIONS_NOT_SATISFIED
+        } else {
+            StatusWord::REFERENCE_NOT_FOUND
+        };
+        let staged = slots.iter().position(|slot| slot.state == State::Staged);
+        staged.ok_or(none)
+    }
+
+    /// The slot that is named by its AID.
+    fn place(&self, data: &[u8]) -> Result<usize, StatusWord> {
+        let named = aid(data)?;
+        if named.is_empty() {
+            return Err(StatusWord::WRONG_DATA);
         }
-        let mut places = slots.iter().enumerate();
-        let found = places
-            .find(|(place, slot)| slot_aid(*place) == named.value && slot.state != State::Empty);
+        let mut places = self.image.slots.iter().enumerate();
+        let found =
+            places.find(|(place, slot)| slot_aid(*place) == named && slot.state != State::Empty);
         found
             .map(|(place, _)| place)
             .ok_or(StatusWord::REFERENCE_NOT_FOUND)
@@ -98,6 +101,14 @@ impl<F: Flash> Chip<F> {
             Ok(())
         })?;
         Ok(Change::data(data))
+    }
+}
+
+/// The value of the one object, 4F.
+fn aid(data: &[u8]) -> Result<&[u8], StatusWord> {
+    match tlv::only(data, Form::Any) {
+        Ok(named) if named.tag == Tag::AID => Ok(named.value),
+        _ => Err(StatusWord::WRONG_DATA),
     }
 }
 
