@@ -18,6 +18,7 @@ pub const FUNCTIONS: &[&str] = &[
     "chip-data",
     "concat",
     "head",
+    "holds",
     "luhn",
     "object",
     "open-digest",
@@ -121,6 +122,7 @@ impl Bench {
                         .ok_or("the text is shorter")?
                 ))
             }
+            "holds" => holds(args),
             "luhn" => luhn(args),
             "object" => {
                 let tag = bytes(args, "tag")?;
@@ -273,7 +275,22 @@ fn chip_data(args: &Value) -> Result<Value, String> {
     Ok(json!(hex::encode(made)))
 }
 
-/// Whether a cryptogram is of this kind and made with this key over this sale.
+/// Whether the object at the end of a path of tags has this value.
+fn holds(args: &Value) -> Result<Value, String> {
+    let mut value = bytes(args, "data")?;
+    let path = args.get("path").and_then(Value::as_array);
+    for tag in path.ok_or("path is no list")? {
+        let tag = tag.as_str().unwrap_or_default();
+        let name = hex::decode(tag).map_err(|e| format!("{tag}: {e}"))?;
+        value = find(&value, &name).ok_or_else(|| format!("no {tag}"))?;
+    }
+    if value != bytes(args, "value")? {
+        return Err(format!("the value is {}", hex::encode(value)));
+    }
+    Ok(json!(true))
+}
+
+/// Whether a cryptogram is of this kind and made with this key over this sale, and says this of itself in 9F10.
 fn verify(args: &Value) -> Result<Value, String> {
     let udk: [u8; 16] = bytes(args, "udk")?
         .try_into()
@@ -285,10 +302,14 @@ fn verify(args: &Value) -> Result<Value, String> {
     let [high, low] = counter[..] else {
         return Err("9F36 has not two bytes".to_owned());
     };
-    let signed = [&sale[..], &[0x18, 0x00], &counter, &field(&[0x9F, 0x10])?].concat();
+    let issuer_data = field(&[0x9F, 0x10])?;
+    let signed = [&sale[..], &[0x18, 0x00], &counter, &issuer_data].concat();
     let made = emv::cryptogram(&udk, u16::from_be_bytes([high, low]), &signed);
     if hex::encode(&kind) != text(args, "kind")? {
         return Err(format!("9F27 is {}", hex::encode(kind)));
+    }
+    if issuer_data != bytes(args, "issuer_data")? {
+        return Err(format!("9F10 is {}", hex::encode(issuer_data)));
     }
     if field(&[0x9F, 0x26])? != made {
         return Err("9F26 is no cryptogram over this sale".to_owned());

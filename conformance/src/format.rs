@@ -241,7 +241,7 @@ pub struct Secure {
     pub header: String,
     /// Data in the clear, hexadecimal.
     pub data: Value,
-    /// `mac`: one bit of it is wrong.
+    /// `mac`: one bit of it is wrong; `padding`: the MAC is right and the padding is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
     /// Name for the bytes that were sent.
@@ -323,7 +323,7 @@ pub struct Apdu {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Power {
-    /// `reset`, `off` or `on`.
+    /// `reset`, `off` or `on`; `atr` asks what the chip says after reset; `leave` is another reader's coming.
     pub kind: String,
 }
 

@@ -64,6 +64,8 @@ struct Scene<'a> {
     bench: Bench,
     chip: Option<TcpStream>,
     channels: BTreeMap<String, Channel>,
+    /// The last sequence counter that the chip showed.
+    sequence: Option<u32>,
 }
 
 type Outcome = Result<(), (String, String)>;
@@ -139,6 +141,7 @@ impl Runner {
             bench,
             chip: None,
             channels: BTreeMap::new(),
+            sequence: None,
         };
         for (at, step) in steps.iter().enumerate() {
             if let Err(difference) = scene.step(step) {

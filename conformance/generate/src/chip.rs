@@ -1,10 +1,11 @@
 //! What the chip is told: by its issuer in a secure channel, by a shop, and by anybody.
 
-use kaika_model::role::chip::{Chip, Input, Output, Payment, State};
+use kaika_model::role::chip::{Chip, Input, Output, Payment, Slot, State};
 use kaika_model::{Outcome, Verdict};
 use serde_json::{Value, json};
 
-use crate::script::{Expected, Script, concat, fresh, known, named};
+use crate::script::{Expected, Script, bind, concat, fresh, known, named};
+use kaika_spec::limit;
 
 /// The templates of the chip.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +14,7 @@ pub struct Templates;
 const DOMAIN: &str = "f04b41494b4100";
 const SLOT: &str = "f04b41494b410101";
 const DIRECTORY: &str = "325041592e5359532e4444463031";
+const PDOL: &str = "9f66049f02069f03069f1a0295055f2a029a039c019f3704";
 /// 9F02 9F03 9F1A 95 5F2A 9A 9C 9F37.
 const SALE: &str = "000000001250000000000000015600000000000156261124000a0b0c0d";
 
@@ -31,6 +33,7 @@ impl Script for Templates {
             Input::GenerateArqc | Input::GenerateAac | Input::GenerateTc => {
                 state.payment == Payment::Asked
             }
+            Input::GetStatus => return format!("{input}/{}", shown(state.slot)),
             _ => false,
         };
         if second {
@@ -40,13 +43,31 @@ impl Script for Templates {
         }
     }
 
+    fn detours() -> Vec<(&'static str, Vec<Input>)> {
+        let failed = [Input::InitUpdate, Input::ExtAuthBadMac];
+        let most = usize::from(limit::CHANNEL_TRIES_MAX) - 1;
+        // Failures in a row: an opening that succeeds takes them back.
+        let after = [
+            Input::InitUpdate,
+            Input::ExtAuth,
+            Input::InitUpdate,
+            Input::ExtAuthBadMac,
+        ];
+        let way = std::iter::once(Input::SelectDomain)
+            .chain(failed.repeat(most))
+            .chain(after)
+            .chain([Input::InitUpdate]);
+        vec![("channel", way.collect())]
+    }
+
     fn steps(part: &str) -> Vec<Value> {
-        let (name, second) = part
-            .split_once('/')
-            .map_or((part, false), |(name, _)| (name, true));
+        let (name, which) = part.split_once('/').unwrap_or((part, ""));
         match name {
             "setup" => setup(),
-            _ => Input::from_name(name).map_or_else(Vec::new, |input| said(input, second)),
+            "get-status" => listed(which),
+            _ => {
+                Input::from_name(name).map_or_else(Vec::new, |input| said(input, !which.is_empty()))
+            }
         }
     }
 
@@ -67,6 +88,37 @@ impl Script for Templates {
     fn needs(_: &Input) -> Option<&'static str> {
         Some("hook:chip")
     }
+}
+
+/// The life cycle state of a slot in GET STATUS.
+const fn shown(slot: Slot) -> &'static str {
+    match slot {
+        Slot::Empty | Slot::Half => "none",
+        Slot::Staged => "03",
+        Slot::Active => "07",
+        Slot::Suspended => "83",
+        Slot::Deleted => "ff",
+    }
+}
+
+/// GET STATUS: the slot in this state, and no other.
+fn listed(state: &str) -> Vec<Value> {
+    let entry = json!([
+        "e3214f08",
+        SLOT,
+        "9f7001",
+        state,
+        "df2210",
+        known("token_ref")
+    ]);
+    let step = secure("84f24002", json!("4f00"));
+    vec![with(step, "out", concat(entry))]
+}
+
+/// What an object of the answer must be.
+fn holds(name: &str, path: Value, value: &str) -> Value {
+    let args = json!({"data": known("seen"), "path": path, "value": value});
+    named(name, json!({"$calc": {"fn": "holds", "args": args}}))
 }
 
 fn setup() -> Vec<Value> {
@@ -125,7 +177,11 @@ fn said(input: Input, second: bool) -> Vec<Value> {
     match input {
         Input::Reset => vec![json!({"op": "power", "kind": "reset"})],
         Input::SelectDomain => vec![select(DOMAIN)],
-        Input::SelectSlot => vec![select(SLOT)],
+        Input::SelectSlot => vec![
+            with(select(SLOT), "data", bind("seen")),
+            holds("name", json!(["6f", "84"]), SLOT),
+            holds("pdol", json!(["6f", "a5", "9f38"]), PDOL),
+        ],
         Input::SelectDirectory => vec![select(DIRECTORY)],
         Input::SelectUnknown => vec![select("a0000000999999")],
         Input::InitUpdate => vec![challenge("30")],
@@ -164,7 +220,7 @@ fn said(input: Input, second: bool) -> Vec<Value> {
             "out",
             json!("00"),
         )],
-        Input::GetStatus => vec![secure("84f24002", json!("4f00"))],
+        Input::GetStatus => listed("07"),
         Input::GetReceipt => {
             let receipts = concat(json!([
                 "df2126df2210",
@@ -180,9 +236,10 @@ fn said(input: Input, second: bool) -> Vec<Value> {
             concat(json!(["9f7f08", known("se_id")])),
         )],
         Input::Gpo => {
-            vec![apdu(&format!("80a80000238321{}{SALE}00", "36000000"))]
+            let step = apdu(&format!("80a80000238321{}{SALE}00", "36000000"));
+            vec![with(step, "data", json!("770a82021800940408010200"))]
         }
-        Input::ReadRecord => vec![apdu("00b2010c00")],
+        Input::ReadRecord => record(),
         Input::ReadRecordUnknown => vec![apdu("00b2090c00")],
         Input::GenerateArqc => generate("80", second),
         Input::GenerateAac => generate("00", second),
@@ -195,6 +252,19 @@ fn said(input: Input, second: bool) -> Vec<Value> {
         Input::Chained => vec![apdu(&format!("10a4040007{DOMAIN}00"))],
         Input::UnknownInstruction => vec![apdu("00ee000000")],
     }
+}
+
+/// The record of the token: track 2, number, expiry, sequence number and country.
+fn record() -> Vec<Value> {
+    let object = |tag: &str, value: &str| holds(tag, json!(["70", tag]), value);
+    vec![
+        with(apdu("00b2010c00"), "data", bind("seen")),
+        object("57", "6299000000000009d3012201"),
+        object("5a", "6299000000000009"),
+        object("5f24", "301231"),
+        object("5f34", "01"),
+        object("5f28", "0156"),
+    ]
 }
 
 fn stored(input: Input, second: bool) -> Vec<Value> {
@@ -229,8 +299,16 @@ fn generate(kind: &str, second: bool) -> Vec<Value> {
         (_, true) => "00",
         _ => "80",
     };
+    // CVR2: first cryptogram in bits 6-5, second in bits 8-7 (85-apdu, Payment data).
+    let verification = match (kind, second) {
+        ("80", _) => "a0",
+        ("40", _) => "60",
+        (_, false) => "80",
+        (_, true) => "20",
+    };
     let proof = json!({"$calc": {"fn": "verify-ac", "args": {
         "udk": known("udk"), "data": known("ac"), "sale": SALE, "kind": kind,
+        "issuer_data": format!("06011203{verification}0000"),
     }}});
     vec![answer, named("proof", proof)]
 }

@@ -129,15 +129,28 @@ impl Channel {
         encrypt_block(&self.enc, block)
     }
 
+    /// A command under a right MAC whose data, in the clear, ends in zeros without their mark 80.
+    pub fn wrap_without_mark(&mut self, header: [u8; 4], data: &[u8]) -> Vec<u8> {
+        let mut plain = data.to_vec();
+        plain.resize((data.len() / 16 + 1) * 16, 0);
+        self.counter += 1;
+        self.sealed(header, &plain, true)
+    }
+
     /// A command under the channel; `le` appends 00.
     pub fn wrap(&mut self, header: [u8; 4], data: &[u8], le: bool) -> Vec<u8> {
         self.counter += 1;
         let mut plain = data.to_vec();
-        let cipher = if plain.is_empty() {
-            plain
-        } else {
+        if !plain.is_empty() {
             pad_80(&mut plain, 16);
-            cbc_encrypt(&self.enc, self.iv(false), &plain)
+        }
+        self.sealed(header, &plain, le)
+    }
+
+    fn sealed(&mut self, header: [u8; 4], plain: &[u8], le: bool) -> Vec<u8> {
+        let cipher = match plain {
+            [] => Vec::new(),
+            plain => cbc_encrypt(&self.enc, self.iv(false), plain),
         };
         let mut command = self.mac_command(&header, &cipher);
         if le {

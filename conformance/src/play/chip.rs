@@ -3,22 +3,44 @@
 use serde_json::{Value, json};
 
 use super::{Outcome, Scene, read_frame, write_frame, wrong};
-use crate::crypto::channel::{Channel, ChipKeys};
+use crate::crypto::channel::{Channel, ChipKeys, card_challenge};
 use crate::format::{Apdu, Authenticate, Challenge, Relay, Secure};
 
 /// The host challenge: constant, so that a replay is the chip's to notice.
 const HOST: [u8; 8] = [1, 2, 3, 4, 5, 6, 7, 8];
+
+/// What the chip says after reset.
+const ATR: [u8; 9] = [0x3B, 0x65, 0x00, 0x00, 0x4B, 0x41, 0x49, 0x4B, 0x41];
 
 impl Scene<'_> {
     pub(super) fn power(&mut self, kind: &str) -> Outcome {
         let code = match kind {
             "off" => 0,
             "on" => 1,
+            "atr" => 4,
+            "leave" => return self.leave(),
             _ => 2,
         };
         let mut stream = self.chip.take().map_or_else(|| self.connect("chip"), Ok)?;
         write_frame(&mut stream, &[code])?;
+        if kind == "atr" {
+            let answer = read_frame(&mut stream)?;
+            if answer != ATR {
+                return Err(wrong(hex::encode(ATR), hex::encode(answer)));
+            }
+        }
         self.chip = Some(stream);
+        Ok(())
+    }
+
+    /// The reader goes and comes again.
+    fn leave(&mut self) -> Outcome {
+        let stream = self.chip.take();
+        let address = stream.and_then(|stream| stream.peer_addr().ok());
+        self.chip = Some(match address {
+            Some(address) => self.dial(&address.to_string())?,
+            None => self.connect("chip")?,
+        });
         Ok(())
     }
 
@@ -67,6 +89,7 @@ impl Scene<'_> {
             return Err(wrong("tcp and se_id", answer));
         };
         self.chip = Some(self.dial(&address)?);
+        self.sequence = None;
         self.names.insert(name.to_owned(), json!(number));
         Ok(())
     }
@@ -81,12 +104,11 @@ impl Scene<'_> {
             return Ok(());
         }
         let keys = ChipKeys::of(&self.runner.chip_master(), &number);
-        let card = answer
-            .get(13..21)
-            .ok_or_else(|| wrong("a card challenge", hex::encode(&answer)))?;
-        let channel = Channel::new(&keys, &HOST, card);
-        if answer.get(21..29) != Some(&channel.card_cryptogram[..]) {
-            return Err(wrong("the chip's cryptogram", hex::encode(&answer)));
+        let (channel, sequence) =
+            opened(&keys, &number, &answer).map_err(|part| wrong(part, hex::encode(&answer)))?;
+        let last = self.sequence.replace(sequence).unwrap_or_default();
+        if sequence <= last {
+            return Err(wrong(format!("a counter after {last}"), sequence));
         }
         self.channels.insert(step.channel.clone(), channel);
         Ok(())
@@ -117,7 +139,11 @@ impl Scene<'_> {
         let keys = ChipKeys::of(&[0; 16], &[0; 8]);
         let spare = || Channel::new(&keys, &HOST, &[0; 8]);
         let mut channel = self.channels.remove(&step.channel).unwrap_or_else(spare);
-        let mut command = channel.wrap(header, &data, true);
+        let mut command = if step.fault.as_deref() == Some("padding") {
+            channel.wrap_without_mark(header, &data)
+        } else {
+            channel.wrap(header, &data, true)
+        };
         let mac_ends = command.len().saturating_sub(1);
         spoilt(&mut command[..mac_ends], step.fault.as_deref());
         self.sent(step.name.as_ref(), &command);
@@ -146,6 +172,32 @@ impl Scene<'_> {
             self.names.insert(name.clone(), json!(hex::encode(command)));
         }
     }
+}
+
+/// The channel that an answer to INITIALIZE UPDATE begins, and its sequence counter.
+///
+/// # Errors
+/// What the answer has not.
+fn opened(keys: &ChipKeys, number: &[u8], answer: &[u8]) -> Result<(Channel, u32), &'static str> {
+    let (head, rest) = answer.split_at_checked(10).ok_or("34 bytes")?;
+    if head != [&[0, 0], number].concat() {
+        return Err("the chip's number");
+    }
+    let rest = rest
+        .strip_prefix(&[0x30, 0x03, 0x70])
+        .ok_or("key version 30, SCP03 with i = 70")?;
+    let (card, rest) = rest.split_at_checked(8).ok_or("a card challenge")?;
+    let channel = Channel::new(keys, &HOST, card);
+    let rest = rest
+        .strip_prefix(&channel.card_cryptogram)
+        .ok_or("the chip's cryptogram")?;
+    let &[a, b, c, 0x90, 0x00] = rest else {
+        return Err("a sequence counter of three bytes, and no more");
+    };
+    if card != card_challenge(&keys.enc, [a, b, c]) {
+        return Err("the card challenge of its sequence counter");
+    }
+    Ok((channel, u32::from_be_bytes([0, a, b, c])))
 }
 
 /// Wrong in the last bit of its MAC.
