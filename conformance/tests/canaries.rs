@@ -16,6 +16,7 @@ const SUITES: &[(&str, &str)] = &[
     ("verifier", include_str!("../vectors/verifier.json")),
     ("chip", include_str!("../vectors/chip.json")),
     ("system", include_str!("../vectors/system.json")),
+    ("chip by hand", include_str!("../vectors/hand/chip.json")),
 ];
 
 const PATIENCE: Duration = Duration::from_millis(150);

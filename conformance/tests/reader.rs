@@ -1,6 +1,6 @@
 //! The reader is strict: what it does not know, it refuses, and says what and where.
 
-use kaika_conformance::format::File;
+use kaika_conformance::format::{Criterion, File};
 use serde_json::{Value, json};
 
 fn good() -> Value {
@@ -86,4 +86,17 @@ fn the_same_id_twice_is_refused() {
     file["tests"] = json!([file["tests"][0], file["tests"][0]]);
     file["numberOfTests"] = json!(2);
     assert!(read(&file).err().unwrap_or_default().contains("twice"));
+}
+
+/// What no symbol of the model stands for is written by hand, and in the same form.
+#[test]
+fn what_is_written_by_hand_is_read_and_in_canonical_form() {
+    let text = include_str!("../vectors/hand/chip.json");
+    let file = File::read("hand/chip.json", text).unwrap_or_else(|error| panic!("{error}"));
+    assert!(file.write() == text, "hand/chip.json is in another form");
+    for test in &file.tests {
+        assert!(test.id.starts_with("chip/hand/"), "{}", test.id);
+        assert_eq!(test.origin.criterion, Criterion::Hand, "{}", test.id);
+        assert!(!test.post.is_empty(), "{} has no post", test.id);
+    }
 }

@@ -9,6 +9,7 @@ const SUITES: &[&str] = &[
     include_str!("../vectors/verifier.json"),
     include_str!("../vectors/chip.json"),
     include_str!("../vectors/system.json"),
+    include_str!("../vectors/hand/chip.json"),
 ];
 
 const SUBJECTS: &[&str] = &[

@@ -84,22 +84,25 @@ fn roles(wanted: Option<&str>) -> anyhow::Result<Vec<&'static str>> {
     Ok(taken)
 }
 
-/// The checked-in suite of a role.
-pub(crate) fn suite(role: &str) -> anyhow::Result<File> {
-    let name = format!("{role}.json");
-    let text = crate::vectors::checked_in(&name).with_context(|| format!("no suite {name}"))?;
-    Ok(File::read(&name, text)?)
+/// The checked-in suites of a role of which the filter takes something.
+pub(crate) fn suites(role: &str, filter: &Filter) -> anyhow::Result<Vec<File>> {
+    let mut files = Vec::new();
+    for (name, text) in crate::vectors::files_of(role) {
+        files.push(File::read(name, text)?);
+    }
+    files.retain(|file| selects(file, filter));
+    Ok(files)
 }
 
-/// Plays the suite of one role against the reference.
+/// Plays the suites of one role against the reference.
 pub(crate) fn reference(
     role: &str,
     filter: &Filter,
     runtime: &Runtime,
-) -> anyhow::Result<Option<Run>> {
-    let file = suite(role)?;
-    if !selects(&file, filter) {
-        return Ok(None);
+) -> anyhow::Result<Vec<Run>> {
+    let files = suites(role, filter)?;
+    if files.is_empty() {
+        return Ok(Vec::new());
     }
     let subject = runtime.block_on(Reference::start(role))?;
     let runner = Runner::new(subject.manifest.clone(), PATIENCE);
@@ -107,7 +110,8 @@ pub(crate) fn reference(
         Some(peers) => runner.with_peers(peers),
         None => runner,
     };
-    Ok(Some(watched(&runner, &file, filter)?))
+    let runs = files.iter().map(|file| watched(&runner, file, filter));
+    runs.collect()
 }
 
 fn selects(file: &File, filter: &Filter) -> bool {
@@ -139,8 +143,7 @@ fn manifest(
             }
             continue;
         }
-        let file = suite(role)?;
-        if selects(&file, filter) {
+        for file in suites(role, filter)? {
             runs.push(watched(&runner, &file, filter)?);
         }
     }

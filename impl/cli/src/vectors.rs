@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 
+use kaika_conformance::format::File;
+
 use crate::OK;
 
 #[derive(clap::Args)]
@@ -34,7 +36,19 @@ const CHECKED_IN: &[(&str, &str)] = &[
         "chip.json",
         include_str!("../../../conformance/vectors/chip.json"),
     ),
+    (
+        "hand/chip.json",
+        include_str!("../../../conformance/vectors/hand/chip.json"),
+    ),
 ];
+
+/// The files of a role's suites: from the model, and by hand where there is one.
+pub(crate) fn files_of(role: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let made = format!("{role}.json");
+    let by_hand = format!("hand/{role}.json");
+    let all = CHECKED_IN.iter().copied();
+    all.filter(move |(name, _)| *name == made || *name == by_hand)
+}
 
 /// The checked-in text of a vector file.
 pub(crate) fn checked_in(name: &str) -> Option<&'static str> {
@@ -50,6 +64,21 @@ pub(crate) fn fresh() -> anyhow::Result<usize> {
             bail!("{name} is stale: run `kaika vectors` and build again");
         }
         tests += text.matches("\"modelPath\"").count();
+    }
+    Ok(tests)
+}
+
+/// How many tests were written by hand.
+///
+/// # Errors
+/// When a file is no suite.
+pub(crate) fn by_hand() -> anyhow::Result<usize> {
+    let mut tests = 0;
+    let hand = CHECKED_IN
+        .iter()
+        .filter(|(name, _)| name.starts_with("hand/"));
+    for (name, text) in hand {
+        tests += File::read(name, text)?.tests.len();
     }
     Ok(tests)
 }
