@@ -350,3 +350,6 @@ fn get_response(command: &Command<'_>, pending: Data) -> Judged {
         Ok(Change::data(pending))
     }
 }
+
+#[cfg(test)]
+mod tests;
