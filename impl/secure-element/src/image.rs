@@ -137,6 +137,19 @@ impl Slot {
 }
 
 impl Image {
+    /// Whether a token is deleted here whose key an older image still has. One that is not whole may have it.
+    pub(crate) fn lacks_keys_of(&self, older: Option<Self>) -> bool {
+        let is_deleted = |slot: &&Slot| slot.state == State::Deleted;
+        match older {
+            None => self.slots.iter().any(|slot| is_deleted(&slot)),
+            Some(older) => self
+                .slots
+                .iter()
+                .zip(&older.slots)
+                .any(|(slot, held)| is_deleted(&slot) && held.key != [0; 16]),
+        }
+    }
+
     /// As bytes.
     pub fn encode(&self) -> [u8; IMAGE_LEN] {
         let mut bytes = [0; IMAGE_LEN];

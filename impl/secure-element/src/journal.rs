@@ -3,7 +3,9 @@
 //! ```text
 //! copy  =  generation (4)  image (IMAGE_LEN)  check (8)        check = SHA-256 of the rest, shortened
 //! ```
-//! A write goes to the copy that does not count, its check last. Wherever power fails, the other copy stands.
+//! A write goes to the copy that does not count, its check last. Wherever power fails, the other copy stands. What was
+//! wiped stands in the older copy until that is written over, which a deletion does at once and [`Journal::open`] when
+//! power failed in between.
 
 use kaika_crypto::digest::sha256;
 
@@ -57,10 +59,10 @@ struct Copy {
 impl<F: Flash> Journal<F> {
     pub(crate) fn open(flash: F) -> Result<(Self, Image), Damaged> {
         let (first, second) = (load(&flash, 0), load(&flash, COPY_LEN));
-        let (copy, is_second) = match (first, second) {
-            (Some(a), Some(b)) if b.generation > a.generation => (b, true),
-            (Some(a), _) => (a, false),
-            (None, Some(b)) => (b, true),
+        let (copy, older, is_second) = match (first, second) {
+            (Some(a), Some(b)) if b.generation > a.generation => (b, Some(a), true),
+            (Some(a), b) => (a, b, false),
+            (None, Some(b)) => (b, None, true),
             (None, None) if is_new(&flash, 0) || is_new(&flash, COPY_LEN) => {
                 // Nothing was ever committed. The first write goes to the first copy.
                 return Ok((
@@ -74,14 +76,16 @@ impl<F: Flash> Journal<F> {
             }
             (None, None) => return Err(Damaged),
         };
-        Ok((
-            Self {
-                flash,
-                generation: copy.generation,
-                second: is_second,
-            },
-            copy.image,
-        ))
+        let mut journal = Self {
+            flash,
+            generation: copy.generation,
+            second: is_second,
+        };
+        if copy.image.lacks_keys_of(older.map(|older| older.image)) {
+            // Memory that cannot be written now says so at the next command that writes.
+            let _ = journal.commit(&copy.image);
+        }
+        Ok((journal, copy.image))
     }
 
     pub(crate) const fn flash(&mut self) -> &mut F {

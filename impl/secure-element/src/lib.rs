@@ -260,8 +260,7 @@ impl<F: Flash> Chip<F> {
         //= spec/60-provision.md#pro-6-written-before-answered
         //# The chip MUST commit every non-volatile change before the answer that reveals it leaves.
         if let Some(image) = change.image {
-            self.journal.commit(&image).map_err(|_| MEMORY_FAILURE)?;
-            self.image = image;
+            self.store(image).map_err(|_| MEMORY_FAILURE)?;
         }
         match change.then {
             Then::Stay => {}
@@ -283,6 +282,17 @@ impl<F: Flash> Chip<F> {
             change.status.unwrap_or(StatusWord::OK),
             expected,
         ))
+    }
+
+    /// Stores an image, and a deletion in both copies: the older one still has the key.
+    fn store(&mut self, image: Image) -> Result<(), Fault> {
+        self.journal.commit(&image)?;
+        let before = core::mem::replace(&mut self.image, image);
+        if image.lacks_keys_of(Some(before)) {
+            // The deletion stands already; a copy that could not be written over is when the chip starts again.
+            let _ = self.journal.commit(&image);
+        }
+        Ok(())
     }
 
     /// What does not fit the expected length waits for GET RESPONSE.

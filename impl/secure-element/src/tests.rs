@@ -1,10 +1,5 @@
 //! What the fuzzer found in the chip, as histories.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "tests"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 extern crate std;
 use std::vec;
@@ -12,8 +7,9 @@ use std::vec::Vec;
 
 use kaika_apdu::Tag;
 use kaika_apdu::tlv::Writer;
-use kaika_crypto::ChipMasterKey;
+use kaika_crypto::chip::wrap_token_key;
 use kaika_crypto::scp03::{Channel, Header, Level, SessionKeys};
+use kaika_crypto::{ChipMasterKey, TokenKey};
 
 use super::*;
 use crate::image::State;
@@ -21,6 +17,8 @@ use crate::journal::MemoryFlash;
 
 const SE_ID: [u8; 8] = [7; 8];
 const HOST: [u8; 8] = [1; 8];
+const KEY: [u8; 16] = [0x5d; 16];
+const FIRST: &[u8] = &[0x4f, 0x08, 0xf0, 0x4b, 0x41, 0x49, 0x4b, 0x41, 0x01, 0x01];
 
 /// A chip and the issuer's end of an open channel.
 struct Bench {
@@ -82,7 +80,10 @@ impl Bench {
             out.put(Tag::PAN, &[0x62; 8])?;
             out.put(Tag::EXPIRY, &[0x30, 0x12, 0x31])?;
             out.put(Tag::PSN, &[1])?;
-            out.put(Tag::TOKEN_KEY, &[5; 16])?;
+            out.put(
+                Tag::TOKEN_KEY,
+                &wrap_token_key(&keys().dek, &TokenKey::new(KEY)),
+            )?;
             out.put(Tag::TOKEN_VERSION, &[1])?;
             out.put(Tag::REQUEST_CONTEXT, &[6; 32])
         });
@@ -116,4 +117,47 @@ fn only_commit_takes_no_name_for_the_staged_slot() {
 fn commit_without_a_name_on_an_empty_chip_finds_nothing() {
     let mut bench = Bench::open();
     assert_eq!(bench.secured(0xf0, 0x40, 0x0f, &[0x4f, 0x00]).1, 0x6a88);
+}
+
+fn holds_key(chip: &mut Chip<MemoryFlash>) -> bool {
+    let bytes = chip.flash().bytes();
+    bytes.windows(KEY.len()).any(|window| window == KEY)
+}
+
+/// A deleted token's key stayed in the older copy of the image until something else was written.
+//= spec/80-manage.md#mng-8-the-chip-deletes-the-key
+//= type=test
+//# The chip MUST wipe the token's keys in the same transaction that deletes it.
+#[test]
+fn a_deleted_key_is_in_neither_copy() {
+    let mut bench = Bench::open();
+    bench.stage([9; 16]);
+    assert!(holds_key(&mut bench.chip));
+    assert_eq!(bench.secured(0xe4, 0x00, 0x00, FIRST), (vec![0], 0x9000));
+    assert!(!holds_key(&mut bench.chip));
+}
+
+/// Wherever power fails in the deletion: the token is there with its key, or deleted and the key is nowhere.
+#[test]
+fn a_torn_deletion_leaves_no_key_behind() {
+    let (mut kept, mut deleted) = (0, 0);
+    for words in 0..2 * journal::FLASH_LEN / 4 {
+        let mut bench = Bench::open();
+        bench.stage([9; 16]);
+        bench.chip.flash().words_left = Some(words);
+        bench.secured(0xe4, 0x00, 0x00, FIRST);
+        let flash = MemoryFlash::with(*bench.chip.flash().bytes());
+        let mut chip = Chip::new(keys(), SE_ID, flash).unwrap();
+        let state = chip.image().slots[0].state;
+        assert_eq!(
+            holds_key(&mut chip),
+            state == State::Staged,
+            "{words} words"
+        );
+        match state {
+            State::Staged => kept += 1,
+            _ => deleted += 1,
+        }
+    }
+    assert!(kept > 0 && deleted > 0);
 }
