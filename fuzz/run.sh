@@ -2,7 +2,7 @@
 # Fuzzes targets with libFuzzer on the stable toolchain: fuzz/run.sh SECONDS [TARGET…]
 #
 # Needs cargo and a C++ compiler, nothing else: the flags below are what `cargo fuzz build -s none` passes.
-# The engine's new finds go to a scratch directory; corpus/ and regress/ are read only. Prints, for each target, its
+# The engine's new finds go to a scratch directory; corpus/, dict/ and regress/ are read only. Prints, for each target, its
 # executions per second and their ratio to the empty target's. A failing input is left in fuzz/artifacts/.
 set -eu
 cd "$(dirname "$0")"
@@ -24,8 +24,11 @@ empty=0
 fuzz() { # TARGET: prints executions per second
     max_len=$(sed -n "s/^$1 //p" targets.txt)
     mkdir -p "$scratch/$1" "corpus/$1" "regress/$1"
+    dict=
+    [ ! -f "dict/$1" ] || dict="-dict=dict/$1"
     if ! "target/$host/release/$1" -seed=1 -len_control=0 -max_len="$max_len" -max_total_time="$seconds" \
         -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 -artifact_prefix="artifacts/$1-" \
+        $dict \
         "$scratch/$1" "corpus/$1" "regress/$1" 2>"$scratch/$1.log"; then
         tail -60 "$scratch/$1.log" >&2
         echo "fuzz: $1 failed; its input is in fuzz/artifacts/; copy it to fuzz/regress/$1/ once it is fixed" >&2

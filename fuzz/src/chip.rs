@@ -6,10 +6,14 @@
 pub mod history;
 pub mod host;
 pub mod ops;
+pub mod real;
 pub mod twin;
+
+use std::collections::BTreeSet;
 
 use history::History;
 use host::Host;
+use kaika_spec::limit::APDU_MAX;
 use ops::Op;
 use twin::{Body, Outcome, Twin};
 
@@ -22,6 +26,36 @@ pub const SE_ID: [u8; 8] = [0xA1, 0xA2, 0xA3, 0xA4, 0xA5, 0xA6, 0xA7, 0xA8];
 /// Longest play.
 const OPS_MAX: usize = 48;
 
+/// Fuzz body: the byte-code against the chip of `impl/secure-element`.
+pub fn chip_sequence(data: &[u8]) {
+    play(data, &mut real::Real::made());
+}
+
+/// Fuzz body: raw commands, each behind its length in one byte, 0 for all that is left. An even first byte says
+/// a chip with a token, an odd one a chip from the factory.
+pub fn chip_commands(data: &[u8]) {
+    let mut card = real::Real::made();
+    let mut play = Play::new(&mut card);
+    let mut reader = Reader::new(data);
+    if reader.byte().is_multiple_of(2) {
+        play.run(&mut Reader::new(&PERSONALISE));
+    }
+    for _ in 0..OPS_MAX {
+        if reader.is_empty() {
+            break;
+        }
+        let length = usize::from(reader.byte());
+        let command = match length {
+            0 => reader.slice(APDU_MAX + 1),
+            length => reader.slice(length),
+        };
+        play.send(command);
+    }
+}
+
+/// Select the security domain, open a channel at level 03, store token 7, commit it.
+pub const PERSONALISE: [u8; 10] = [2, 6, 1, 9, 3, 0, 10, 7, 12, 0];
+
 /// A chip that can be cut off.
 pub trait Card {
     /// Answers a command; `None` when power was lost before the answer.
@@ -31,7 +65,7 @@ pub trait Card {
     /// Loses power in the next command, when `writes` writes to non-volatile memory are done.
     fn tear_after(&mut self, writes: u8);
     /// Non-volatile memory as it is.
-    fn image(&self) -> Vec<u8>;
+    fn image(&mut self) -> Vec<u8>;
 }
 
 /// The play so far.
@@ -48,26 +82,32 @@ struct Play<'a, C> {
 
 /// Plays the byte-code `data` against `card`, which must be fresh. Panics when an oracle disagrees.
 pub fn play(data: &[u8], card: &mut impl Card) {
-    let mut play = Play {
-        card,
-        twins: vec![Twin::new(&KMC, SE_ID)],
-        history: History::default(),
-        host: None,
-        challenge: [0; 8],
-        recorded: Vec::new(),
-        torn: false,
-    };
-    let mut reader = Reader::new(data);
-    for _ in 0..OPS_MAX {
-        if reader.is_empty() {
-            break;
-        }
-        let op = ops::read(&mut reader);
-        play.perform(&op);
-    }
+    Play::new(card).run(&mut Reader::new(data));
 }
 
-impl<C: Card> Play<'_, C> {
+impl<'a, C: Card> Play<'a, C> {
+    fn new(card: &'a mut C) -> Self {
+        Self {
+            card,
+            twins: vec![Twin::new(&KMC, SE_ID)],
+            history: History::default(),
+            host: None,
+            challenge: [0; 8],
+            recorded: Vec::new(),
+            torn: false,
+        }
+    }
+
+    fn run(&mut self, reader: &mut Reader<'_>) {
+        for _ in 0..OPS_MAX {
+            if reader.is_empty() {
+                break;
+            }
+            let op = ops::read(reader);
+            self.perform(&op);
+        }
+    }
+
     fn perform(&mut self, op: &Op) {
         match op {
             Op::Reset => self.reset(),
@@ -76,18 +116,19 @@ impl<C: Card> Play<'_, C> {
                 self.torn = true;
             }
             Op::Plain(command) => {
-                self.send(command, None);
+                self.send(command);
             }
             Op::Initialize { kvn, seed } => self.initialize(*kvn, *seed),
             Op::Authenticate { level, spoil } => self.authenticate(*level, *spoil),
             Op::Managed {
                 header,
                 data,
+                le,
                 spoil,
-            } => self.managed(*header, data, *spoil),
+            } => self.managed(*header, data, *le, *spoil),
             Op::Again(n) => {
                 if let Some(command) = self.recorded.get(*n % self.recorded.len().max(1)).cloned() {
-                    self.send(&command, None);
+                    self.send(&command);
                 }
             }
         }
@@ -110,7 +151,7 @@ impl<C: Card> Play<'_, C> {
         command.extend_from_slice(&self.challenge);
         command.push(0x00);
         self.host = None;
-        let Some((data, 0x9000)) = self.send(&command, None) else {
+        let Some((data, 0x9000)) = self.send(&command) else {
             return;
         };
         let card: Option<[u8; 8]> = data.get(13..21).and_then(|bytes| bytes.try_into().ok());
@@ -127,33 +168,27 @@ impl<C: Card> Play<'_, C> {
             1 => host.authenticate_falsely(level),
             _ => spoilt(host.authenticate(level), spoil),
         };
-        let answer = self.send(&command, None);
+        let answer = self.send(&command);
         self.host = Some(host).filter(|_| matches!(answer, Some((_, 0x9000))));
     }
 
-    fn managed(&mut self, header: [u8; 4], data: &[u8], spoil: u8) {
-        let command = match self.host.as_mut() {
+    fn managed(&mut self, header: [u8; 4], data: &[u8], le: bool, spoil: u8) {
+        let mut command = match self.host.as_mut() {
             Some(host) => host.wrap(header, data),
-            None => [
-                &header[..],
-                &[u8::try_from(data.len() + 8).unwrap_or(0xFF)],
-                data,
-                &[0; 8],
-            ]
-            .concat(),
+            None => unwrapped(header, data),
         };
-        let command = if spoil == 0 {
-            command
-        } else {
-            spoilt(command, spoil)
-        };
-        let host = self.host.clone();
-        self.send(&command, host.as_ref());
+        if spoil != 0 {
+            command = spoilt(command, spoil);
+        }
+        if le {
+            command.push(0x00);
+        }
+        self.send(&command);
         self.recorded.push(command);
     }
 
-    /// Sends, and asks both oracles. With a host the answer is opened first.
-    fn send(&mut self, command: &[u8], host: Option<&Host>) -> Option<(Vec<u8>, u16)> {
+    /// Sends, and asks both oracles.
+    fn send(&mut self, command: &[u8]) -> Option<(Vec<u8>, u16)> {
         let before = self.card.image();
         let Some(answer) = self.card.transmit(command) else {
             assert!(
@@ -169,14 +204,28 @@ impl<C: Card> Play<'_, C> {
         let number = u16::from_be_bytes(*status);
         self.history
             .check(command, data, number, (&before, &self.card.image()));
-        let plain = match host {
-            Some(host) if number == 0x9000 => host.unwrap(data, *status).unwrap_or_else(|| {
-                panic!("the MAC of the answer {answer:02X?} to {command:02X?} does not hold")
-            }),
-            _ => data.to_vec(),
-        };
-        self.narrow(command, &plain, number);
-        Some((plain, number))
+        let held = self.keys();
+        self.narrow(command, data, number);
+        self.deleted_keys_are_gone(command, held);
+        Some((data.to_vec(), number))
+    }
+
+    /// Token keys that the chip may hold.
+    fn keys(&self) -> BTreeSet<[u8; 16]> {
+        let slots = self.twins.iter().flat_map(|twin| &twin.durable.slots);
+        slots.flatten().map(|slot| slot.udk).collect()
+    }
+
+    /// MNG-8: after DELETE the key is nowhere in memory, not even where an older image stands.
+    fn deleted_keys_are_gone(&mut self, command: &[u8], held: BTreeSet<[u8; 16]>) {
+        if command.get(1) != Some(&0xE4) {
+            return;
+        }
+        let image = self.card.image();
+        for key in held.difference(&self.keys()) {
+            let left = image.windows(key.len()).any(|window| window == key);
+            assert!(!left, "the key of a deleted token is still in memory");
+        }
     }
 
     /// Keeps the twins that agree with what was answered.
@@ -241,6 +290,7 @@ fn fits(outcome: &Outcome, command: &[u8], data: &[u8], status: u16) -> Option<T
     if outcome.status == status {
         let good = match body {
             Body::Exactly(bytes) => bytes == data,
+            Body::Rest => true,
             Body::Holding(inside) => data.windows(inside.len()).any(|window| window == inside),
             Body::Cryptogram {
                 kinds,
@@ -252,15 +302,18 @@ fn fits(outcome: &Outcome, command: &[u8], data: &[u8], status: u16) -> Option<T
         return good.then(|| next.clone());
     }
     // Fewer bytes were asked for than there are: the rest, or all of it, waits for GET RESPONSE.
-    let Body::Exactly(bytes) = body else {
-        return (ne != Some(256) && matches!(status >> 8, 0x61 | 0x6C)).then(|| next.clone());
+    let few = ne != Some(256) && matches!(status >> 8, 0x61 | 0x6C);
+    let short = match body {
+        Body::Exactly(bytes) => ne.unwrap_or(0) < bytes.len() && bytes.starts_with(data),
+        Body::Holding(_) | Body::Rest | Body::Cryptogram { .. } => true,
     };
-    let short = ne.unwrap_or(0) < bytes.len() && bytes.starts_with(data);
-    match status >> 8 {
-        0x61 if short => Some(next.clone().holding_back(&bytes[data.len()..])),
-        0x6C if short && data.is_empty() => Some(next.clone().holding_back(bytes)),
-        _ => None,
-    }
+    let rest = match body {
+        body if data.is_empty() => body.clone(),
+        Body::Exactly(bytes) if short => Body::Exactly(bytes[data.len()..].to_vec()),
+        _ => Body::Rest,
+    };
+    let whole = status >> 8 == 0x6C && !data.is_empty();
+    (few && short && !whole).then(|| next.clone().holding_back(rest))
 }
 
 /// Whether the answer is one of the kinds, with a cryptogram that verifies.
@@ -301,6 +354,12 @@ pub fn cryptogram_answer(
     ));
     inner.extend(twin::tlv(&[0x9F, 0x10], &iad));
     twin::tlv(&[0x77], &inner)
+}
+
+/// A secured command of nobody: its MAC is zeros.
+fn unwrapped(header: [u8; 4], data: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(data.len() + 8).unwrap_or(0xFF);
+    [&header[..], &[length], data, &[0; 8]].concat()
 }
 
 /// One bit of the command turned, at a place that depends on `spoil`.

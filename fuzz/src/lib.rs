@@ -3,7 +3,7 @@
 //! Start at [`TARGETS`]. A body panics when code and oracle disagree, and for nothing else. The oracles are naive
 //! twins written from `spec/` ([`apdu`], [`tlv`], [`dol`], [`chip`], [`vault`], [`iso`]) or laws ([`json`]).
 //! `tests/replay.rs` runs every body over the corpus and over seeded random bytes on plain stable;
-//! `run.sh` fuzzes with libFuzzer. `tests/canary.rs` shows that each oracle can fail.
+//! `run.sh` fuzzes with libFuzzer. `tests/canary*.rs` show that each oracle can fail.
 
 pub mod apdu;
 pub mod bytes;
@@ -12,12 +12,15 @@ pub mod dol;
 pub mod iso;
 pub mod json;
 pub mod tlv;
+pub mod vault;
 
 pub use apdu::apdu_command;
+pub use chip::{chip_commands, chip_sequence};
 pub use dol::dol;
 pub use iso::iso8583;
 pub use json::wire_json;
 pub use tlv::ber_tlv;
+pub use vault::vault;
 
 /// A fuzz body under its name, with the longest input that makes sense.
 pub struct Target {
@@ -27,7 +30,13 @@ pub struct Target {
     pub run: fn(&[u8]),
     /// Longest useful input.
     pub max_len: usize,
+    /// Random inputs in the replay.
+    pub inputs: u64,
 }
+
+/// Random inputs for a body that is over in microseconds, and for one that plays whole lives.
+const MANY: u64 = 10_000;
+const FEW: u64 = 500;
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
@@ -35,31 +44,55 @@ pub const TARGETS: &[Target] = &[
         name: "empty",
         run: empty,
         max_len: 64,
+        inputs: MANY,
     },
     Target {
         name: "apdu_command",
         run: apdu_command,
         max_len: 1100,
+        inputs: MANY,
     },
     Target {
         name: "ber_tlv",
         run: ber_tlv,
         max_len: 1100,
+        inputs: MANY,
     },
     Target {
         name: "dol",
         run: dol,
         max_len: 256,
+        inputs: MANY,
     },
     Target {
         name: "iso8583",
         run: iso8583,
         max_len: 2100,
+        inputs: MANY,
+    },
+    Target {
+        name: "chip_sequence",
+        run: chip_sequence,
+        max_len: 160,
+        inputs: FEW,
+    },
+    Target {
+        name: "chip_commands",
+        run: chip_commands,
+        max_len: 1200,
+        inputs: FEW,
+    },
+    Target {
+        name: "vault",
+        run: vault,
+        max_len: 800,
+        inputs: FEW,
     },
     Target {
         name: "wire_json",
         run: wire_json,
         max_len: 2048,
+        inputs: MANY,
     },
 ];
 

@@ -6,9 +6,6 @@ use std::path::Path;
 use kaika_fuzz::bytes::Stream;
 use kaika_fuzz::{TARGETS, Target};
 
-/// Random inputs for each target; `KAIKA_FUZZ_INPUTS` sets another number.
-const INPUTS: u64 = 20_000;
-
 fn home() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -44,16 +41,16 @@ fn corpus_and_past_findings_hold() {
     }
 }
 
-/// Half the inputs are noise, half are a corpus file with a few bytes changed.
+/// Half the inputs are noise, half are a corpus file with a few bytes changed. `KAIKA_FUZZ_INPUTS` sets another number
+/// of them.
 #[test]
 fn random_inputs_hold() {
-    let inputs = std::env::var("KAIKA_FUZZ_INPUTS")
+    let inputs: Option<u64> = std::env::var("KAIKA_FUZZ_INPUTS")
         .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(INPUTS);
+        .and_then(|text| text.parse().ok());
     for target in TARGETS {
         let corpus = files("corpus", target);
-        for seed in 0..inputs {
+        for seed in 0..inputs.unwrap_or(target.inputs) {
             let mut stream = Stream::new(seed);
             let input = if corpus.is_empty() || seed % 2 == 0 {
                 stream.bytes(target.max_len)

@@ -9,7 +9,8 @@ use super::{KMC, SE_ID, host, ops};
 pub struct History {
     /// The last counter that a cryptogram carried, and how many it carried, by the selected applet.
     counters: BTreeMap<Vec<u8>, (u16, u8)>,
-    selected: Vec<u8>,
+    /// Its AID, as far as an answer told it.
+    selected: Option<Vec<u8>>,
     /// Bytes that no answer may hold.
     secrets: Vec<[u8; 16]>,
 }
@@ -26,8 +27,10 @@ impl History {
         self.keeps_secrets(data);
         refusal_changes_nothing(command, status, before, after);
         match command.get(1) {
-            Some(0xA4) => self.selected = selected(data),
+            Some(0xA4) if !is_refusal(status) => self.selected = selected(data),
             Some(0xAE) if status == 0x9000 => self.counts(data),
+            // An answer in pieces is not followed: what is counted starts again at the next SELECT.
+            Some(0xAE) if !is_refusal(status) => self.selected = None,
             _ => {}
         }
     }
@@ -59,7 +62,10 @@ impl History {
             return;
         };
         let atc = u16::from_be_bytes([atc[0], atc[1]]);
-        let (last, given) = self.counters.get(&self.selected).copied().unwrap_or((0, 0));
+        let Some(selected) = &self.selected else {
+            return;
+        };
+        let (last, given) = self.counters.get(selected).copied().unwrap_or((0, 0));
         assert!(atc >= last && atc > 0, "counter {atc} after {last}");
         let given = if atc == last { given + 1 } else { 1 };
         let first = data
@@ -69,25 +75,27 @@ impl History {
             given <= 2 && (given == 1) == first,
             "cryptogram number {given} under counter {atc}"
         );
-        self.counters.insert(self.selected.clone(), (atc, given));
+        self.counters.insert(selected.clone(), (atc, given));
     }
 }
 
 /// The AID in an FCI.
-fn selected(data: &[u8]) -> Vec<u8> {
-    let aid = data.get(2..).and_then(|inner| inner.strip_prefix(&[0x84]));
-    aid.and_then(|aid| aid.get(1..1 + usize::from(*aid.first()?)))
-        .unwrap_or(&[])
-        .to_vec()
+fn selected(data: &[u8]) -> Option<Vec<u8>> {
+    let aid = data.get(2..)?.strip_prefix(&[0x84])?;
+    aid.get(1..1 + usize::from(*aid.first()?))
+        .map(<[u8]>::to_vec)
+}
+
+fn is_refusal(status: u16) -> bool {
+    !matches!(status >> 8, 0x90 | 0x61 | 0x62 | 0x63 | 0x6C)
 }
 
 /// APD-3: an error answer leaves memory as it was, but for counters, which only INITIALIZE UPDATE, EXTERNAL
 /// AUTHENTICATE and GET PROCESSING OPTIONS may move.
 fn refusal_changes_nothing(command: &[u8], status: u16, before: &[u8], after: &[u8]) {
-    let refused = !matches!(status >> 8, 0x90 | 0x61 | 0x62 | 0x63 | 0x6C);
     let counting = matches!(command.get(1), Some(0x50 | 0x82 | 0xA8));
     assert!(
-        !refused || counting || before == after,
+        !is_refusal(status) || counting || before == after,
         "{status:04X} to {command:02X?} changed memory"
     );
 }

@@ -85,7 +85,6 @@ pub struct Host {
     rmac: [u8; 16],
     chain: [u8; 16],
     counter: u32,
-    level: u8,
     /// The card cryptogram that the chip must show.
     pub card_cryptogram: [u8; 8],
     host_cryptogram: [u8; 8],
@@ -104,13 +103,11 @@ impl Host {
             mac: session_mac,
             chain: [0; 16],
             counter: 0,
-            level: 0,
         }
     }
 
     /// EXTERNAL AUTHENTICATE at security level `level`.
     pub fn authenticate(&mut self, level: u8) -> Vec<u8> {
-        self.level = level;
         let mut command = vec![0x84, 0x82, level, 0x00, 0x10];
         command.extend_from_slice(&self.host_cryptogram);
         self.append_mac(command)
@@ -143,35 +140,12 @@ impl Host {
     }
 
     fn seal(&self, data: &[u8]) -> Vec<u8> {
-        cbc_encrypt(&self.enc, self.icv(0), &pad(data, 16))
+        cbc_encrypt(&self.enc, icv(&self.enc, 0, self.counter), &pad(data, 16))
     }
 
-    fn icv(&self, first: u8) -> [u8; 16] {
-        let mut block = [0; 16];
-        block[0] = first;
-        block[12..].copy_from_slice(&self.counter.to_be_bytes());
-        aes_block(&self.enc, block)
-    }
-
-    /// Opens a good answer: checks R-MAC and decrypts at level 33. `None` when it does not hold.
-    pub fn unwrap(&self, data: &[u8], status: [u8; 2]) -> Option<Vec<u8>> {
-        if self.level != 0x33 {
-            return Some(data.to_vec());
-        }
-        let (sealed, tag) = data.split_last_chunk::<8>()?;
-        if half(cmac(&self.rmac, &[&self.chain, sealed, &status])) != *tag || sealed.len() % 16 != 0
-        {
-            return None;
-        }
-        if sealed.is_empty() {
-            return Some(Vec::new());
-        }
-        unpad(cbc_decrypt(&self.enc, self.icv(0x80), sealed))
-    }
-
-    /// The session keys and the chaining value.
-    pub fn session(&self) -> ([u8; 16], [u8; 16], [u8; 16]) {
-        (self.enc, self.mac, self.chain)
+    /// The keys for encryption, MAC and R-MAC, and the chaining value.
+    pub fn session(&self) -> [[u8; 16]; 4] {
+        [self.enc, self.mac, self.rmac, self.chain]
     }
 
     /// Whether the MAC of an EXTERNAL AUTHENTICATE holds, whatever its cryptogram.
@@ -181,6 +155,32 @@ impl Host {
         };
         half(cmac(&self.mac, &[&[0; 16], signed])) == *tag
     }
+}
+
+fn icv(enc: &[u8; 16], first: u8, counter: u32) -> [u8; 16] {
+    let mut block = [0; 16];
+    block[0] = first;
+    block[12..].copy_from_slice(&counter.to_be_bytes());
+    aes_block(enc, block)
+}
+
+/// A good answer at level 33 (Amendment D, 6.2.5 and 6.2.7): encrypted when there is data, then the R-MAC.
+pub fn protected(
+    enc: &[u8; 16],
+    rmac: &[u8; 16],
+    chain: &[u8; 16],
+    counter: u32,
+    data: &[u8],
+    status: [u8; 2],
+) -> Vec<u8> {
+    let mut answer = if data.is_empty() {
+        Vec::new()
+    } else {
+        cbc_encrypt(enc, icv(enc, 0x80, counter), &pad(data, 16))
+    };
+    let tag = half(cmac(rmac, &[chain, &answer, &status]));
+    answer.extend_from_slice(&tag);
+    answer
 }
 
 /// ISO 9797-1 padding method 2 to whole blocks of `block` bytes.
@@ -244,15 +244,13 @@ pub fn cryptogram(udk: &[u8; 16], atc: [u8; 2], data: &[u8]) -> [u8; 8] {
 
 /// Decrypts the data field of the `counter`-th command in a channel.
 pub fn unseal(enc: &[u8; 16], counter: u32, sealed: &[u8]) -> Option<Vec<u8>> {
-    let mut block = [0; 16];
-    block[12..].copy_from_slice(&counter.to_be_bytes());
-    let plain = cbc_decrypt(enc, aes_block(enc, block), sealed);
-    unpad(plain)
+    unpad(cbc_decrypt(enc, icv(enc, 0, counter), sealed))
 }
 
+/// Padding method 2 undone: the mark stands in the last block.
 fn unpad(mut plain: Vec<u8>) -> Option<Vec<u8>> {
-    while let Some(last) = plain.pop() {
-        match last {
+    for _ in 0..16 {
+        match plain.pop()? {
             0x80 => return Some(plain),
             0 => {}
             _ => return None,

@@ -32,6 +32,8 @@ pub enum Op {
         header: [u8; 4],
         /// The data field in the clear.
         data: Vec<u8>,
+        /// Whether an answer is asked for.
+        le: bool,
         /// 0, or which bit is turned.
         spoil: u8,
     },
@@ -40,13 +42,33 @@ pub enum Op {
 }
 
 /// Number of ops; the byte is taken modulo this.
-pub const OPS: u8 = 22;
+pub const OPS: u8 = 23;
 
 /// Reads one op.
 pub fn read(reader: &mut Reader<'_>) -> Op {
-    match reader.byte() % OPS {
+    let byte = reader.byte();
+    let op = what(byte % OPS, reader);
+    // A larger op byte asks for an answer in a managed command, as the issuer does; a smaller one sends case 3.
+    match op {
+        Op::Managed {
+            header,
+            data,
+            spoil,
+            ..
+        } => Op::Managed {
+            header,
+            data,
+            spoil,
+            le: byte / OPS % 2 == 1,
+        },
+        other => other,
+    }
+}
+
+fn what(op: u8, reader: &mut Reader<'_>) -> Op {
+    match op {
         0 => Op::Reset,
-        1 => Op::Tear(reader.byte() % 8),
+        1 => Op::Tear(reader.byte()),
         2 => select(host::ISD),
         3 => select(&twin::slot_aid(usize::from(reader.byte() % 4))),
         4 => select(if reader.byte().is_multiple_of(2) {
@@ -82,18 +104,14 @@ pub fn read(reader: &mut Reader<'_>) -> Op {
             },
             reader.byte(),
         ),
-        14 => managed(
-            0xE4,
-            0,
-            0,
-            twin::tlv(&[0x4F], &twin::slot_aid(usize::from(reader.byte() % 5))),
-        ),
+        14 => managed(0xE4, 0, 0, named(reader.byte())),
         15 => managed(0xF2, 0x40, 0x02, vec![0x4F, 0x00]),
         16 => get_data(reader.byte()),
         17 => Op::Plain(options(reader.byte())),
         18 => generate_ac(reader),
         19 => Op::Plain(vec![0x00, 0xB2, 1 + reader.byte() % 3, 0x0C, 0x00]),
         20 => odd(reader),
+        21 => free(reader),
         _ => Op::Again(usize::from(reader.byte())),
     }
 }
@@ -112,6 +130,7 @@ fn managed(ins: u8, p1: u8, p2: u8, data: Vec<u8>) -> Op {
     Op::Managed {
         header: [0x84, ins, p1, p2],
         data,
+        le: false,
         spoil: 0,
     }
 }
@@ -121,12 +140,15 @@ fn store(p1: u8, p2: u8, data: Vec<u8>) -> Op {
 }
 
 fn status(p2: u8, slot: u8) -> Op {
-    managed(
-        0xF0,
-        0x40,
-        p2,
-        twin::tlv(&[0x4F], &twin::slot_aid(usize::from(slot % 5))),
-    )
+    managed(0xF0, 0x40, p2, named(slot))
+}
+
+/// The object that names a slot: one of four, one that there is not, or no name, which is the staged slot's.
+fn named(slot: u8) -> Vec<u8> {
+    match slot % 6 {
+        5 => twin::tlv(&[0x4F], &[]),
+        n => twin::tlv(&[0x4F], &twin::slot_aid(usize::from(n))),
+    }
 }
 
 /// A piece of a template under any block number.
@@ -235,6 +257,15 @@ fn generate_ac(reader: &mut Reader<'_>) -> Op {
     Op::Plain(command)
 }
 
+/// Any data, rightly wrapped: what only a broken issuer sends.
+fn free(reader: &mut Reader<'_>) -> Op {
+    let ins = [0xE2, 0xF0, 0xE4, 0xF2][usize::from(reader.byte() % 4)];
+    let p1 = [0x40, 0x00, 0x80, reader.byte()][usize::from(reader.byte() % 4)];
+    let p2 = [0x0F, 0x80, 0x00, 0x02, 0x01][usize::from(reader.byte() % 5)];
+    let len = usize::from(reader.byte() % 24);
+    managed(ins, p1, p2, reader.slice(len).to_vec())
+}
+
 /// Bytes that nobody wraps: as they are, or a spoilt secured command.
 fn odd(reader: &mut Reader<'_>) -> Op {
     let shape = reader.byte();
@@ -243,9 +274,10 @@ fn odd(reader: &mut Reader<'_>) -> Op {
         return Op::Managed {
             header: [0x84, 0xF2, 0x40, 0x02],
             data: vec![0x4F, 0x00],
+            le: false,
             spoil,
         };
     }
-    let len = usize::from(reader.byte() % 24);
+    let len = usize::from(reader.byte() % 64);
     Op::Plain(reader.slice(len).to_vec())
 }

@@ -66,7 +66,8 @@ pub struct Slot {
 enum Selected {
     Nothing,
     Security,
-    Directory,
+    Ppse,
+    Pse,
     Slot(usize),
 }
 
@@ -82,8 +83,11 @@ enum Channel {
 struct Keys {
     enc: [u8; 16],
     mac: [u8; 16],
+    rmac: [u8; 16],
     chain: [u8; 16],
     counter: u32,
+    /// Level 33: good answers are encrypted and have a MAC.
+    both: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,16 +110,19 @@ pub struct Twin {
     blocks: Vec<u8>,
     next_block: u8,
     payment: Payment,
-    pending: Vec<u8>,
+    /// What waits for GET RESPONSE.
+    pending: Option<Body>,
 }
 
 /// What the data of an answer must be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
     /// These bytes.
     Exactly(Vec<u8>),
     /// Any bytes with these inside.
     Holding(Vec<u8>),
+    /// The rest of an answer of which only a part is known beforehand.
+    Rest,
     /// A cryptogram of one of these kinds by this key, for this counter, over this data.
     Cryptogram {
         /// Pairs of 9F27 and the second byte of the verification results.
@@ -136,7 +143,7 @@ pub struct Outcome {
     pub next: Twin,
     /// Status word.
     pub status: u16,
-    /// Data of the answer, before any secure messaging.
+    /// Data of the answer.
     pub body: Body,
     /// What a loss of power may leave, in the order of writing: never a mixture.
     pub torn: Vec<Durable>,
@@ -174,7 +181,7 @@ impl Twin {
             blocks: Vec::new(),
             next_block: 0,
             payment: Payment::None,
-            pending: Vec::new(),
+            pending: None,
         }
     }
 
@@ -192,13 +199,30 @@ impl Twin {
         self.blocks.clear();
         self.next_block = 0;
         self.payment = Payment::None;
-        self.pending.clear();
+        self.pending = None;
     }
 
+    /// A refusal that changes nothing. Bytes that wait for GET RESPONSE may be gone after it: nothing is said of them.
     fn refuse(&self, status: u16) -> Vec<Outcome> {
-        let mut next = self.clone();
-        next.pending.clear();
-        next.done(self, status, Body::Exactly(Vec::new()))
+        let nothing = || Body::Exactly(Vec::new());
+        let mut outcomes = self.clone().done(self, status, nothing());
+        if self.pending.is_some() {
+            let mut next = self.clone();
+            next.pending = None;
+            outcomes.extend(next.done(self, status, nothing()));
+        }
+        outcomes
+    }
+
+    /// The same, and whatever was open or half open of a channel may be gone too.
+    fn refuse_closing(&self, statuses: &[u16]) -> Vec<Outcome> {
+        let mut closed = self.clone();
+        closed.channel = Channel::Aborted;
+        closed.blocks.clear();
+        closed.next_block = 0;
+        let mut outcomes = self.refuse_any(statuses);
+        outcomes.extend(closed.refuse_any(statuses));
+        outcomes
     }
 
     fn done(self, before: &Self, status: u16, body: Body) -> Vec<Outcome> {
@@ -241,7 +265,10 @@ impl Twin {
             (0x82, true, _) => self.external_authenticate(command, &fields),
             (0xE2 | 0xF0 | 0xE4 | 0xF2, true, _) => self.managed(command, &fields),
             (0xE2 | 0xF0 | 0xE4 | 0xF2, false, 0x80) => self.unsecured_management(),
-            _ if INSTRUCTIONS.contains(&ins) => self.unfitting(),
+            // A known instruction under a class that it does not have.
+            _ if INSTRUCTIONS.contains(&ins) => {
+                self.refuse_closing(&[0x6E00, 0x6D00, 0x6882, 0x6982])
+            }
             _ => self.refuse(0x6D00),
         }
     }
@@ -253,34 +280,23 @@ impl Twin {
             .collect()
     }
 
-    /// A known instruction under a class that it does not have; an open channel may end by it.
-    fn unfitting(&self) -> Vec<Outcome> {
-        let statuses = [0x6E00, 0x6D00, 0x6882, 0x6982];
-        let mut outcomes = self.refuse_any(&statuses);
-        let mut next = self.clone();
-        next.pending.clear();
-        next.channel = Channel::Aborted;
-        for status in statuses {
-            outcomes.extend(next.clone().done(self, status, Body::Exactly(Vec::new())));
-        }
-        outcomes
-    }
-
     /// APD-7: refused, and whatever channel was open is not open any more.
     fn unsecured_management(&self) -> Vec<Outcome> {
-        let mut aborted = self.clone();
-        aborted.pending.clear();
-        if matches!(self.channel, Channel::Open(_)) {
-            aborted.channel = Channel::Aborted;
+        if !matches!(self.channel, Channel::Open(_)) {
+            return self.refuse_closing(&[0x6982]);
         }
-        aborted.done(self, 0x6982, Body::Exactly(Vec::new()))
+        let mut aborted = self.clone();
+        aborted.channel = Channel::Aborted;
+        aborted.blocks.clear();
+        aborted.next_block = 0;
+        aborted.refuse(0x6982)
     }
 
     fn visible(&self) -> Vec<(Vec<u8>, Selected, u16)> {
         let mut found = vec![
             (host::ISD.to_vec(), Selected::Security, 0x9000),
-            (b"2PAY.SYS.DDF01".to_vec(), Selected::Directory, 0x9000),
-            (b"1PAY.SYS.DDF01".to_vec(), Selected::Directory, 0x9000),
+            (b"2PAY.SYS.DDF01".to_vec(), Selected::Ppse, 0x9000),
+            (b"1PAY.SYS.DDF01".to_vec(), Selected::Pse, 0x9000),
         ];
         for (n, slot) in self.durable.slots.iter().enumerate() {
             match slot.as_ref().map(|slot| slot.state) {
@@ -311,16 +327,14 @@ impl Twin {
         outcomes
     }
 
-    /// A SELECT that finds nothing may leave the old choice or nothing selected, but never keys or a payment.
+    /// A SELECT that finds nothing: all stays as it was (ISO 7816-4), or the chip forgets, with or without its choice.
     fn refused_select(&self, statuses: &[u16]) -> Vec<Outcome> {
-        let mut outcomes = Vec::new();
-        for status in statuses {
-            for selected in [Selected::Nothing, self.selected] {
-                let mut next = self.clone();
-                next.forget();
-                next.selected = selected;
-                outcomes.extend(next.done(self, *status, Body::Exactly(Vec::new())));
-            }
+        let mut outcomes = self.refuse_any(statuses);
+        for selected in [Selected::Nothing, self.selected] {
+            let mut next = self.clone();
+            next.forget();
+            next.selected = selected;
+            outcomes.extend(next.refuse_any(statuses));
         }
         outcomes
     }
@@ -332,12 +346,11 @@ impl Twin {
         if !fields.data.is_empty() {
             return self.refuse(0x6700);
         }
-        if self.pending.is_empty() {
-            return self.refuse(0x6985);
-        }
         let mut next = self.clone();
-        let data = core::mem::take(&mut next.pending);
-        next.good(self, data)
+        match next.pending.take() {
+            Some(body) => next.done(self, 0x9000, body),
+            None => self.refuse(0x6985),
+        }
     }
 
     fn initialize_update(&self, fields: &Fields) -> Vec<Outcome> {
@@ -376,27 +389,29 @@ impl Twin {
     fn external_authenticate(&self, command: &[u8], fields: &Fields) -> Vec<Outcome> {
         let [_, _, level, p2] = fields.header;
         if p2 != 0 || !matches!(level, 0x03 | 0x33) {
-            return self.refuse(0x6A86);
+            return self.refuse_closing(&[0x6A86]);
         }
         if fields.data.len() != 16 {
-            return self.refuse(0x6700);
+            return self.refuse_closing(&[0x6700]);
         }
         let Channel::Challenged { host, card } = self.channel else {
-            return self.refuse(0x6985);
+            return self.refuse_closing(&[0x6985]);
         };
         let mut honest = host::Host::new(&self.keys[0], &self.keys[1], host, card);
         let wanted = honest.authenticate(level);
         let shown = &command[..command.len().min(wanted.len())];
         let mut next = self.clone();
-        next.pending.clear();
+        next.pending = None;
         if shown == wanted {
             next.durable.failed = 0;
-            let (enc, mac, chain) = honest.session();
+            let [enc, mac, rmac, chain] = honest.session();
             next.channel = Channel::Open(Box::new(Keys {
                 enc,
                 mac,
+                rmac,
                 chain,
                 counter: 0,
+                both: level == 0x33,
             }));
             return next.good(self, Vec::new());
         }
@@ -413,12 +428,7 @@ impl Twin {
     /// A command in the channel: MAC, then decryption, then the command.
     fn managed(&self, command: &[u8], fields: &Fields) -> Vec<Outcome> {
         let Some((inner, data)) = self.opened(command, fields) else {
-            let mut next = self.clone();
-            next.pending.clear();
-            if matches!(self.channel, Channel::Open(_)) {
-                next.channel = Channel::Aborted;
-            }
-            return next.done(self, 0x6982, Body::Exactly(Vec::new()));
+            return self.unsecured_management();
         };
         let [_, ins, p1, p2] = fields.header;
         let mut outcomes = match ins {
@@ -427,10 +437,29 @@ impl Twin {
             0xE4 => inner.delete(p1, p2, &data),
             _ => inner.get_status(p1, p2, &data),
         };
+        for outcome in &mut outcomes {
+            outcome.torn[0] = self.durable.clone();
+            inner.protect(outcome);
+        }
         outcomes
-            .iter_mut()
-            .for_each(|outcome| outcome.torn[0] = self.durable.clone());
-        outcomes
+    }
+
+    /// Good answers at level 33 are protected, by the keys of the command that they answer.
+    fn protect(&self, outcome: &mut Outcome) {
+        let (Channel::Open(keys), Body::Exactly(data)) = (&self.channel, &outcome.body) else {
+            return;
+        };
+        if keys.both && outcome.status == 0x9000 {
+            let Keys {
+                enc,
+                rmac,
+                chain,
+                counter,
+                ..
+            } = &**keys;
+            let status = outcome.status.to_be_bytes();
+            outcome.body = Body::Exactly(host::protected(enc, rmac, chain, *counter, data, status));
+        }
     }
 
     fn opened(&self, command: &[u8], fields: &Fields) -> Option<(Self, Vec<u8>)> {
@@ -451,7 +480,7 @@ impl Twin {
             host::unseal(&keys.enc, counter, sealed)?
         };
         let mut inner = self.clone();
-        inner.pending.clear();
+        inner.pending = None;
         inner.channel = Channel::Open(Box::new(Keys {
             chain,
             counter,
@@ -462,7 +491,7 @@ impl Twin {
 
     fn store_data(&self, p1: u8, p2: u8, data: &[u8]) -> Vec<Outcome> {
         if !matches!(p1, 0x00 | 0x80) {
-            return self.refuse(0x6A86);
+            return self.refuse_blocks(&[0x6A86]);
         }
         if p2 != self.next_block {
             return self.refuse_blocks(&[0x6985]);
@@ -580,6 +609,14 @@ impl Twin {
         })
     }
 
+    fn staged(&self) -> Option<usize> {
+        let slots = &self.durable.slots;
+        let staged = |slot: &Slot| slot.state == State::Staged;
+        slots
+            .iter()
+            .position(|slot| slot.as_ref().is_some_and(staged))
+    }
+
     /// The slot that a `4F` object names: `Err` is the refusal.
     fn named(&self, data: &[u8]) -> Result<usize, u16> {
         let aid = data
@@ -608,6 +645,11 @@ impl Twin {
         };
         let n = match self.named(data) {
             Ok(n) => n,
+            // Only COMMIT takes no name for the staged slot's.
+            Err(_) if p2 == 0x0F && data == [0x4F, 0] => match self.staged() {
+                Some(n) => n,
+                None => return self.refuse_any(&[0x6A88, 0x6985]),
+            },
             Err(status) => return self.refuse(status),
         };
         let mut next = self.clone();
@@ -675,7 +717,7 @@ impl Twin {
 
     fn get_data(&self, fields: &Fields) -> Vec<Outcome> {
         let mut next = self.clone();
-        next.pending.clear();
+        next.pending = None;
         let [.., p1, p2] = fields.header;
         match [p1, p2] {
             [0xDF, 0x21] => {
@@ -740,7 +782,7 @@ impl Twin {
             return self.refuse(0x6A80);
         }
         let mut next = self.clone();
-        next.pending.clear();
+        next.pending = None;
         if let Some(slot) = next.durable.slots[n].as_mut() {
             slot.atc += 1;
         }
@@ -760,7 +802,7 @@ impl Twin {
         let known_file = p2 == (1 << 3 | 4);
         let known_record = (1..=2).contains(&record);
         let mut next = self.clone();
-        next.pending.clear();
+        next.pending = None;
         match self.paying() {
             Some((_, slot)) if known_file && known_record => {
                 let inside = if record == 1 {
@@ -776,7 +818,26 @@ impl Twin {
             }
             Some(_) if known_file => self.refuse(0x6A83),
             Some(_) => self.refuse_any(&[0x6A82, 0x6A86]),
+            None if self.selected == Selected::Pse && known_file => self.directory(record),
             None => self.refuse_any(&[0x6985, 0x6A82, 0x6A83, 0x6A86]),
+        }
+    }
+
+    /// Records of the contact directory (EMV Book 1, 12.2): one for each slot that pays.
+    fn directory(&self, record: u8) -> Vec<Outcome> {
+        let slots = self.durable.slots.iter().enumerate();
+        let mut paying = slots.filter(|(_, slot)| {
+            slot.as_ref()
+                .is_some_and(|slot| slot.state == State::Active)
+        });
+        let named = usize::from(record).checked_sub(1);
+        match named.and_then(|index| paying.nth(index)) {
+            Some((n, _)) => {
+                let mut next = self.clone();
+                next.pending = None;
+                next.done(self, 0x9000, Body::Holding(tlv(&[0x4F], &slot_aid(n))))
+            }
+            None => self.refuse_any(&[0x6A83, 0x6A86]),
         }
     }
 
@@ -793,11 +854,11 @@ impl Twin {
             return self.refuse_ac(&[0x6985, 0x6700]);
         }
         let (length, skipped) = if first { (29, 0) } else { (31, 2) };
+        if !first && kind == 0x80 {
+            return self.refuse_ac(&[0x6985, 0x6A86, 0x6700]);
+        }
         if fields.data.len() != length {
             return self.refuse_ac(&[0x6700]);
-        }
-        if !first && kind == 0x80 {
-            return self.refuse_ac(&[0x6985, 0x6A86]);
         }
         let kinds = match (first, kind) {
             (true, 0x00) => vec![(0x00, 0x80)],
@@ -812,7 +873,7 @@ impl Twin {
             data: fields.data[skipped..].to_vec(),
         };
         let mut next = self.clone();
-        next.pending.clear();
+        next.pending = None;
         next.payment = if first && kind != 0x00 {
             Payment::First
         } else {
@@ -827,16 +888,16 @@ impl Twin {
         for status in statuses {
             outcomes.extend(self.refuse(*status));
             let mut next = self.clone();
-            next.pending.clear();
+            next.pending = None;
             next.payment = Payment::Done;
             outcomes.extend(next.done(self, *status, Body::Exactly(Vec::new())));
         }
         outcomes
     }
 
-    /// Keeps `data` for GET RESPONSE.
-    pub fn holding_back(mut self, data: &[u8]) -> Self {
-        self.pending = data.to_vec();
+    /// Keeps this for GET RESPONSE.
+    pub fn holding_back(mut self, body: Body) -> Self {
+        self.pending = Some(body);
         self
     }
 }
