@@ -243,7 +243,9 @@ impl Case<'_> {
 
     pub(crate) fn status(self, request_id: &str) -> Decision {
         let row = self.row(request_id)?;
-        let expired = self.live(request_id).is_err();
+        // What was refused or cancelled stays so, however old it gets.
+        let over = matches!(row.state, State::Refused | State::Cancelled);
+        let expired = !over && self.live(request_id).is_err();
         let (state, next) = if expired {
             ("expired", "none")
         } else {

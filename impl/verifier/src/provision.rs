@@ -37,6 +37,10 @@ impl Case<'_> {
 
     pub(crate) fn provisioned(self, request_id: &str, status: u16, body: &Value) -> Decision {
         let mut row = self.row(request_id)?;
+        // The request may have been cancelled while the issuer was asked.
+        if !matches!(row.state, State::AwaitProvision | State::Done) {
+            return Err(Refusal::WrongOrder.into());
+        }
         let answer = match answers::read(status, body) {
             Answer::Silent => return Err(Refusal::InProgress.into()),
             Answer::Refused(refusal) => return Ok(Change::counted(refusal, vec![])),

@@ -8,6 +8,9 @@ use kaika_wire::core::Caller;
 use kaika_wire::front::Signed;
 use kaika_wire::memory::MemoryRows;
 
+mod bounds;
+mod late;
+
 const NOW: i64 = 1_800_000_000_000;
 const PHONE: &str = "+8613800000001";
 
