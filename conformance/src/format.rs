@@ -188,6 +188,9 @@ pub struct Asked {
     pub having: Value,
     /// How often.
     pub times: usize,
+    /// A pattern that the body of each of these questions matches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub with: Option<Value>,
 }
 
 /// A chip from the factory.
@@ -297,9 +300,9 @@ pub struct Send {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "lowercase")]
 pub enum Expect {
-    /// An answer of class 2xx whose fields match.
+    /// An answer of class 2xx, `application/json`, with these fields and no other.
     Accept(BTreeMap<String, Value>),
-    /// A refusal, by its name in 95-refusals.
+    /// A refusal, by its name in 95-refusals: `application/problem+json`.
     Refuse(String),
 }
 
@@ -388,8 +391,19 @@ pub struct Capture {
 
 /// The operators that a value or a pattern may hold.
 pub const OPERATORS: &[&str] = &[
-    "$ref", "$fixture", "$fresh", "$calc", "$mutate", "$now", "$repeat", "$bind", "$hex", "$oneOf",
-    "$any", "$absent",
+    "$ref",
+    "$fixture",
+    "$fresh",
+    "$calc",
+    "$mutate",
+    "$now",
+    "$repeat",
+    "$bind",
+    "$hex",
+    "$oneOf",
+    "$any",
+    "$absent",
+    "$optional",
 ];
 
 /// Why a file is no suite.

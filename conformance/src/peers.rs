@@ -120,12 +120,18 @@ impl Peers {
         desk.questions.clear();
     }
 
-    /// How often `at` was asked for a path with this beginning and text.
-    pub fn asked(&self, at: &str, path: &str, having: &str) -> usize {
+    /// What `at` was asked for a path with this beginning and text; null for a body that is no JSON.
+    pub fn asked(&self, at: &str, path: &str, having: &str) -> Vec<Value> {
         let fits = |question: &&Question| {
             question.at == at && question.path.starts_with(path) && question.contains(having)
         };
-        self.desk().questions.iter().filter(fits).count()
+        let body = |question: &Question| serde_json::from_str(&question.body).unwrap_or_default();
+        self.desk()
+            .questions
+            .iter()
+            .filter(fits)
+            .map(body)
+            .collect()
     }
 
     /// The texts of the messages to a phone, oldest first.

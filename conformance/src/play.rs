@@ -68,6 +68,54 @@ struct Scene<'a> {
     sequence: Option<u32>,
 }
 
+/// An answer over HTTP.
+struct Heard {
+    status: u16,
+    /// Its media type, without parameters.
+    kind: String,
+    body: Map<String, Value>,
+}
+
+/// The members of a problem document; all but the last must be there.
+const PROBLEM: &[&str] = &["type", "title", "status", "code", "class", "detail"];
+
+impl Heard {
+    fn is_of(&self, kind: &str) -> Outcome {
+        let right = self.kind == kind;
+        right.then_some(()).ok_or_else(|| wrong(kind, &self.kind))
+    }
+
+    fn is_problem(&self) -> Outcome {
+        let text = |name: &str| self.body.get(name).is_some_and(Value::is_string);
+        let status = self.body.get("status").and_then(Value::as_u64);
+        let whole = text("type") && text("title") && status == Some(u64::from(self.status));
+        let known = self
+            .body
+            .keys()
+            .all(|name| PROBLEM.contains(&name.as_str()));
+        let detail = !self.body.contains_key("detail") || text("detail");
+        (whole && known && detail).then_some(()).ok_or_else(|| {
+            wrong(
+                "type, title, status, code, class and no more than detail",
+                self,
+            )
+        })
+    }
+}
+
+impl std::fmt::Display for Heard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let body = serde_json::to_string(&self.body).unwrap_or_default();
+        write!(f, "{} {body}", self.status)
+    }
+}
+
+/// `Application/JSON; charset=utf-8` is `application/json`.
+fn essence(kind: &str) -> String {
+    let kind = kind.split(';').next().unwrap_or_default();
+    kind.trim().to_ascii_lowercase()
+}
+
 type Outcome = Result<(), (String, String)>;
 
 fn wrong(expected: impl ToString, seen: impl ToString) -> (String, String) {
@@ -365,6 +413,7 @@ impl Scene<'_> {
             let text = || seen.and_then(Value::as_str).ok_or_else(differs);
             return match name {
                 "$absent" => seen.is_none().then_some(()).ok_or_else(differs),
+                "$optional" => Ok(()),
                 "$any" => seen.is_some().then_some(()).ok_or_else(differs),
                 "$hex" => {
                     let length = argument
@@ -402,13 +451,35 @@ impl Scene<'_> {
             };
         }
         match (pattern, seen) {
-            (Value::Object(map), Some(Value::Object(_))) => {
-                map.iter().try_for_each(|(key, item)| {
-                    self.matches(item, seen.and_then(|seen| seen.get(key)))
-                })
+            (Value::Object(map), Some(Value::Object(there))) => {
+                let wanted = |key: &str| map.contains_key(key);
+                self.fields(map.iter(), wanted, there)
             }
+            (Value::Array(items), Some(Value::Array(there))) if items.len() == there.len() => items
+                .iter()
+                .zip(there)
+                .try_for_each(|(item, seen)| self.matches(item, Some(seen))),
             _ => (Some(pattern) == seen).then_some(()).ok_or_else(differs),
         }
+    }
+
+    /// Every field as its pattern says, and no other field.
+    fn fields<'p>(
+        &mut self,
+        mut patterns: impl Iterator<Item = (&'p String, &'p Value)>,
+        wanted: impl Fn(&str) -> bool,
+        there: &Map<String, Value>,
+    ) -> Outcome {
+        if let Some((name, value)) = there.iter().find(|(name, _)| !wanted(name)) {
+            return Err(wrong(
+                format!("no field {name}"),
+                format!("{name}: {value}"),
+            ));
+        }
+        patterns.try_for_each(|(name, pattern)| {
+            self.matches(pattern, there.get(name))
+                .map_err(|(expected, seen)| wrong(format!("{name}: {expected}"), seen))
+        })
     }
 
     fn send(&mut self, send: &Send) -> Outcome {
@@ -459,8 +530,8 @@ impl Scene<'_> {
             given_mac = Some(hex::encode(mac));
         }
         headers.extend(given_mac.map(|mac| ("Kaika-Mac".to_owned(), mac)));
-        let (status, answer) = self.exchange(send, &path, &headers, body)?;
-        self.judge(&send.expect, status, &answer)
+        let heard = self.exchange(send, &path, &headers, body)?;
+        self.judge(&send.expect, &heard)
     }
 
     fn exchange(
@@ -469,7 +540,7 @@ impl Scene<'_> {
         path: &str,
         headers: &BTreeMap<String, String>,
         body: String,
-    ) -> Result<(u16, Value), (String, String)> {
+    ) -> Result<Heard, (String, String)> {
         let url = format!(
             "{}{path}",
             self.runner.address(&send.to, false)?.trim_end_matches('/')
@@ -487,53 +558,44 @@ impl Scene<'_> {
             .run(request)
             .map_err(|e| wrong("an answer", e))?;
         let status = answer.status().as_u16();
+        let kind = answer.headers().get("content-type");
+        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = essence(kind);
         let text = answer
             .body_mut()
             .read_to_string()
             .map_err(|e| wrong("an answer", e))?;
-        let value = serde_json::from_str(&text)
-            .map_err(|_| wrong("a JSON answer", format!("{status} {text:.80}")))?;
-        Ok((status, value))
+        let body = serde_json::from_str(&text)
+            .map_err(|_| wrong("a JSON object", format!("{status} {text:.80}")))?;
+        Ok(Heard { status, kind, body })
     }
 
-    fn judge(&mut self, expect: &Expect, status: u16, answer: &Value) -> Outcome {
+    fn judge(&mut self, expect: &Expect, heard: &Heard) -> Outcome {
         match expect {
             Expect::Accept(fields) => {
-                if !(200..300).contains(&status) {
-                    return Err(wrong("accepted", format!("{status} {answer}")));
+                if !(200..300).contains(&heard.status) {
+                    return Err(wrong("accepted", heard));
                 }
-                fields.iter().try_for_each(|(key, pattern)| {
-                    self.matches(pattern, answer.get(key))
-                        .map_err(|(expected, seen)| wrong(format!("{key}: {expected}"), seen))
-                })
+                heard.is_of("application/json")?;
+                let wanted = |key: &str| fields.contains_key(key);
+                self.fields(fields.iter(), wanted, &heard.body)
             }
             Expect::Refuse(name) => {
                 let refusal = Refusal::from_name(name).ok_or_else(|| wrong("a refusal", name))?;
-                let code = answer
-                    .get("code")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default();
-                let code = self
-                    .runner
-                    .subject
-                    .error_map
-                    .get(code)
-                    .map_or(code, String::as_str);
-                let class = answer.get("class").and_then(Value::as_str);
+                let text = |field: &str| heard.body.get(field).and_then(Value::as_str);
+                let code = text("code").unwrap_or_default();
+                let known = self.runner.subject.error_map.get(code);
+                let code = known.map_or(code, String::as_str);
                 let right = code == refusal.seen()
-                    && status == refusal.http_status()
-                    && class == Some(refusal.class().name());
-                let expected = || {
-                    format!(
-                        "{name}: {} {} {}",
-                        refusal.http_status(),
-                        refusal.seen(),
-                        refusal.class()
-                    )
-                };
-                right
-                    .then_some(())
-                    .ok_or_else(|| wrong(expected(), format!("{status} {answer}")))
+                    && heard.status == refusal.http_status()
+                    && text("class") == Some(refusal.class().name());
+                if !right {
+                    let (status, seen) = (refusal.http_status(), refusal.seen());
+                    let expected = format!("{name}: {status} {seen} {}", refusal.class());
+                    return Err(wrong(expected, heard));
+                }
+                heard.is_of("application/problem+json")?;
+                heard.is_problem()
             }
         }
     }
@@ -623,11 +685,19 @@ impl Scene<'_> {
 
     fn asked(&mut self, step: &Asked) -> Outcome {
         let having = self.text(&step.having)?;
-        let seen = self.peers()?.asked(&step.at, &step.path, &having);
-        let expected = format!("{} asked {} times for {}", step.at, step.times, step.path);
-        (seen == step.times)
-            .then_some(())
-            .ok_or_else(|| wrong(expected, format!("{seen} times")))
+        let questions = self.peers()?.asked(&step.at, &step.path, &having);
+        let (seen, path) = (questions.len(), &step.path);
+        if seen != step.times {
+            let expected = format!("{} asked {} times for {path}", step.at, step.times);
+            return Err(wrong(expected, format!("{seen} times")));
+        }
+        let Some(pattern) = &step.with else {
+            return Ok(());
+        };
+        questions.iter().try_for_each(|question| {
+            self.matches(pattern, Some(question))
+                .map_err(|(expected, seen)| wrong(format!("{path} asks {expected}"), seen))
+        })
     }
 
     fn peers(&self) -> Result<&Peers, (String, String)> {
