@@ -3,6 +3,7 @@
 //! [`all`] gives every file; [`walk`] finds the transitions, [`script`] makes tests of them, and there is one file of
 //! templates for each role.
 
+pub mod answers;
 pub mod chip;
 pub mod flows;
 pub mod issuer;
@@ -18,12 +19,13 @@ use kaika_conformance::format::{File, catalogue_digest};
 /// When a template is no step, or a file would not be read again.
 pub fn all() -> Result<Vec<(String, String)>, String> {
     let digest = catalogue_digest(kaika_spec::PROSE);
-    let files = [
+    let mut files = [
         script::suite::<issuer::Templates>(&digest)?,
         script::suite::<verifier::Templates>(&digest)?,
         script::suite::<chip::Templates>(&digest)?,
         flows::suite(&digest)?,
     ];
+    files.iter_mut().for_each(answers::complete);
     files.iter().map(written).collect()
 }
 

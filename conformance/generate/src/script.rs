@@ -22,8 +22,23 @@ pub struct Expected {
     pub accept: Option<BTreeMap<String, Value>>,
 }
 
-/// What the subject is to have asked its peers when the test is over: peer, path, text, times.
-pub type Questions = Vec<(&'static str, &'static str, &'static str, usize)>;
+/// What the subject is to have asked a peer when the test is over.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The peer.
+    pub at: &'static str,
+    /// The beginning of the path.
+    pub path: &'static str,
+    /// Name of a text that path or body contains.
+    pub having: &'static str,
+    /// How often.
+    pub times: usize,
+    /// A pattern of the body.
+    pub with: Option<Value>,
+}
+
+/// What the subject is to have asked its peers.
+pub type Questions = Vec<Question>;
 
 /// The messages of one role: templates for the letters of its alphabet.
 pub trait Script {
@@ -59,6 +74,11 @@ pub trait Script {
     /// Ways that are worth walking although a shorter one leads to a state that looks the same.
     fn detours() -> Vec<(&'static str, Vec<<Self::M as Machine>::Input>)> {
         Vec::new()
+    }
+
+    /// Inputs that change nothing and show the state: said at the end of every test in whose chapter they are.
+    fn shown() -> &'static [<Self::M as Machine>::Input] {
+        &[]
     }
 
     /// Requirement ids where the model names none.
@@ -163,6 +183,10 @@ fn test<S: Script>(
         .fold(S::M::init(), |state, input| writing.say(&state, input));
     let steps = std::mem::take(&mut writing.steps);
     let mut post: Vec<Step> = questions::<S>(&writing.heard)?;
+    for input in S::shown().iter().filter(|input| alphabet.contains(input)) {
+        writing.say(&state, input);
+    }
+    post.append(&mut writing.steps);
     if let Some(after) = after {
         writing.say(&state, &after);
         post.append(&mut writing.steps);
@@ -231,8 +255,14 @@ fn is_told<S: Script>(path: &[Input<S>], weakness: Weakness) -> bool {
 fn questions<S: Script>(heard: &[Output<S>]) -> Option<Vec<Step>> {
     S::questions(heard)
         .into_iter()
-        .map(|(at, path, having, times)| {
-            let step = json!({"op": "asked", "at": at, "path": path, "having": {"$ref": having}, "times": times});
+        .map(|question| {
+            let mut step = json!({
+                "op": "asked", "at": question.at, "path": question.path, "having": {"$ref": question.having},
+                "times": question.times,
+            });
+            if let Some(with) = question.with {
+                step["with"] = with;
+            }
             serde_json::from_value(step).ok()
         })
         .collect()
@@ -250,7 +280,15 @@ pub fn suite<S: Script>(digest: &str) -> Result<File, String> {
         let detours = S::detours();
         let detours = detours.iter().filter(|(at, _)| *at == chapter);
         let detours = detours.filter_map(|(_, path)| walked::<S::M>(path));
-        for transition in transitions::<S::M>(&alphabet).into_iter().chain(detours) {
+        let mut walks = transitions::<S::M>(&alphabet);
+        for detour in detours {
+            let is_same =
+                |other: &Transition<S::M>| (&other.way, other.input) == (&detour.way, detour.input);
+            if !walks.iter().any(is_same) {
+                walks.push(detour);
+            }
+        }
+        for transition in walks {
             let kills = fresh_kills::<S>(&alphabet, &transition, &mut killed);
             if let Some((test, parts)) = test::<S>(chapter, &alphabet, &transition, kills) {
                 used.extend(parts);

@@ -13,12 +13,16 @@ pub enum Phase {
     AwaitPassword,
     /// The applicant.
     AwaitApplicant,
+    /// The issuer's decision, which has not come.
+    AwaitEligibility,
     /// The one-time code.
     AwaitOtp,
     /// The ID photos.
     AwaitPhotos,
     /// The frames of the face-sign.
     AwaitFrames,
+    /// The identity system's reference, which has not come.
+    AwaitMatch,
     /// The terminal's word to issue.
     AwaitIssue,
     /// The issuer's outcome, which has not come.
@@ -80,26 +84,74 @@ pub struct State {
 alphabet! {
     /// What may come to the verifier; where it would ask a peer, the peer's answer is named.
     Input {
+        FrontRoute = "front(unknown-route)",
+        FrontQuery = "front(query-string)",
+        FrontMethod = "front(other-method)",
+        FrontMediaType = "front(media-type)",
+        FrontTimeMissing = "front(no-time)",
+        FrontTimePast = "front(past)",
+        FrontTimeFuture = "front(future)",
+        FrontMacForm = "front(mac-form)",
+        FrontCallerForm = "front(caller-form)",
+        FrontKeyMissing = "front(no-key)",
+        FrontKeyShort = "front(short-key)",
+        FrontKeyForm = "front(key-form)",
+        FrontLong = "front(too-long)",
+        FrontNoJson = "front(no-json)",
+        FrontFieldUnknown = "front(unknown-field)",
+        FrontFieldMissing = "front(missing-field)",
+        FrontFieldRepeated = "front(repeated-field)",
+        FrontFieldType = "front(field-type)",
+        FrontFieldForm = "front(field-form)",
+        /// A server calls what only a terminal may.
+        FrontCallerOther = "front(other-caller)",
+        EnrolUnsigned = "enrol(unsigned)",
+        EnrolForged = "enrol(forged)",
+        EnrolTerminal = "enrol(by-terminal)",
+        EnrolAgain = "enrol(again)",
         Open = "open",
+        OpenConflict = "open(key-conflict)",
         Password = "password(ok)",
         PasswordWrong = "password(wrong)",
         PasswordReplayed = "password(replayed)",
         PasswordPay = "password(purpose-pay)",
+        PasswordUnknown = "password(unknown-account)",
         Unsigned = "applicant(unsigned)",
         ApplicantKnown = "applicant(ok,known-customer)",
         ApplicantFirst = "applicant(ok,first-card)",
         ApplicantIneligible = "applicant(ok,ineligible)",
+        ApplicantSilent = "applicant(ok,issuer-silent)",
+        ApplicantRenewed = "applicant(other-validity,known-customer)",
         ApplicantOther = "applicant(other-person)",
+        ApplicantOtherName = "applicant(other-name)",
+        ApplicantOtherKind = "applicant(other-kind-of-id)",
         ApplicantIncomplete = "applicant(incomplete)",
+        ApplicantRepeat = "applicant(repeat)",
+        ApplicantRepeatUnsigned = "applicant(repeat,unsigned)",
+        ApplicantConflict = "applicant(key-conflict)",
         OtpResend = "otp-resend",
+        OtpResendUnsigned = "otp-resend(unsigned)",
         OtpResendToOther = "otp-resend(names-phone)",
         Otp = "otp(ok)",
         OtpWrong = "otp(wrong)",
         OtpSuperseded = "otp(superseded)",
         OtpOtherRequest = "otp(other-request)",
+        OtpOtherId = "otp(other-id)",
+        OtpUnsigned = "otp(unsigned)",
+        /// Wrong codes for the same phone in requests of another account of another person, as many as the budget.
+        GuessesOfPhone = "guesses(same-phone)",
+        /// The same for another account of the same person, with another phone.
+        GuessesOfPerson = "guesses(same-person)",
         Photos = "id-photos(ok)",
         PhotosWrongPolicy = "id-photos(wrong-policy)",
+        PhotosUnsigned = "id-photos(unsigned)",
         Frames = "frames(ok)",
+        FramesUnsigned = "frames(unsigned)",
+        FramesWrongPolicy = "frames(wrong-policy)",
+        FramesTooFew = "frames(too-few)",
+        FramesExtra = "frames(one-more)",
+        FramesTooMany = "frames(too-many)",
+        FramesSilent = "frames(ok,identity-silent)",
         FramesWrongNonce = "frames(wrong-nonce)",
         FramesWrongActions = "frames(wrong-actions)",
         FramesReplayed = "frames(replayed)",
@@ -108,26 +160,37 @@ alphabet! {
         IssueDeclined = "issue(issuer-declines)",
         IssueEvidenceRefused = "issue(evidence-refused)",
         IssueSilent = "issue(issuer-silent)",
+        IssueUnsigned = "issue(unsigned)",
         ProvisionRelay = "provision(relay)",
         ProvisionDone = "provision(done)",
         ProvisionFailed = "provision(receipt-invalid)",
+        ProvisionUnfit = "provision(personalisation-failed)",
+        ProvisionUnsigned = "provision(unsigned)",
         Query = "query",
         Cancel = "cancel",
+        CancelSilent = "cancel(issuer-silent)",
+        CancelRefused = "cancel(issuer-refuses)",
+        CancelUnsigned = "cancel(unsigned)",
         AdvanceResend = "advance(resend)",
         AdvanceOtp = "advance(otp-ttl)",
         AdvancePolicy = "advance(policy-ttl)",
         AdvanceRequest = "advance(request-ttl)",
         AdvanceLock = "advance(password-lock)",
         Order = "order",
+        OrderConflict = "order(key-conflict)",
         Pay = "pay(ok)",
         PayDeclined = "pay(issuer-declines)",
+        PayUnknownCard = "pay(issuer-knows-no-card)",
         PaySilent = "pay(issuer-silent)",
+        /// The issuer refuses, and not the debit.
+        PayUnheard = "pay(issuer-refuses-caller)",
         PayWrongDigest = "pay(wrong-digest)",
         PayProofOtherOrder = "pay(proof-of-other-order)",
         PayOtherAccount = "pay(other-account)",
         PayForeignCard = "pay(foreign-card)",
         PayPasswordWrong = "pay(wrong-password)",
         PayRepeat = "pay(repeat)",
+        PayConflict = "pay(key-conflict)",
         PayAgain = "pay(new-key)",
         OrderQuery = "order-query",
         AdvanceOrder = "advance(order-ttl)",
@@ -199,35 +262,89 @@ pub fn inputs() -> Vec<Input> {
 pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
     let s = *state;
     match *input {
+        Input::FrontRoute
+        | Input::FrontQuery
+        | Input::FrontMethod
+        | Input::FrontMediaType
+        | Input::FrontTimeMissing
+        | Input::FrontTimePast
+        | Input::FrontTimeFuture
+        | Input::FrontMacForm
+        | Input::FrontCallerForm
+        | Input::FrontKeyMissing
+        | Input::FrontKeyShort
+        | Input::FrontKeyForm
+        | Input::FrontLong
+        | Input::FrontNoJson
+        | Input::FrontFieldUnknown
+        | Input::FrontFieldMissing
+        | Input::FrontFieldRepeated
+        | Input::FrontFieldType
+        | Input::FrontFieldForm
+        | Input::FrontCallerOther => front(s, *input),
+        Input::EnrolUnsigned | Input::EnrolForged | Input::EnrolTerminal => {
+            Outcome::refuse(s, Refusal::BadSignature, &["WIR-3"])
+        }
+        Input::EnrolAgain => Outcome::refuse(s, Refusal::AlreadyEnrolled, &[]),
         Input::Open => open(s),
+        Input::OpenConflict
+        | Input::ApplicantConflict
+        | Input::OrderConflict
+        | Input::PayConflict => Outcome::refuse(s, Refusal::IdempotencyConflict, &["WIR-7"]),
         Input::Password | Input::PasswordWrong | Input::PasswordReplayed | Input::PasswordPay => {
             password(s, *input, *weak)
         }
-        Input::Unsigned => unsigned(s),
+        Input::PasswordUnknown => Outcome::refuse(s, Refusal::UnknownAccount, &["APP-5"]),
+        Input::Unsigned
+        | Input::ApplicantRepeatUnsigned
+        | Input::OtpResendUnsigned
+        | Input::OtpUnsigned
+        | Input::PhotosUnsigned
+        | Input::FramesUnsigned
+        | Input::IssueUnsigned
+        | Input::ProvisionUnsigned
+        | Input::CancelUnsigned => unsigned(s),
         Input::ApplicantKnown
         | Input::ApplicantFirst
         | Input::ApplicantIneligible
+        | Input::ApplicantSilent
+        | Input::ApplicantRenewed
         | Input::ApplicantOther
+        | Input::ApplicantOtherName
+        | Input::ApplicantOtherKind
         | Input::ApplicantIncomplete => applicant(s, *input, *weak),
+        Input::ApplicantRepeat => Outcome::repeat(s, vec![Output::NextOtp], &["WIR-6"]),
         Input::OtpResend | Input::OtpResendToOther => resend(s, *input, *weak),
-        Input::Otp | Input::OtpWrong | Input::OtpSuperseded | Input::OtpOtherRequest => {
-            otp(s, *input, *weak)
-        }
+        Input::Otp
+        | Input::OtpWrong
+        | Input::OtpSuperseded
+        | Input::OtpOtherRequest
+        | Input::OtpOtherId => otp(s, *input, *weak),
+        Input::GuessesOfPhone | Input::GuessesOfPerson => quiet(State {
+            guesses: limit::GUESS_BUDGET,
+            ..s
+        }),
         Input::Photos | Input::PhotosWrongPolicy => photos(s, *input),
         Input::Frames
+        | Input::FramesWrongPolicy
         | Input::FramesWrongNonce
         | Input::FramesWrongActions
+        | Input::FramesTooFew
+        | Input::FramesExtra
+        | Input::FramesTooMany
         | Input::FramesReplayed
+        | Input::FramesSilent
         | Input::FramesRefused => frames(s, *input),
         Input::Issue | Input::IssueDeclined | Input::IssueEvidenceRefused | Input::IssueSilent => {
             issue(s, *input, *weak)
         }
-        Input::ProvisionRelay | Input::ProvisionDone | Input::ProvisionFailed => {
-            provision(s, *input)
-        }
+        Input::ProvisionRelay
+        | Input::ProvisionDone
+        | Input::ProvisionFailed
+        | Input::ProvisionUnfit => provision(s, *input),
         Input::Query if s.phase == Phase::None => Outcome::refuse(s, Refusal::UnknownRequest, &[]),
         Input::Query => Outcome::accept(s, vec![Output::RequestState], &["APP-13"]),
-        Input::Cancel => cancel(s),
+        Input::Cancel | Input::CancelSilent | Input::CancelRefused => cancel(s, *input),
         Input::AdvanceResend => quiet(State { rested: true, ..s }),
         Input::AdvanceOtp => quiet(State {
             rested: true,
@@ -245,7 +362,9 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
         Input::Order => order(s),
         Input::Pay
         | Input::PayDeclined
+        | Input::PayUnknownCard
         | Input::PaySilent
+        | Input::PayUnheard
         | Input::PayWrongDigest
         | Input::PayProofOtherOrder
         | Input::PayOtherAccount
@@ -264,7 +383,10 @@ fn quiet(next: State) -> Step {
 }
 
 const fn policy_open(s: State) -> bool {
-    matches!(s.phase, Phase::AwaitPhotos | Phase::AwaitFrames)
+    matches!(
+        s.phase,
+        Phase::AwaitPhotos | Phase::AwaitFrames | Phase::AwaitMatch
+    )
 }
 
 const fn pending(phase: Phase) -> bool {
@@ -272,15 +394,18 @@ const fn pending(phase: Phase) -> bool {
         phase,
         Phase::AwaitPassword
             | Phase::AwaitApplicant
+            | Phase::AwaitEligibility
             | Phase::AwaitOtp
             | Phase::AwaitPhotos
             | Phase::AwaitFrames
+            | Phase::AwaitMatch
             | Phase::AwaitIssue
     )
 }
 
+/// A refused request was never issued: it gets old too, and stays refused.
 fn aged(s: State) -> State {
-    let expired = s.expired || pending(s.phase);
+    let expired = s.expired || pending(s.phase) || s.phase == Phase::Refused;
     let still = if expired { init() } else { s };
     State {
         phase: s.phase,
@@ -310,6 +435,25 @@ fn unlocked(s: State) -> State {
         policy_stale,
         ..s
     }
+}
+
+/// What is judged before a body's meaning; every one is the first message of its sender.
+fn front(s: State, input: Input) -> Step {
+    let (refusal, reqs) = match input {
+        Input::FrontRoute | Input::FrontQuery => (Refusal::UnknownRoute, "WIR-8"),
+        Input::FrontMethod => (Refusal::MethodNotAllowed, "WIR-8"),
+        Input::FrontMediaType => (Refusal::UnsupportedMediaType, "WIR-8"),
+        Input::FrontTimeMissing => (Refusal::Malformed, "WIR-4"),
+        Input::FrontTimePast | Input::FrontTimeFuture => (Refusal::StaleTime, "WIR-4"),
+        Input::FrontMacForm | Input::FrontCallerForm => (Refusal::Malformed, "WIR-3"),
+        Input::FrontCallerOther => (Refusal::BadSignature, "WIR-3"),
+        Input::FrontKeyMissing | Input::FrontKeyShort | Input::FrontKeyForm => {
+            (Refusal::IdempotencyKeyMissing, "WIR-5")
+        }
+        Input::FrontLong => (Refusal::TooLarge, "WIR-2"),
+        _ => (Refusal::Malformed, "WIR-1"),
+    };
+    Outcome::refuse(s, refusal, &[reqs])
 }
 
 fn open(s: State) -> Step {
@@ -385,18 +529,19 @@ fn applicant(s: State, input: Input, weak: Weak) -> Step {
     if incomplete {
         return Outcome::refuse(s, Refusal::Malformed, &["APP-6", "WIR-1"]);
     }
-    if let Err(refused) = fits(s, Phase::AwaitApplicant) {
+    let again = s.phase == Phase::AwaitEligibility && !s.expired;
+    if !again && let Err(refused) = fits(s, Phase::AwaitApplicant) {
         return refused;
     }
-    if input == Input::ApplicantOther && !weak.has(Weakness::RealnameUnchecked) {
-        return Outcome::refuse(
-            State {
-                phase: Phase::Refused,
-                ..s
-            },
-            Refusal::RealnameMismatch,
-            &["APP-7", "APP-8"],
-        );
+    let other = matches!(
+        input,
+        Input::ApplicantOther | Input::ApplicantOtherName | Input::ApplicantOtherKind
+    );
+    if other && !weak.has(Weakness::RealnameUnchecked) {
+        return Outcome::refuse(s, Refusal::RealnameMismatch, &["APP-7", "APP-8"]);
+    }
+    if again && input == Input::ApplicantRenewed {
+        return Outcome::refuse(s, Refusal::WrongOrder, &["APP-12"]);
     }
     match input {
         Input::ApplicantFirst => {
@@ -409,6 +554,16 @@ fn applicant(s: State, input: Input, weak: Weak) -> Step {
                 vec![Output::AskEligibility, Output::NextPhotos],
                 &["APP-7", "PRV-11"],
             )
+        }
+        Input::ApplicantSilent => {
+            let next = State {
+                phase: Phase::AwaitEligibility,
+                ..s
+            };
+            Outcome {
+                out: vec![Output::AskEligibility],
+                ..Outcome::refuse(next, Refusal::InProgress, &["APP-8"])
+            }
         }
         Input::ApplicantIneligible => Outcome {
             out: vec![Output::AskEligibility],
@@ -523,10 +678,22 @@ fn photos(s: State, input: Input) -> Step {
 }
 
 fn frames(s: State, input: Input) -> Step {
-    if let Err(refused) = fits(s, Phase::AwaitFrames) {
+    if input == Input::FramesTooMany {
+        return Outcome::refuse(s, Refusal::Malformed, &["WIR-1"]);
+    }
+    let again = s.phase == Phase::AwaitMatch && !s.expired;
+    if !again && let Err(refused) = fits(s, Phase::AwaitFrames) {
         return refused;
     }
-    if matches!(input, Input::FramesWrongNonce | Input::FramesWrongActions) {
+    let other = matches!(
+        input,
+        Input::FramesWrongPolicy
+            | Input::FramesWrongNonce
+            | Input::FramesWrongActions
+            | Input::FramesTooFew
+            | Input::FramesExtra
+    );
+    if other {
         return Outcome::refuse(s, Refusal::PolicyMismatch, &["PRV-12"]);
     }
     if s.policy_stale {
@@ -534,6 +701,17 @@ fn frames(s: State, input: Input) -> Step {
     }
     match input {
         Input::FramesReplayed => Outcome::refuse(s, Refusal::FramesReplayed, &["PRV-13"]),
+        Input::FramesSilent => Outcome {
+            out: vec![Output::AskMatch],
+            ..Outcome::refuse(
+                State {
+                    phase: Phase::AwaitMatch,
+                    ..s
+                },
+                Refusal::InProgress,
+                &["PRV-15"],
+            )
+        },
         Input::FramesRefused => Outcome {
             out: vec![Output::AskMatch],
             ..Outcome::refuse(refused(s), Refusal::MatchFailed, &["PRV-15"])
@@ -563,18 +741,24 @@ fn issue(s: State, input: Input, weak: Weak) -> Step {
         ..s
     };
     match input {
-        Input::IssueDeclined => Outcome::refuse(refused, Refusal::PreverifyFailed, &["ISS-8"]),
-        Input::IssueEvidenceRefused => {
-            Outcome::refuse(refused, Refusal::EvidenceMismatch, &["ISS-1"])
-        }
-        Input::IssueSilent => Outcome::refuse(
+        Input::IssueDeclined => asked(Outcome::refuse(
+            refused,
+            Refusal::PreverifyFailed,
+            &["ISS-8"],
+        )),
+        Input::IssueEvidenceRefused => asked(Outcome::refuse(
+            refused,
+            Refusal::EvidenceMismatch,
+            &["ISS-1"],
+        )),
+        Input::IssueSilent => asked(Outcome::refuse(
             State {
                 phase: Phase::Issuing,
                 ..s
             },
             Refusal::InProgress,
             &["ISS-20"],
-        ),
+        )),
         _ => {
             let shown = weak.has(Weakness::AgreementForwarded);
             let answer = if shown {
@@ -592,6 +776,14 @@ fn issue(s: State, input: Input, weak: Weak) -> Step {
     }
 }
 
+/// The issuer was asked for the card, whatever it then said.
+fn asked(step: Step) -> Step {
+    Outcome {
+        out: vec![Output::AskIssue],
+        ..step
+    }
+}
+
 fn provision(s: State, input: Input) -> Step {
     if s.phase != Phase::Done
         && let Err(refused) = fits(s, Phase::AwaitProvision)
@@ -604,7 +796,14 @@ fn provision(s: State, input: Input) -> Step {
             vec![Output::AskProvision, Output::NextRelay],
             &["BND-3", "BND-4", "PRO-12"],
         ),
-        Input::ProvisionFailed => Outcome::refuse(s, Refusal::ReceiptInvalid, &["PRO-8"]),
+        Input::ProvisionFailed => Outcome {
+            out: vec![Output::AskProvision],
+            ..Outcome::refuse(s, Refusal::ReceiptInvalid, &["PRO-8"])
+        },
+        Input::ProvisionUnfit => Outcome {
+            out: vec![Output::AskProvision],
+            ..Outcome::refuse(s, Refusal::PersonalisationFailed, &["PRO-12"])
+        },
         _ => Outcome::accept(
             State {
                 phase: Phase::Done,
@@ -616,14 +815,22 @@ fn provision(s: State, input: Input) -> Step {
     }
 }
 
-fn cancel(s: State) -> Step {
+fn cancel(s: State, input: Input) -> Step {
     match s.phase {
         Phase::None => Outcome::refuse(s, Refusal::UnknownRequest, &["APP-14"]),
-        Phase::AwaitPassword => Outcome::refuse(s, Refusal::WrongOrder, &["APP-14"]),
         _ if s.expired => Outcome::refuse(s, Refusal::RequestExpired, &["APP-13"]),
+        Phase::AwaitPassword => Outcome::refuse(s, Refusal::WrongOrder, &["APP-14"]),
         Phase::Cancelled | Phase::Refused | Phase::Done => {
             Outcome::refuse(s, Refusal::WrongOrder, &["ISS-19"])
         }
+        _ if input == Input::CancelSilent => Outcome {
+            out: vec![Output::AskCompensate],
+            ..Outcome::refuse(s, Refusal::InProgress, &["ISS-19"])
+        },
+        _ if input == Input::CancelRefused => Outcome {
+            out: vec![Output::AskCompensate],
+            ..Outcome::refuse(s, Refusal::PreverifyFailed, &["ISS-19"])
+        },
         _ => {
             let next = State {
                 phase: Phase::Cancelled,
@@ -697,7 +904,7 @@ fn pay(s: State, input: Input, weak: Weak) -> Step {
 fn debit_asked(s: State, input: Input, ask: Output) -> Step {
     let s = State { passwords: 0, ..s };
     match input {
-        Input::PayDeclined => Outcome::accept(
+        Input::PayDeclined | Input::PayUnknownCard => Outcome::accept(
             State {
                 order: Order::Declined,
                 ..s
@@ -705,7 +912,7 @@ fn debit_asked(s: State, input: Input, ask: Output) -> Step {
             vec![ask, Output::Declined],
             &["PAY-6", "PAY-13"],
         ),
-        Input::PaySilent => Outcome {
+        Input::PaySilent | Input::PayUnheard => Outcome {
             out: vec![ask],
             ..Outcome::refuse(
                 State {
@@ -769,19 +976,66 @@ impl Machine for Verifier {
 
     fn sayable(s: &State, input: &Input) -> bool {
         let settled = matches!(s.order, Order::Paid | Order::Declined);
+        let plain = s.tries == 0 && s.guesses == 0 && !s.expired;
+        let stands = |phase| s.phase == phase && plain && !s.stale && !s.policy_stale;
         match input {
+            _ if *input <= Input::EnrolTerminal => s.phase == Phase::None,
             Input::Unsigned => !matches!(s.phase, Phase::None | Phase::AwaitPassword),
+            Input::PasswordUnknown => s.phase == Phase::None && s.passwords == 0,
+            Input::OpenConflict => stands(Phase::AwaitPassword) && s.passwords == 0,
+            Input::EnrolAgain => stands(Phase::AwaitPassword) && s.passwords == 0,
+            Input::ApplicantRepeat | Input::ApplicantConflict | Input::ApplicantRepeatUnsigned => {
+                stands(Phase::AwaitOtp) && s.sends == 1
+            }
+            Input::ApplicantSilent
+            | Input::ApplicantRenewed
+            | Input::ApplicantOtherName
+            | Input::ApplicantOtherKind => {
+                matches!(s.phase, Phase::AwaitApplicant | Phase::AwaitEligibility)
+            }
+            Input::OtpUnsigned | Input::OtpOtherId => stands(Phase::AwaitOtp) && s.sends == 1,
+            Input::OtpResendUnsigned => stands(Phase::AwaitOtp) && s.sends == 1 && s.rested,
+            Input::GuessesOfPhone | Input::GuessesOfPerson => {
+                stands(Phase::AwaitOtp) && s.sends == 1 && !s.rested
+            }
+            Input::PhotosUnsigned => stands(Phase::AwaitPhotos),
+            Input::FramesUnsigned
+            | Input::FramesWrongPolicy
+            | Input::FramesTooFew
+            | Input::FramesExtra
+            | Input::FramesTooMany => s.phase == Phase::AwaitFrames && !s.expired,
+            Input::FramesSilent => {
+                matches!(s.phase, Phase::AwaitFrames | Phase::AwaitMatch)
+            }
+            Input::IssueUnsigned => stands(Phase::AwaitIssue),
+            Input::ProvisionUnsigned | Input::ProvisionUnfit => stands(Phase::AwaitProvision),
+            Input::CancelUnsigned | Input::CancelSilent | Input::CancelRefused => {
+                !matches!(s.phase, Phase::None | Phase::AwaitPassword) && plain
+            }
             Input::OtpSuperseded => s.phase == Phase::AwaitOtp && s.sends > 1,
             Input::OtpOtherRequest | Input::OtpWrong | Input::AdvanceResend | Input::AdvanceOtp => {
                 s.phase == Phase::AwaitOtp
             }
             Input::AdvancePolicy => policy_open(*s),
-            Input::AdvanceRequest => pending(s.phase) && !s.expired,
+            Input::AdvanceRequest => {
+                let lives = matches!(
+                    s.phase,
+                    Phase::Issuing | Phase::AwaitProvision | Phase::Done | Phase::Refused
+                );
+                (pending(s.phase) || lives) && !s.expired
+            }
             Input::AdvanceLock => s.passwords >= limit::PASSWORD_TRIES_MAX,
             Input::PasswordReplayed => s.phase == Phase::AwaitPassword,
             Input::PayRepeat | Input::PayAgain => settled,
+            Input::PayConflict => settled && s.passwords == 0,
+            Input::OrderConflict => s.order == Order::Open && s.phase == Phase::None,
+            Input::PayUnknownCard | Input::PayUnheard => {
+                s.bound && matches!(s.order, Order::Open | Order::Pending)
+            }
             // Twice a quarter is the life of a request.
-            Input::AdvanceOrder => s.order == Order::Open && !pending(s.phase),
+            Input::AdvanceOrder => {
+                matches!(s.order, Order::Open | Order::Pending) && !pending(s.phase)
+            }
             _ => true,
         }
     }
@@ -801,8 +1055,14 @@ impl Machine for Verifier {
         let held = [Input::ApplicantKnown, Input::Otp, Input::Issue];
         vec![
             (
+                "front",
+                all(Input::FrontRoute, Input::EnrolTerminal)
+                    .chain([Input::Open])
+                    .collect(),
+            ),
+            (
                 "apply",
-                all(Input::Open, Input::ApplicantIncomplete)
+                all(Input::EnrolAgain, Input::ApplicantIncomplete)
                     .chain([Input::AdvanceLock, Input::AdvanceRequest, Input::Query])
                     .collect(),
             ),
@@ -811,8 +1071,9 @@ impl Machine for Verifier {
                 start
                     .into_iter()
                     .chain([Input::ApplicantKnown, Input::ApplicantFirst])
-                    .chain(all(Input::OtpResend, Input::FramesRefused))
+                    .chain(all(Input::ApplicantRepeat, Input::FramesRefused))
                     .chain([
+                        Input::Cancel,
                         Input::AdvanceResend,
                         Input::AdvanceOtp,
                         Input::AdvancePolicy,
@@ -825,7 +1086,8 @@ impl Machine for Verifier {
                 start
                     .into_iter()
                     .chain([Input::ApplicantKnown, Input::Otp])
-                    .chain(all(Input::Issue, Input::Cancel))
+                    .chain(all(Input::Issue, Input::CancelUnsigned))
+                    .chain([Input::AdvanceRequest])
                     .collect(),
             ),
             (

@@ -3,27 +3,73 @@
 use kaika_model::role::verifier::Input;
 use serde_json::{Value, json};
 
-use super::{PASSWORD, account, arrange, body, letters, refusal};
+use super::{
+    PASSWORD, SALT, THEIRS, account, arrange, body, capture, challenge, code_sent, known_customer,
+    letters, phone, refusal, under,
+};
 use crate::script::{bind, concat, fresh, get, known, named, post, stranger};
 
-fn order_made(names: [&str; 3], key: Option<&str>) -> Value {
-    let [order, digest, challenge] = names;
+/// An order, and the digest that follows from what the terminal is shown.
+fn order_made(names: [&str; 3], key: Option<&str>) -> Vec<Value> {
+    let [order, digest, order_challenge] = names;
     let sent = json!({"account_id": known("account_id"), "payee": "book-shop", "amount_minor": 1250, "currency": "156"});
+    let made = json!({"$bind": {"as": order_challenge, "match": challenge(json!(SALT))}});
     let accept = json!({
-        "order_id": bind(order), "order_digest": bind(digest), "challenge": bind(challenge), "payee": "book-shop",
-        "amount_minor": 1250, "currency": "156",
+        "order_id": bind(order), "account_id": known("account_id"), "payee": "book-shop", "amount_minor": 1250,
+        "currency": "156", "nonce": bind("order_nonce"), "expires_at": bind("order_ends"),
+        "order_digest": {"$hex": {"len": 32}}, "challenge": made,
     });
-    let mut step = post(
+    let path = json!(["v1", "orders"]);
+    let step = post("terminal", "verifier", path, sent, accept);
+    let ends = concat(json!([known("order_ends")]));
+    let shown = json!({"$calc": {"fn": "order-digest", "args": {
+        "order_id": known(order), "account_id": known("account_id"), "payee": "book-shop", "amount_minor": "1250",
+        "currency": "156", "expires_at": ends, "nonce": known("order_nonce"),
+    }}});
+    let step = match key {
+        Some(key) => under(step, key),
+        None => step,
+    };
+    vec![step, named(digest, shown)]
+}
+
+/// The same key for another order.
+fn order_conflict() -> Value {
+    let sent = json!({"account_id": known("account_id"), "payee": "book-shop", "amount_minor": 1251, "currency": "156"});
+    let step = post(
         "terminal",
         "verifier",
         json!(["v1", "orders"]),
         sent,
-        accept,
+        json!({}),
     );
-    if let Some(key) = key {
-        step["headers"] = json!({"Idempotency-Key": known(key)});
-    }
-    step
+    under(step, "order_key")
+}
+
+/// Another person gets a card.
+fn their_card() -> Vec<Value> {
+    let mut steps = vec![
+        named("other_person", stranger()),
+        named("other_phone", phone()),
+        named("foreign_card", concat(json!(["C", letters(20)]))),
+    ];
+    steps.extend(account("other_account", "other_person"));
+    steps.push(known_customer("other_person", "other_phone"));
+    steps.extend(THEIRS.applied("other_person", code_sent("other_otp", json!(2))));
+    let typed = json!({"otp_id": known("other_otp.otp_id"), "code": known("other_code")});
+    let issued = json!({
+        "request_id": known("other_request"), "card_code": known("foreign_card"),
+        "agreement": concat(json!(["A", letters(20)])), "token_ref": fresh(16), "token_state": "inactive",
+    });
+    let path = json!(["v1", "issue"]);
+    let card = json!({"next": "provision", "card_code": known("foreign_card")});
+    steps.extend([
+        capture("other_phone", "other_code"),
+        THEIRS.signed(&["otp"], typed, json!({"next": "issue"})),
+        arrange("issuer", path, known("other_request"), body(issued)),
+        THEIRS.signed(&["issue"], json!({}), card),
+    ]);
+    steps
 }
 
 /// What differs in a payment.
@@ -75,22 +121,20 @@ fn pay(payment: &Payment, accept: Value) -> Vec<Value> {
 
 fn paying(key: &str, body: &str, accept: Value) -> Value {
     let path = json!(["v1", "orders", known("order_id"), "pay"]);
-    let mut step = post("terminal", "verifier", path, known(body), accept);
-    step["headers"] = json!({"Idempotency-Key": known(key)});
-    step
+    under(post("terminal", "verifier", path, known(body), accept), key)
 }
 
 fn debited(answer: Value) -> Value {
     arrange("issuer", json!(["v1", "debits"]), known("order_id"), answer)
 }
 
-pub(super) fn paid(input: Input) -> Vec<Value> {
+pub(super) fn told(input: Input) -> Vec<Value> {
     let posted = || {
         debited(body(
             json!({"debit_id": known("order_id"), "result": "posted", "auth_code": "A1B2C3"}),
         ))
     };
-    let done = json!({"order_id": known("order_id"), "result": "paid"});
+    let done = json!({"order_id": known("order_id"), "result": "paid", "auth_code": "A1B2C3"});
     let after = |first: Vec<Value>, payment: Payment| {
         let mut steps = first;
         steps.push(posted());
@@ -103,16 +147,22 @@ pub(super) fn paid(input: Input) -> Vec<Value> {
         steps
     };
     match input {
-        Input::Order => vec![order_made(
+        Input::Order => order_made(
             ["order_id", "order_digest", "order_challenge"],
             Some("order_key"),
-        )],
+        ),
+        Input::OrderConflict => vec![order_conflict()],
         Input::Pay | Input::PayAgain => after(vec![], Payment::default()),
         Input::PayDeclined => answered(
             refusal("insufficient"),
             json!({"order_id": known("order_id"), "result": "declined"}),
         ),
-        Input::PaySilent => answered(refusal("in-progress"), json!({})),
+        Input::PayUnknownCard => answered(
+            refusal("unknown-card"),
+            json!({"order_id": known("order_id"), "result": "declined"}),
+        ),
+        Input::PaySilent => answered(refusal("range-exhausted"), json!({})),
+        Input::PayUnheard => answered(refusal("bad-signature"), json!({})),
         Input::PayWrongDigest => after(
             vec![named("wrong_digest", fresh(32))],
             Payment {
@@ -122,10 +172,10 @@ pub(super) fn paid(input: Input) -> Vec<Value> {
             },
         ),
         Input::PayProofOtherOrder => after(
-            vec![order_made(
+            order_made(
                 ["other_order", "other_digest", "other_order_challenge"],
                 None,
-            )],
+            ),
             Payment {
                 subject: "other_order",
                 digest: "other_digest",
@@ -145,7 +195,7 @@ pub(super) fn paid(input: Input) -> Vec<Value> {
             )
         }
         Input::PayForeignCard => after(
-            vec![named("foreign_card", concat(json!(["C", letters(20)])))],
+            their_card(),
             Payment {
                 card: "foreign_card",
                 ..Payment::default()
@@ -159,6 +209,16 @@ pub(super) fn paid(input: Input) -> Vec<Value> {
             },
         ),
         Input::PayRepeat => vec![paying("pay_key", "pay_body", done)],
+        Input::PayConflict => vec![
+            named(
+                "pay_other",
+                json!({
+                    "account_id": known("account_id"), "card_code": known("card_code"),
+                    "order_digest": known("order_digest"), "proof": fresh(32),
+                }),
+            ),
+            paying("pay_key", "pay_other", done),
+        ],
         _ => vec![get(
             "terminal",
             "verifier",
