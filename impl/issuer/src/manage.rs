@@ -58,9 +58,6 @@ impl Case<'_> {
             .after(event)
             .map_err(|_| Refusal::IllegalTransition)?;
         token.set_life(life);
-        if life.state() == TokenState::Deleted {
-            token.session = None;
-        }
         Ok(Change::reply(
             200,
             status(token_ref, &token),

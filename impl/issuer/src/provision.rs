@@ -210,21 +210,14 @@ impl Issuance {
         kaika_crypto::is_same(&chip::receipt(&self.keys.receipt, &says), given)
     }
 
-    /// Whether the receipts that the chip shows hold this token's.
+    /// Whether the receipts that the chip shows hold this token's: a receipt names its token.
     fn is_receipted(&self, data: &[u8]) -> bool {
         let Ok(Some(list)) = tlv::find(data, Tag::RECEIPTS) else {
             return false;
         };
-        let objects: Vec<_> = tlv::Reader::new(list).map_while(Result::ok).collect();
-        objects.windows(2).any(|pair| match pair {
-            [reference, receipt] => {
-                reference.tag == Tag::TOKEN_REFERENCE
-                    && reference.value == self.token_ref
-                    && receipt.tag == Tag::RECEIPT
-                    && self.receipt_holds(receipt.value)
-            }
-            _ => false,
-        })
+        tlv::Reader::new(list)
+            .map_while(Result::ok)
+            .any(|object| object.tag == Tag::RECEIPT && self.receipt_holds(object.value))
     }
 
     /// The channel, once the chip proved that it has its keys.
@@ -382,7 +375,6 @@ fn activated(token_ref: &str, mut token: Token, binding: Hex<16>) -> Result<Chan
         .after(Event::Activate)
         .map_err(|_| Refusal::IllegalTransition)?;
     token.set_life(life);
-    token.session = None;
     token.binding_id = Some(binding.to_string());
     Ok(done(vec![Write::put(TOKENS, token_ref, &token)]))
 }

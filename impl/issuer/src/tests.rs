@@ -650,3 +650,117 @@ fn blocked_lost_and_terminated_cards_are_not_debited() {
         assert_eq!(set(&mut bench, to), Err(Refusal::IllegalTransition), "{to}");
     }
 }
+
+#[test]
+fn evidence_is_of_the_kind_that_was_decided() {
+    let mut bench = bench();
+    let mut message = bench.message(1);
+    let decision = bench.decided(2, "bob");
+    message["request_id"] = json!(id(2));
+    message["request_context"] = json!(context(2));
+    message["eligibility_id"] = decision["eligibility_id"].clone();
+    message["applicant"] = who("bob");
+    assert_eq!(
+        bench.verifier("/v1/issue", &message),
+        Err(Refusal::EvidenceKindMismatch)
+    );
+}
+
+#[test]
+fn a_score_that_comes_late_is_judged_by_what_is_so_then() {
+    let mut bench = bench();
+    let (call, asked) = asked_for_a_score(&mut bench, 1, 7);
+    let undo = format!("/v1/issue/{}/compensate", id(1));
+    assert!(bench.verifier(&undo, &json!({})).is_ok());
+    let body = score(&asked, 1000);
+    let answer = Input::Answer {
+        call,
+        status: 200,
+        body,
+    };
+    assert_eq!(bench.take(&answer), Err(Refusal::RequestTombstoned));
+}
+
+#[test]
+fn a_request_that_was_issued_waits_no_more() {
+    let mut bench = bench();
+    let (call, asked) = asked_for_a_score(&mut bench, 1, 7);
+    assert_eq!(bench.rows.table(rows::WAITING).count(), 1);
+    let body = score(&asked, 1000);
+    let answer = Input::Answer {
+        call,
+        status: 200,
+        body,
+    };
+    assert!(bench.take(&answer).is_ok());
+    assert_eq!(bench.rows.table(rows::WAITING).count(), 0);
+}
+
+#[test]
+fn no_number_is_given_twice() {
+    let mut bench = bench();
+    let dice = [9; 32];
+    let tables = [rows::PANS, rows::NUMBERS, rows::CARDS, rows::AGREEMENTS];
+    for (request, name) in [(1, "bob"), (2, "carol")] {
+        let decision = bench.decided(request, name);
+        let reference = id(request + 20);
+        let message = json!({
+            "request_id": id(request), "request_context": context(request), "eligibility_id": decision["eligibility_id"],
+            "applicant": who(name), "product": "debit", "account_id": name, "device_id": "phone",
+            "se_id": "0102030405060708", "evidence": {"kind": "identity", "reference": reference},
+        });
+        let Ok((0, call)) = bench.verifier("/v1/issue", &message) else {
+            panic!("a score is asked for")
+        };
+        // The same dice again: the numbers drawn first are taken.
+        bench.dice = Dice::new(dice);
+        let answer = Input::Answer {
+            call: call["call"].as_str().unwrap_or_default().to_owned(),
+            status: 200,
+            body: score(&call["body"], 1000),
+        };
+        assert_eq!(bench.take(&answer).map(|said| said.0), Ok(201), "{name}");
+        for table in tables {
+            let rows = bench.rows.table(table).count();
+            assert_eq!(rows, usize::from(request), "{table}");
+        }
+    }
+}
+
+#[test]
+fn undoing_ends_the_agreement_and_forgets_nothing_of_the_card() {
+    let mut bench = bench();
+    let issued = bench.issued(1);
+    let undo = format!("/v1/issue/{}/compensate", id(1));
+    assert!(bench.verifier(&undo, &json!({})).is_ok());
+    let agreements: Vec<rows::Agreement> = bench
+        .rows
+        .table(rows::AGREEMENTS)
+        .filter_map(|(_, row)| serde_json::from_slice(row).ok())
+        .collect();
+    assert_eq!(agreements.len(), 1);
+    assert!(agreements[0].terminated);
+    let outcome = bench.get(&format!("/v1/issue/{}", id(1)));
+    assert_eq!(outcome["card_code"], issued["card_code"]);
+}
+
+#[test]
+fn an_id_in_a_path_has_the_form_of_an_id() {
+    let mut bench = bench();
+    let amount = json!({"amount_minor": 1});
+    assert_eq!(
+        bench.verifier("/v1/issue/me/compensate", &json!({})),
+        Err(Refusal::UnknownRequest)
+    );
+    assert_eq!(
+        bench.verifier("/v1/debits/me/reverse", &amount),
+        Err(Refusal::UnknownDebit)
+    );
+    for (path, want) in [
+        ("/v1/issue/me", Refusal::UnknownRequest),
+        ("/v1/debits/me", Refusal::UnknownDebit),
+    ] {
+        let asked = bench.say(Role::Verifier, "GET", path, &Value::Null);
+        assert_eq!(asked, Err(want), "{path}");
+    }
+}
