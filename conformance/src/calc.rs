@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::codec::{find, tlv};
 use crate::crypto::channel::{ChipKeys, receipt};
 use crate::crypto::{cbc_encrypt, emv, labelled, password};
-use crate::softchip::{Fault, SoftChip};
+use crate::softchip::{Fault, Sale, SoftChip, TapFault};
 
 /// Every function, by the name that a vector calls it.
 pub const FUNCTIONS: &[&str] = &[
@@ -208,6 +208,12 @@ impl Bench {
             None => Fault::None,
             Some("cryptogram") => Fault::Cryptogram,
             Some("receipt") => Fault::Receipt,
+            Some("no-receipt") => Fault::NoReceipt,
+            Some("replayed") => Fault::Replayed,
+            Some("named") => Fault::Named,
+            Some("long") => Fault::Long,
+            Some("status") => Fault::Status,
+            Some("short") => Fault::Short,
             Some(other) => return Err(format!("no fault {other}")),
         };
         let commands = args
@@ -215,15 +221,13 @@ impl Bench {
             .and_then(Value::as_array)
             .ok_or("commands are no list")?
             .clone();
-        let chip = self.chip(args)?;
-        commands
+        let commands = commands
             .iter()
-            .map(|command| {
-                let command =
-                    hex::decode(command.as_str().unwrap_or_default()).map_err(|e| e.to_string())?;
-                Ok(json!(hex::encode(chip.answer(&command, fault))))
-            })
-            .collect()
+            .map(|command| hex::decode(command.as_str().unwrap_or_default()))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| error.to_string())?;
+        let answers = self.chip(args)?.answer_all(&commands, fault);
+        Ok(answers.into_iter().map(hex::encode).collect())
     }
 
     fn tap(&mut self, args: &Value) -> Result<Value, String> {
@@ -231,16 +235,29 @@ impl Bench {
             .get("amount")
             .and_then(Value::as_u64)
             .ok_or("amount is no number")?;
-        let replay = args.get("replay") == Some(&Value::Bool(true));
-        let fault = args.get("fault").and_then(Value::as_str) == Some("cryptogram");
-        let (currency, unpredictable) = (
-            text(args, "currency")?.to_owned(),
-            bytes(args, "unpredictable")?,
-        );
-        let tap = self
-            .chip(args)?
-            .tap(amount, &currency, &unpredictable, replay, fault)
-            .ok_or("the chip holds no token")?;
+        let behind = args.get("behind").and_then(Value::as_u64).unwrap_or(0);
+        let fault = match args.get("fault").and_then(Value::as_str) {
+            None => TapFault::None,
+            Some("cryptogram") => TapFault::Cryptogram,
+            Some("kind") => TapFault::Kind,
+            Some("verdict") => TapFault::Verdict,
+            Some(other) => return Err(format!("no fault {other}")),
+        };
+        let without = match args.get("without") {
+            None => Vec::new(),
+            Some(_) => bytes(args, "without")?,
+        };
+        let (currency, unpredictable) = (text(args, "currency")?, bytes(args, "unpredictable")?);
+        let sale = Sale {
+            amount,
+            currency,
+            unpredictable: &unpredictable,
+            behind: u16::try_from(behind).map_err(|e| e.to_string())?,
+            fault,
+            without: &without,
+        };
+        let tap = self.chip(args)?.tap(&sale);
+        let tap = tap.ok_or("the chip holds no token, or its counter is not so far")?;
         Ok(
             json!({ "token": tap.token, "expiry": tap.expiry, "chip_data": hex::encode(tap.chip_data) }),
         )

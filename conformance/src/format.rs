@@ -336,7 +336,7 @@ pub struct Power {
 pub struct Iso {
     /// Four digits.
     pub mti: String,
-    /// Fields by number; 55 in hexadecimal.
+    /// Fields by number; 55 in hexadecimal; null leaves one out.
     pub fields: Value,
     /// Patterns of the answer's fields.
     pub expect: BTreeMap<String, Value>,

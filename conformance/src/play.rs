@@ -375,7 +375,10 @@ impl Scene<'_> {
                     _ => hex::encode(bytes),
                 }))
             }
-            "$now" => Ok(json!(self.runner.now())),
+            "$now" => {
+                let later = argument.as_i64().unwrap_or(0);
+                Ok(json!(self.runner.now().saturating_add(later)))
+            }
             "$repeat" => {
                 let of = self.text(argument.get("of").unwrap_or(&Value::Null))?;
                 Ok(json!(of.repeat(number("times"))))
@@ -736,7 +739,7 @@ impl Scene<'_> {
     fn iso(&mut self, iso: &Iso) -> Outcome {
         let mut fields = Fields::new();
         if let Value::Object(given) = self.value(&iso.fields)? {
-            for (number, value) in given {
+            for (number, value) in given.into_iter().filter(|(_, value)| !value.is_null()) {
                 let number = number
                     .parse()
                     .map_err(|_| wrong("a field number", &number))?;

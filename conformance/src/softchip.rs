@@ -14,6 +14,49 @@ pub enum Fault {
     Cryptogram,
     /// Its receipt is off by one bit.
     Receipt,
+    /// It has no receipt to show.
+    NoReceipt,
+    /// It answers INITIALIZE UPDATE as it did the last time.
+    Replayed,
+    /// It answers INITIALIZE UPDATE with the number of another chip.
+    Named,
+    /// It answers INITIALIZE UPDATE with one byte too many.
+    Long,
+    /// Its first answer ends in a status that is no good one.
+    Status,
+    /// Its last answer does not arrive.
+    Short,
+}
+
+/// What is wrong with a tap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TapFault {
+    /// Nothing.
+    #[default]
+    None,
+    /// Its cryptogram is off by one bit.
+    Cryptogram,
+    /// The chip says that it approved by itself.
+    Kind,
+    /// Its verdict, which the cryptogram covers, is another one.
+    Verdict,
+}
+
+/// A sale as the chip sees it.
+#[derive(Clone, Debug)]
+pub struct Sale<'a> {
+    /// Minor units.
+    pub amount: u64,
+    /// ISO 4217 numeric.
+    pub currency: &'a str,
+    /// Unpredictable number.
+    pub unpredictable: &'a [u8],
+    /// How far the counter is behind the next one.
+    pub behind: u16,
+    /// What is wrong.
+    pub fault: TapFault,
+    /// The object that is left out of field 55.
+    pub without: &'a [u8],
 }
 
 /// A chip with one slot.
@@ -27,6 +70,7 @@ pub struct SoftChip {
     token: Option<Token>,
     receipts: Vec<u8>,
     counter: u16,
+    updated: Vec<u8>,
 }
 
 #[derive(Clone, Debug)]
@@ -61,7 +105,22 @@ impl SoftChip {
             token: None,
             receipts: Vec::new(),
             counter: 0,
+            updated: Vec::new(),
         }
+    }
+
+    /// Answers commands one by one.
+    pub fn answer_all(&mut self, commands: &[Vec<u8>], fault: Fault) -> Vec<Vec<u8>> {
+        let mut answers: Vec<Vec<u8>> = commands
+            .iter()
+            .map(|command| self.answer(command, fault))
+            .collect();
+        match (fault, answers.first_mut()) {
+            (Fault::Status, Some(first)) => *first = vec![0x69, 0x85],
+            (Fault::Short, Some(_)) => drop(answers.pop()),
+            _ => {}
+        }
+        answers
     }
 
     /// Answers a command.
@@ -80,9 +139,17 @@ impl SoftChip {
             }
             [0x80, 0xCA, 0xDF, 0x21] if self.receipts.is_empty() => vec![0x6A, 0x88],
             [0x80, 0xCA, 0xDF, 0x21] => {
-                [&tlv(&[0xDF, 0x21], &self.receipts)[..], &[0x90, 0]].concat()
+                let mut receipts = self.receipts.clone();
+                if let (Fault::Receipt, Some(byte)) = (fault, receipts.last_mut()) {
+                    *byte ^= 1;
+                }
+                [&tlv(&[0xDF, 0x21], &receipts)[..], &[0x90, 0]].concat()
             }
-            [0x80, 0x50, ..] => self.initialize(&data, fault),
+            [0x80, 0x50, ..] if fault == Fault::Replayed => self.updated.clone(),
+            [0x80, 0x50, ..] => {
+                self.updated = self.initialize(&data, fault);
+                self.updated.clone()
+            }
             [0x84, 0x82, level, _] => self.authenticate(level, &data),
             [0x84, ..] => self.secured(header, &data, fault),
             _ => vec![0x6D, 0x00],
@@ -101,13 +168,19 @@ impl SoftChip {
             cryptogram[0] ^= 1;
         }
         self.channel = Some(channel);
+        let more: &[u8] = if fault == Fault::Long { &[0] } else { &[] };
+        let mut name = self.se_id.clone();
+        if let (Fault::Named, Some(byte)) = (fault, name.last_mut()) {
+            *byte ^= 1;
+        }
         [
             &[0, 0],
-            &self.se_id[..],
+            &name[..],
             &[0x30, 0x03, 0x70],
             &challenge,
             &cryptogram,
             &self.sequence,
+            more,
             &[0x90, 0],
         ]
         .concat()
@@ -198,6 +271,9 @@ impl SoftChip {
             return (Vec::new(), 0x6A88);
         };
         self.receipts.clone_from(&token.receipt);
+        if fault == Fault::NoReceipt {
+            return (Vec::new(), 0x9000);
+        }
         let mut made = find(&token.receipt, &[0xDF, 0x23]).unwrap_or_default();
         if let (Fault::Receipt, Some(byte)) = (fault, made.first_mut()) {
             *byte ^= 1;
@@ -213,27 +289,29 @@ impl SoftChip {
             udk: [1; 16],
             receipt: Vec::new(),
         });
-        self.tap(amount, currency, &[0; 4], false, false)
+        self.tap(&Sale {
+            amount,
+            currency,
+            unpredictable: &[0; 4],
+            behind: 0,
+            fault: TapFault::None,
+            without: &[],
+        })
     }
 
-    /// Pays `amount` in `currency`; with the counter of the last tap when it replays, and with a wrong cryptogram when
-    /// it is at fault.
-    pub fn tap(
-        &mut self,
-        amount: u64,
-        currency: &str,
-        unpredictable: &[u8],
-        replay: bool,
-        fault: bool,
-    ) -> Option<Tap> {
+    /// Pays.
+    pub fn tap(&mut self, sale: &Sale<'_>) -> Option<Tap> {
         let token = self.token.clone()?;
-        if !replay {
-            self.counter += 1;
-        }
-        let counter = self.counter;
-        let amount = hex::decode(format!("{amount:012}")).ok()?;
-        let currency = hex::decode(format!("{currency:0>4}")).ok()?;
-        let issuer_data = [0x06, 0x01, 0x12, 0x03, 0xA0, 0x00, 0x00];
+        let counter = (self.counter + 1).checked_sub(sale.behind)?;
+        self.counter = self.counter.max(counter);
+        let amount = hex::decode(format!("{:012}", sale.amount)).ok()?;
+        let currency = hex::decode(format!("{:0>4}", sale.currency)).ok()?;
+        let verdict = if sale.fault == TapFault::Verdict {
+            0x25
+        } else {
+            0xA0
+        };
+        let issuer_data = [0x06, 0x01, 0x12, 0x03, verdict, 0x00, 0x00];
         let counter_bytes = counter.to_be_bytes();
         let parts: [(&[u8], &[u8]); 11] = [
             (&[0x9F, 0x02], &amount),
@@ -243,23 +321,32 @@ impl SoftChip {
             (&[0x5F, 0x2A], &currency),
             (&[0x9A], &[0x30, 0x01, 0x01]),
             (&[0x9C], &[0x00]),
-            (&[0x9F, 0x37], unpredictable),
+            (&[0x9F, 0x37], sale.unpredictable),
             (&[0x82], &[0x18, 0x00]),
             (&[0x9F, 0x36], &counter_bytes),
             (&[0x9F, 0x10], &issuer_data),
         ];
         let signed = parts.map(|(_, value)| value).concat();
         let mut cryptogram = emv::cryptogram(&token.udk, counter, &signed);
-        if let (true, Some(byte)) = (fault, cryptogram.first_mut()) {
+        if let (TapFault::Cryptogram, Some(byte)) = (sale.fault, cryptogram.first_mut()) {
             *byte ^= 1;
         }
-        let mut chip_data: Vec<u8> = parts
+        let kind = if sale.fault == TapFault::Kind {
+            0x40
+        } else {
+            0x80
+        };
+        let last: [(&[u8], &[u8]); 3] = [
+            (&[0x9F, 0x26], &cryptogram),
+            (&[0x9F, 0x27], &[kind]),
+            (&[0x5F, 0x34], &[0x01]),
+        ];
+        let chip_data = parts
             .iter()
+            .chain(&last)
+            .filter(|(tag, _)| *tag != sale.without)
             .flat_map(|(tag, value)| tlv(tag, value))
             .collect();
-        chip_data.extend(tlv(&[0x9F, 0x26], &cryptogram));
-        chip_data.extend(tlv(&[0x9F, 0x27], &[0x80]));
-        chip_data.extend(tlv(&[0x5F, 0x34], &[0x01]));
         Some(Tap {
             token: token.number,
             expiry: token.expiry,

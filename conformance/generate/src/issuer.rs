@@ -1,13 +1,21 @@
 //! What the issuer is told: by the verifier, its operator, the shop, and through its identity system.
 
-use kaika_model::role::issuer::{Input, Issuer, Output, Request, Session, State};
+use kaika_model::role::issuer::{Card, Input, Issuer, Output, Posting, Request, Session, State};
 use kaika_model::{Outcome, Verdict};
-use kaika_spec::{Branch, Refusal, limit};
+use kaika_spec::{Branch, Refusal, TokenState, limit};
 use serde_json::{Value, json};
 
 use crate::script::{
     Expected, Script, bind, concat, digits, fields, fresh, get, known, named, post, stranger,
 };
+
+mod beside;
+mod provision;
+mod tap;
+mod wire;
+
+use provision::provisioned;
+use tap::tapped;
 
 /// The templates of the issuer.
 #[derive(Clone, Copy, Debug)]
@@ -15,11 +23,74 @@ pub struct Templates;
 
 const KNOWN: &str = "known-customer";
 const FIRST: &str = "first-card";
+/// What every debit and tap is over, minor units.
+const AMOUNT: u64 = 1250;
 
 impl Script for Templates {
     type M = Issuer;
     const ROLE: &'static str = "issuer";
     const REQUIREMENTS: &'static [&'static str] = &["WIR-9"];
+
+    /// What is left of a card and its money after ways that end where shorter ones do.
+    fn detours() -> Vec<(&'static str, Vec<Input>)> {
+        let made = [Input::EligibilityKnown, Input::IssueOtp];
+        let way = |rest: &[Input]| [&made[..], rest].concat();
+        let tapped = |rest: &[Input]| {
+            let active = [
+                Input::ProvisionStart,
+                Input::ProvisionAnswers,
+                Input::ProvisionReceipt,
+            ];
+            [&made[..], &active, rest].concat()
+        };
+        let ends = [
+            Input::CardQuery,
+            Input::CardLost,
+            Input::CardActive,
+            Input::Debit,
+        ];
+        let mut all: Vec<(&'static str, Vec<Input>)> = ends
+            .iter()
+            .map(|end| ("pay", way(&[Input::Compensate, *end])))
+            .collect();
+        all.extend([
+            (
+                "issue",
+                vec![
+                    Input::EligibilityKnown,
+                    Input::AdvanceEligibilityAlmost,
+                    Input::IssueOtp,
+                ],
+            ),
+            (
+                "issue",
+                vec![
+                    Input::EligibilityKnown,
+                    Input::BlockPerson,
+                    Input::UnblockPerson,
+                    Input::IssueOtp,
+                ],
+            ),
+            ("pay", way(&[Input::CardClosed, Input::Debit])),
+            (
+                "pay",
+                way(&[Input::CardLost, Input::Compensate, Input::CardLost]),
+            ),
+            (
+                "pay",
+                way(&[Input::Debit, Input::DebitAgain, Input::CardQuery]),
+            ),
+            (
+                "pay",
+                way(&[Input::Debit, Input::DebitRepeat, Input::CardQuery]),
+            ),
+            (
+                "tap",
+                tapped(&[Input::Tap, Input::TapRepeat, Input::CardQuery]),
+            ),
+        ]);
+        all
+    }
 
     fn setup(inputs: &[Input]) -> Vec<String> {
         let mut parts = vec!["setup".to_owned()];
@@ -39,6 +110,9 @@ impl Script for Templates {
             | Input::IssueContextChanged
             | Input::IssueEligibilityUnknown
             | Input::IssueEligibilityOther => format!("{input}/{branch}"),
+            Input::IssueIdentity if branch == FIRST && !state.blocked => {
+                format!("{input}/{branch}")
+            }
             _ => input.to_string(),
         }
     }
@@ -54,6 +128,7 @@ impl Script for Templates {
 
     fn expected(state: &State, input: &Input, outcome: &Outcome<State, Output>) -> Expected {
         let iso = (Input::Tap..=Input::TapReverse).contains(input);
+        let next = &outcome.next;
         match outcome.verdict {
             Verdict::Refuse(refusal) if iso => Expected {
                 accept: fields(&json!({"39": iso_code(refusal)})),
@@ -64,14 +139,25 @@ impl Script for Templates {
                 ..Expected::default()
             },
             _ => Expected {
-                accept: outcome.out.last().and_then(|out| told(state, input, *out)),
+                accept: outcome
+                    .out
+                    .last()
+                    .and_then(|out| told(state, next, input, *out)),
                 ..Expected::default()
             },
         }
     }
 
     fn needs(input: &Input) -> Option<&'static str> {
-        matches!(input, Input::AdvanceEligibility | Input::AdvanceInactive).then_some("hook:clock")
+        matches!(
+            input,
+            Input::AdvanceEligibility
+                | Input::AdvanceEligibilityAlmost
+                | Input::AdvanceInactive
+                | Input::AdvanceInactiveAlmost
+                | Input::AdvanceActive
+        )
+        .then_some("hook:clock")
     }
 }
 
@@ -86,13 +172,17 @@ const fn iso_code(refusal: Refusal) -> &'static str {
 /// The fields of an answer that depend on the state; nothing when the part says it.
 fn told(
     state: &State,
+    next: &State,
     input: &Input,
     out: Output,
 ) -> Option<std::collections::BTreeMap<String, Value>> {
     let value = match (input, out) {
         (Input::Query, Output::OutcomeNone) => json!({"outcome": "none", "card_code": null}),
         (Input::Query, Output::OutcomeTombstoned) => json!({"outcome": "tombstoned"}),
-        (Input::Query, _) => json!({"outcome": "issued", "card_code": known("card_code")}),
+        (Input::Query, _) => json!({
+            "outcome": "issued", "card_code": known("card_code"), "agreement": known("agreement"),
+            "token_ref": known("token_ref"), "token_state": state.token.map(TokenState::name),
+        }),
         (Input::Compensate, Output::Deleted) => json!({"outcome": "deleted"}),
         (Input::Compensate, _) => json!({"outcome": "tombstoned"}),
         (
@@ -101,18 +191,57 @@ fn told(
         ) if state.session != Session::Scripted => {
             json!({"state": "active", "session": null, "commands": []})
         }
-        (Input::DebitQuery, _) => json!({"state": debit_state(out)}),
+        (Input::DebitQuery, Output::DebitPosted) => {
+            json!({"state": "posted", "auth_code": known("auth_code")})
+        }
+        (Input::DebitQuery, Output::DebitReversed) => json!({"state": "reversed"}),
+        (Input::DebitQuery, _) => json!({"state": debit_state(out), "auth_code": null}),
+        (Input::CardQuery, _) => json!({
+            "card_code": known("card_code"), "status": card_status(state.card), "available_minor": available(state),
+        }),
         (Input::Reverse, Output::Reversed) => json!({"state": "reversed"}),
         (Input::Reverse, _) => json!({"state": "tombstoned"}),
         (
-            Input::SuspendUser | Input::SuspendIssuer | Input::ResumeUser | Input::ResumeIssuer,
+            Input::SuspendUser
+            | Input::SuspendIssuer
+            | Input::ResumeUser
+            | Input::ResumeIssuer
+            | Input::TokenQuery,
             _,
-        ) => {
-            json!({"state": if out == Output::TokenActive { "active" } else { "suspended" }})
-        }
+        ) => json!({
+            "token_ref": known("token_ref"), "state": next.token.map(TokenState::name), "suspended_by": suspenders(next),
+        }),
         _ => return None,
     };
     fields(&value)
+}
+
+fn suspenders(state: &State) -> Vec<&'static str> {
+    let all = [(state.by_user, "user"), (state.by_issuer, "issuer")];
+    all.into_iter()
+        .filter_map(|(suspends, name)| suspends.then_some(name))
+        .collect()
+}
+
+const fn card_status(card: Card) -> &'static str {
+    match card {
+        Card::None | Card::Active => "active",
+        Card::Blocked => "blocked",
+        Card::Lost => "lost",
+        Card::Closed => "closed",
+    }
+}
+
+/// What may still be spent: no shortest way debits or taps twice.
+fn available(state: &State) -> u64 {
+    let taken = |posting: Posting| {
+        if posting == Posting::Posted {
+            AMOUNT
+        } else {
+            0
+        }
+    };
+    limit::CARD_LIMIT_MINOR - taken(state.debit) - taken(state.tap)
 }
 
 const fn debit_state(out: Output) -> &'static str {
@@ -150,6 +279,7 @@ fn setup() -> Vec<Value> {
         named("verified_at", json!({"$now": null})),
         named("phone_version", json!(1)),
         named("commands", json!([])),
+        named("auth_code", json!("")),
         named("card_code", code("C")),
         named("agreement", code("A")),
         named("tap_rrn", digits(12)),
@@ -202,13 +332,18 @@ fn reference(answer: Value) -> Vec<Value> {
     vec![named("reference", fresh(16)), arranged]
 }
 
-fn score(context: Value, record: u32) -> Value {
+/// What the identity system says about the reference: live, photo and text record.
+fn score(context: Value, records: [u16; 3]) -> Value {
+    let [live, photo, text] = records;
     json!({"body": {
         "reference": known("reference"), "request_context": context,
         "applicant_digest": {"$calc": {"fn": "applicant-digest", "args": known("applicant")}},
-        "live_record": record, "photo_record": 1000, "text_record": 1000, "decided_at": {"$now": null},
+        "live_record": live, "photo_record": photo, "text_record": text, "decided_at": {"$now": null},
     }})
 }
+
+/// A score that is just enough.
+const ENOUGH: [u16; 3] = [limit::SCORE_MIN; 3];
 
 fn issue(changes: &[(&str, Value)]) -> Vec<Value> {
     let mut body = json!({
@@ -243,7 +378,7 @@ fn issue(changes: &[(&str, Value)]) -> Vec<Value> {
 fn spoilt(branch: &str, field: &str, value: Value) -> Vec<Value> {
     if branch == FIRST {
         let evidence = json!({"kind": "identity", "reference": known("reference")});
-        let mut steps = reference(score(known("request_context"), 1000));
+        let mut steps = reference(score(known("request_context"), ENOUGH));
         steps.extend(issue(&[("evidence", evidence), (field, value)]));
         steps
     } else {
@@ -258,6 +393,18 @@ fn by_reference(answer: Value) -> Vec<Value> {
         json!({"kind": "identity", "reference": known("reference")}),
     )]));
     steps
+}
+
+/// That the issuer asked for the score of this reference, request and applicant.
+fn looked_up() -> Vec<Value> {
+    let digest = json!({"$calc": {"fn": "applicant-digest", "args": known("applicant")}});
+    let asked = |having: &str| json!({"op": "asked", "at": "identity", "path": "/v1/scores", "having": known(having), "times": 1});
+    vec![
+        named("applicant_digest", digest),
+        asked("reference"),
+        asked("request_context"),
+        asked("applicant_digest"),
+    ]
 }
 
 fn again(body: Value) -> Vec<Value> {
@@ -280,15 +427,19 @@ fn said(input: Input, branch: &str) -> Vec<Value> {
         | Input::EligibilityBlocked
         | Input::PhoneChange
         | Input::BlockPerson
+        | Input::UnblockPerson
         | Input::AdvanceEligibility => decided(input),
         Input::IssueOtp
         | Input::IssueIdentity
         | Input::IssueApplicantChanged
         | Input::IssueContextChanged
+        | Input::IssueProductChanged
         | Input::IssueEligibilityUnknown
         | Input::IssueEligibilityOther
         | Input::IssuePhoneOther
         | Input::IssueScoreLow
+        | Input::IssuePhotoScoreLow
+        | Input::IssueTextScoreLow
         | Input::IssueReferenceUnknown
         | Input::IssueReferenceReused
         | Input::IssueReferenceOther
@@ -304,8 +455,14 @@ fn said(input: Input, branch: &str) -> Vec<Value> {
         | Input::ProvisionBadCryptogram
         | Input::ProvisionReceipt
         | Input::ProvisionBadReceipt
+        | Input::ProvisionReceiptMissing
+        | Input::ProvisionReceiptStatus
+        | Input::ProvisionOtherSession
+        | Input::ProvisionAnswersShort
+        | Input::ProvisionAnswersStatus
         | Input::ProvisionOtherChip
         | Input::ProvisionUnbound
+        | Input::ProvisionOtherChipUnbound
         | Input::AdvanceInactive => provisioned(input),
         Input::Debit
         | Input::DebitRepeat
@@ -313,15 +470,24 @@ fn said(input: Input, branch: &str) -> Vec<Value> {
         | Input::DebitConflict
         | Input::DebitAgreementWrong
         | Input::DebitTokenAsCode
+        | Input::DebitTokenAsAgreement
+        | Input::DebitUnderIssueKey
         | Input::DebitUnknownCard
         | Input::DebitOverBalance
         | Input::DebitQuery
         | Input::Reverse
+        | Input::ReverseMore
         | Input::ReverseWrongAmount => debited(input),
         Input::Tap
+        | Input::TapAtLimit
         | Input::TapReplayedAtc
+        | Input::TapOlderAtc
         | Input::TapBadCryptogram
         | Input::TapAmountDiffers
+        | Input::TapCurrencyDiffers
+        | Input::TapNotOnline
+        | Input::TapVerdict
+        | Input::TapNameReused
         | Input::TapWrongEntryMode
         | Input::TapOverLimit
         | Input::TapUnknownToken
@@ -339,24 +505,26 @@ fn said(input: Input, branch: &str) -> Vec<Value> {
         | Input::CardLost
         | Input::CardClosed
         | Input::Terminate => managed(input),
+        _ if (Input::WireRoute..=Input::WireWidest).contains(&input) => wire::said(input),
+        _ => beside::said(input),
     }
 }
 
-fn blocked(who: &str) -> Value {
+fn blocked(who: &str, blocked: bool) -> Value {
     let person = |field: &str| known(&format!("{who}.{field}"));
-    let body = json!({"id_type": person("id_type"), "id_no": person("id_no"), "blocked": true});
+    let body = json!({"id_type": person("id_type"), "id_no": person("id_no"), "blocked": blocked});
     post(
         "operator",
         "issuer",
         json!(["v1", "blocks"]),
         body,
-        json!({"blocked": true}),
+        json!({ "blocked": blocked }),
     )
 }
 
 fn decided(input: Input) -> Vec<Value> {
     let known_branch = json!({
-        "branch": KNOWN, "eligibility_id": bind("eligibility_id"), "phone": bind("phone"),
+        "branch": KNOWN, "eligibility_id": bind("eligibility_id"), "phone": known("phone"),
         "phone_version": bind("phone_version"), "expires_at": {"$any": null},
     });
     let first = json!({"branch": FIRST, "eligibility_id": bind("eligibility_id"), "expires_at": {"$any": null}});
@@ -375,7 +543,7 @@ fn decided(input: Input) -> Vec<Value> {
         )],
         Input::EligibilityBlocked => vec![
             named("other", stranger()),
-            blocked("other"),
+            blocked("other", true),
             named("other_request", fresh(16)),
             eligibility("other_request", "request_context", "other", json!({})),
         ],
@@ -391,9 +559,14 @@ fn decided(input: Input) -> Vec<Value> {
                 body,
                 json!({"phone_version": {"$any": null}}),
             );
-            vec![named("new_phone", phone()), sent]
+            vec![
+                named("new_phone", phone()),
+                sent,
+                named("phone", known("new_phone")),
+            ]
         }
-        Input::BlockPerson => vec![blocked("applicant")],
+        Input::BlockPerson => vec![blocked("applicant", true)],
+        Input::UnblockPerson => vec![blocked("applicant", false)],
         _ => vec![json!({"op": "advance", "ms": limit::ELIGIBILITY_TTL_MS + 1})],
     }
 }
@@ -404,11 +577,19 @@ fn issued(input: Input, branch: &str) -> Vec<Value> {
         Value::Array(head.into_iter().chain(rest.iter().cloned()).collect())
     };
     let problem = |name: &str| json!({ "refuse": name });
+    let low = |records| by_reference(score(known("request_context"), records));
     match input {
         Input::IssueOtp => issue(&[("evidence", otp_evidence("phone"))]),
-        Input::IssueIdentity => by_reference(score(known("request_context"), 1000)),
+        Input::IssueIdentity => {
+            let mut steps = by_reference(score(known("request_context"), ENOUGH));
+            if branch == FIRST {
+                steps.extend(looked_up());
+            }
+            steps
+        }
         Input::IssueApplicantChanged => spoilt(branch, "applicant", stranger()),
         Input::IssueContextChanged => spoilt(branch, "request_context", fresh(32)),
+        Input::IssueProductChanged => spoilt(branch, "product", json!("silver")),
         Input::IssueEligibilityUnknown => spoilt(branch, "eligibility_id", fresh(16)),
         Input::IssueEligibilityOther => {
             // Everything else fits: only the request of the decision is another.
@@ -425,13 +606,12 @@ fn issued(input: Input, branch: &str) -> Vec<Value> {
             steps.extend(issue(&[("evidence", otp_evidence("other_phone"))]));
             steps
         }
-        Input::IssueScoreLow => by_reference(score(
-            known("request_context"),
-            u32::from(limit::SCORE_MIN) - 1,
-        )),
+        Input::IssueScoreLow => low([limit::SCORE_MIN - 1, 1000, 1000]),
+        Input::IssuePhotoScoreLow => low([1000, limit::SCORE_MIN - 1, 1000]),
+        Input::IssueTextScoreLow => low([1000, 1000, limit::SCORE_MIN - 1]),
         Input::IssueReferenceUnknown => by_reference(problem("reference-unknown")),
         Input::IssueReferenceReused => by_reference(problem("reference-used")),
-        Input::IssueReferenceOther => by_reference(score(fresh(32), 1000)),
+        Input::IssueReferenceOther => by_reference(score(fresh(32), ENOUGH)),
         Input::IssueScoreClaimed => {
             let evidence = json!({"kind": "identity", "reference": fresh(16), "live_record": 1000});
             issue(&[("evidence", evidence)])
@@ -474,69 +654,6 @@ fn issued(input: Input, branch: &str) -> Vec<Value> {
     }
 }
 
-fn provision(
-    binding: Value,
-    chip: Value,
-    session: Value,
-    responses: Value,
-    accept: Value,
-) -> Value {
-    let body =
-        json!({"binding_id": binding, "se_id": chip, "session": session, "responses": responses});
-    let path = json!(["v1", "tokens", known("token_ref"), "provision"]);
-    post("verifier", "issuer", path, body, accept)
-}
-
-fn provisioned(input: Input) -> Vec<Value> {
-    let answers = |fault: Option<&str>| {
-        let mut args = json!({"se_id": known("se_id"), "commands": known("commands")});
-        if let Some(fault) = fault {
-            args["fault"] = json!(fault);
-        }
-        json!({"$calc": {"fn": "chip-answers", "args": args}})
-    };
-    let opened =
-        json!({"session": bind("session"), "commands": bind("commands"), "state": "inactive"});
-    let ours = |session: Value, responses: Value, accept: Value| {
-        vec![provision(
-            known("binding_id"),
-            known("se_id"),
-            session,
-            responses,
-            accept,
-        )]
-    };
-    let active = json!({"state": "active", "session": null, "commands": []});
-    match input {
-        Input::ProvisionStart => ours(Value::Null, json!([]), opened),
-        Input::ProvisionAnswers => ours(known("session"), answers(None), opened),
-        Input::ProvisionBadCryptogram => {
-            ours(known("session"), answers(Some("cryptogram")), opened)
-        }
-        Input::ProvisionReceipt => ours(known("session"), answers(None), active),
-        Input::ProvisionBadReceipt => ours(known("session"), answers(Some("receipt")), active),
-        Input::ProvisionOtherChip => {
-            vec![provision(
-                known("binding_id"),
-                fresh(8),
-                Value::Null,
-                json!([]),
-                opened,
-            )]
-        }
-        Input::ProvisionUnbound => {
-            vec![provision(
-                Value::Null,
-                known("se_id"),
-                Value::Null,
-                json!([]),
-                opened,
-            )]
-        }
-        _ => vec![json!({"op": "advance", "ms": limit::INACTIVE_TOKEN_TTL_MS + 1})],
-    }
-}
-
 fn debit(changes: &[(&str, Value)], key: Value, accept: Value) -> Vec<Value> {
     let mut body = json!({
         "debit_id": known("debit_id"), "card_code": known("card_code"), "agreement": known("agreement"),
@@ -563,7 +680,9 @@ fn debit(changes: &[(&str, Value)], key: Value, accept: Value) -> Vec<Value> {
 
 fn debited(input: Input) -> Vec<Value> {
     let posted =
-        json!({"debit_id": known("debit_id"), "result": "posted", "auth_code": {"$any": null}});
+        json!({"debit_id": known("debit_id"), "result": "posted", "auth_code": bind("auth_code")});
+    let as_before =
+        json!({"debit_id": known("debit_id"), "result": "posted", "auth_code": known("auth_code")});
     let other = |field: &'static str, value: Value| {
         debit(
             &[("debit_id", fresh(16)), (field, value)],
@@ -585,91 +704,20 @@ fn debited(input: Input) -> Vec<Value> {
         )]
     };
     match input {
-        Input::Debit | Input::DebitAgain => debit(&[], fresh(16), posted),
-        Input::DebitRepeat => debit(&[], known("debit_key"), posted),
+        Input::Debit => debit(&[], fresh(16), posted),
+        Input::DebitUnderIssueKey => debit(&[], known("issue_key"), posted),
+        Input::DebitAgain => debit(&[], fresh(16), as_before),
+        Input::DebitRepeat => debit(&[], known("debit_key"), as_before),
         Input::DebitConflict => debit(&[("amount_minor", json!(1251))], fresh(16), posted),
         Input::DebitAgreementWrong => other("agreement", json!("ABBBBBBBBBBBBBBBBBBBB")),
         Input::DebitTokenAsCode => other("card_code", json!("6299000000000009")),
+        Input::DebitTokenAsAgreement => other("agreement", json!("6299000000000009")),
         Input::DebitUnknownCard => other("card_code", json!("CBBBBBBBBBBBBBBBBBBBB")),
         Input::DebitOverBalance => other("amount_minor", json!(limit::CARD_LIMIT_MINOR + 1)),
         Input::DebitQuery => vec![get("verifier", "issuer", path(&[]), json!({}))],
-        Input::Reverse => reverse(1250),
-        _ => reverse(1249),
-    }
-}
-
-/// The shop asks: fields that differ from the right ones, and how the chip's part differs.
-fn authorise(changes: &[(&str, Value)], tap: Value) -> Vec<Value> {
-    let mut args = json!({
-        "se_id": known("se_id"), "amount": 1250, "currency": "156", "unpredictable": fresh(4),
-    });
-    if let (Some(args), Some(tap)) = (args.as_object_mut(), tap.as_object()) {
-        args.extend(tap.clone());
-    }
-    let mut sent = json!({
-        "2": known("tap.token"), "3": "000000", "4": known("amount"), "7": "1124120000", "11": known("try_stan"),
-        "14": known("tap.expiry"), "22": "071", "37": known("try_rrn"), "41": "TERM0001", "42": "SHOP00000000001",
-        "49": "156", "55": known("tap.chip_data"),
-    });
-    for (field, value) in changes {
-        sent[*field] = value.clone();
-    }
-    vec![
-        named("try_rrn", digits(12)),
-        named("try_stan", digits(6)),
-        named("tap", json!({"$calc": {"fn": "tap", "args": args}})),
-        named("tap_try", sent),
-        json!({"op": "iso", "mti": "0100", "fields": known("tap_try"), "expect": {"39": "00"}}),
-        named("tap_rrn", known("try_rrn")),
-        named("tap_stan", known("try_stan")),
-        named("tap_fields", known("tap_try")),
-    ]
-}
-
-fn tapped(input: Input) -> Vec<Value> {
-    let over = limit::TAP_LIMIT_MINOR + 1;
-    match input {
-        Input::Tap => authorise(&[], json!({})),
-        Input::TapReplayedAtc => authorise(&[], json!({"replay": true})),
-        Input::TapBadCryptogram => authorise(&[], json!({"fault": "cryptogram"})),
-        Input::TapAmountDiffers => authorise(&[("4", json!("000000001249"))], json!({})),
-        Input::TapWrongEntryMode => authorise(&[("22", json!("051"))], json!({})),
-        Input::TapOverLimit => authorise(
-            &[("4", json!(format!("{over:012}")))],
-            json!({ "amount": over }),
-        ),
-        Input::TapUnknownToken => {
-            let unknown = json!({"$calc": {"fn": "luhn", "args": {"digits": concat(json!(["62990000", digits(7)]))}}});
-            let mut steps = vec![
-                named("try_rrn", digits(12)),
-                named("try_stan", digits(6)),
-                named("unknown", unknown),
-            ];
-            steps.push(json!({"op": "iso", "mti": "0100", "fields": {
-                "2": known("unknown"), "3": "000000", "4": known("amount"), "7": "1124120000", "11": known("try_stan"),
-                "14": "3012", "22": "071", "37": known("try_rrn"), "41": "TERM0001", "42": "SHOP00000000001", "49": "156",
-                "55": {"$calc": {"fn": "stray-chip-data", "args": {"amount": 1250, "currency": "156"}}},
-            }, "expect": {"39": "14"}}));
-            steps
-        }
-        Input::TapRepeat => {
-            vec![
-                json!({"op": "iso", "mti": "0100", "fields": known("tap_fields"), "expect": {"39": "00"}}),
-            ]
-        }
-        Input::TapTombstoned => {
-            let mut steps = authorise(
-                &[("37", known("tap_rrn")), ("11", known("tap_stan"))],
-                json!({}),
-            );
-            steps.truncate(5);
-            steps
-        }
-        _ => vec![json!({"op": "iso", "mti": "0400", "fields": {
-            "2": "6299000000000009", "3": "000000", "4": known("amount"), "7": "1124120000", "11": known("tap_stan"),
-            "37": known("tap_rrn"), "41": "TERM0001", "42": "SHOP00000000001", "49": "156",
-            "90": concat(json!(["0100", known("tap_stan"), "1124120000", "0000000000000000000000"])),
-        }, "expect": {"39": "00"}})],
+        Input::Reverse => reverse(AMOUNT),
+        Input::ReverseMore => reverse(AMOUNT + 1),
+        _ => reverse(AMOUNT - 1),
     }
 }
 

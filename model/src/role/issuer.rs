@@ -109,37 +109,88 @@ alphabet! {
         EligibilityKnown = "eligibility(known)",
         EligibilityFirst = "eligibility(first)",
         EligibilityBlocked = "eligibility(blocked)",
+        /// The number of a customer under another name.
+        EligibilityContradicting = "eligibility(contradicting)",
+        /// The number of a customer, on another kind of document: somebody else.
+        EligibilityOtherDocument = "eligibility(other-document)",
+        EnrolAgain = "enrol(again)",
+        PhoneChangeUnknown = "phone-change(unknown-customer)",
         PhoneChange = "phone-change",
         BlockPerson = "block-person",
         AdvanceEligibility = "advance(eligibility-ttl)",
+        AdvanceEligibilityAlmost = "advance(eligibility-ttl,almost)",
         IssueOtp = "issue(otp)",
         IssueIdentity = "issue(identity)",
         IssueApplicantChanged = "issue(applicant-changed)",
         IssueContextChanged = "issue(context-changed)",
+        IssueProductChanged = "issue(product-changed)",
         IssueEligibilityUnknown = "issue(eligibility-unknown)",
         IssueEligibilityOther = "issue(eligibility-other)",
         IssuePhoneOther = "issue(phone-other)",
+        IssuePhoneVersionOther = "issue(phone-version-other)",
         IssueScoreLow = "issue(score-low)",
+        IssuePhotoScoreLow = "issue(photo-score-low)",
+        IssueTextScoreLow = "issue(text-score-low)",
         IssueReferenceUnknown = "issue(reference-unknown)",
         IssueReferenceReused = "issue(reference-reused)",
         IssueReferenceOther = "issue(reference-other)",
+        IssueReferencePerson = "issue(reference-of-another-person)",
+        IssueReferenceSwapped = "issue(score-of-another-reference)",
+        IssueScoreUnreadable = "issue(score-unreadable)",
+        /// Another person has a card by this reference, and the score is low: the first of the two is told.
+        IssueReferenceSpent = "issue(reference-spent,score-low)",
+        /// The identity system has no answer at first; the same message is then issued.
+        IssueIdentityDown = "issue(identity-down,then-up)",
+        /// Another person was enrolled after the decision on another request.
+        IssueEnrolledSince = "issue(other-request,enrolled-since)",
         /// The person has a live card of this product from another request.
         IssueQuotaFull = "issue(quota-full)",
+        /// That other card is blocked: it still counts.
+        IssueQuotaBlocked = "issue(quota-full,card-blocked)",
+        /// That other card was stolen and stays so: it counts no more.
+        IssueOtherStolen = "issue(other-card-stolen)",
+        /// The person has a card of another product.
+        IssueOtherProduct = "issue(other-product-held)",
+        /// The key came with a message that nobody could read.
+        IssueKeyFreed = "issue(after-malformed-under-its-key)",
+        /// A refused message again, when its reason is gone: the stored answer.
+        IssueRefusedRepeat = "issue(refused,repeat)",
         /// The score stands in the message itself; only a weak issuer can read it.
         IssueScoreClaimed = "issue(score-claimed)",
         IssueRepeat = "issue(repeat)",
         IssueKeyConflict = "issue(key-conflict)",
+        IssueRepeatMalformed = "issue(repeat,malformed)",
         Query = "query",
         Compensate = "compensate",
+        UnblockPerson = "unblock-person",
+        CompensateFields = "compensate(with-a-field)",
         ProvisionStart = "provision(start)",
         ProvisionAnswers = "provision(answers)",
         /// The chip shows the receipt of an earlier session beside its cryptogram.
         ProvisionAnswersReceipted = "provision(answers,receipted)",
         ProvisionBadCryptogram = "provision(bad-cryptogram)",
+        /// The right answers after wrong ones: the session is over.
+        ProvisionSessionOver = "provision(answers,session-over)",
+        ProvisionOtherSession = "provision(answers,other-session)",
+        ProvisionAnswersShort = "provision(answers,one-missing)",
+        ProvisionAnswersStatus = "provision(answers,failed-status)",
+        ProvisionAnswersReplayed = "provision(answers,of-an-earlier-session)",
+        ProvisionAnswersNamed = "provision(answers,of-another-chip)",
+        /// The answers to the script were lost; the chip shows its receipt in the next session.
+        ProvisionResumed = "provision(resumed)",
+        ProvisionResumedBad = "provision(resumed,bad-receipt)",
         ProvisionReceipt = "provision(receipt)",
         ProvisionBadReceipt = "provision(bad-receipt)",
+        ProvisionReceiptMissing = "provision(receipt-missing)",
+        /// The chip has its token and pays before its receipt is there: declined, and then active.
+        ProvisionReceiptTapped = "provision(receipt,tapped-before)",
+        ProvisionReceiptStatus = "provision(receipt,failed-status)",
         ProvisionOtherChip = "provision(other-chip)",
         ProvisionUnbound = "provision(unbound)",
+        ProvisionOtherChipUnbound = "provision(other-chip,unbound)",
+        AdvanceInactiveAlmost = "advance(inactive-token-ttl,almost)",
+        /// An active token does not age so.
+        AdvanceActive = "advance(inactive-token-ttl,active)",
         AdvanceInactive = "advance(inactive-token-ttl)",
         Debit = "debit(ok)",
         DebitRepeat = "debit(repeat)",
@@ -147,33 +198,78 @@ alphabet! {
         DebitConflict = "debit(conflict)",
         DebitAgreementWrong = "debit(wrong-agreement)",
         DebitTokenAsCode = "debit(token-as-code)",
+        DebitTokenAsAgreement = "debit(token-as-agreement)",
+        /// Under the key of another resource's message: a key is for one route.
+        DebitUnderIssueKey = "debit(key-of-issue)",
+        /// All that there is, then more, then back.
+        DebitWholeBalance = "debit(whole-balance,one-more)",
         DebitUnknownCard = "debit(unknown-card)",
         DebitOverBalance = "debit(over-balance)",
         DebitQuery = "debit-query",
         Reverse = "reverse(ok)",
+        ReverseMore = "reverse(more)",
         ReverseWrongAmount = "reverse(wrong-amount)",
         Tap = "tap(ok)",
+        TapAtLimit = "tap(at-limit)",
+        /// The counter of a tap whose cryptogram did not hold: it was not used up.
+        TapAfterBad = "tap(counter-of-a-bad-one)",
         TapReplayedAtc = "tap(replayed-atc)",
+        TapOlderAtc = "tap(older-atc)",
+        /// The counter of a tap over the limit: it was verified.
+        TapReplayedRefused = "tap(counter-of-a-refused-one)",
         TapBadCryptogram = "tap(bad-cryptogram)",
         TapAmountDiffers = "tap(amount-differs)",
+        TapCurrencyDiffers = "tap(currency-differs)",
+        TapNotOnline = "tap(approved-by-the-chip)",
+        TapVerdict = "tap(other-verdict-of-the-chip)",
+        TapIncomplete = "tap(field-missing)",
+        TapChipDataIncomplete = "tap(chip-data-missing)",
         TapWrongEntryMode = "tap(wrong-entry-mode)",
         TapOverLimit = "tap(over-limit)",
+        TapInsufficient = "tap(nothing-left)",
+        /// Declined while the card was blocked, and again when it is not.
+        TapDeclinedRepeat = "tap(declined,repeat)",
+        TapNameReused = "tap(name-of-another)",
         TapUnknownToken = "tap(unknown-token)",
         TapRepeat = "tap(repeat)",
         TapTombstoned = "tap(tombstoned)",
+        TapReverseIncomplete = "tap-reverse(field-missing)",
+        TapReverseRepeat = "tap-reverse(repeat)",
+        Echo = "echo",
         TapReverse = "tap-reverse",
+        CardQuery = "card-query",
         SuspendUser = "suspend(user)",
         SuspendIssuer = "suspend(issuer)",
         /// The verifier speaks for the bank.
         SuspendForged = "suspend(issuer,said-by-verifier)",
+        /// The bank speaks for the user.
+        SuspendUserForged = "suspend(user,said-by-operator)",
+        ResumeForged = "resume(issuer,said-by-verifier)",
+        /// Wallet and fraud desk suspend; user and bank cannot resume for them.
+        SuspendersApart = "suspend(wallet),suspend(fraud)",
         ResumeUser = "resume(user)",
         ResumeIssuer = "resume(issuer)",
         Delete = "delete",
+        DeleteFields = "delete(with-a-field)",
+        TokenQuery = "token-query",
         CardBlocked = "card-status(blocked)",
         CardActive = "card-status(active)",
         CardLost = "card-status(lost)",
         CardClosed = "card-status(closed)",
+        TerminateFields = "terminate(with-a-field)",
         Terminate = "terminate",
+        WireRoute = "wire(no-such-route)",
+        WireMethod = "wire(method)",
+        WireMedia = "wire(media-type)",
+        WireHeaders = "wire(header-form)",
+        WireKey = "wire(no-key)",
+        WireTime = "wire(stale)",
+        WireTimely = "wire(just-in-time)",
+        WireMac = "wire(bad-mac)",
+        WireCallers = "wire(another-may)",
+        WireOrder = "wire(order-of-checks)",
+        WireForms = "wire(forms)",
+        WireWidest = "wire(widest)",
     }
 }
 
@@ -184,6 +280,7 @@ alphabet! {
         FirstCard = "first-card",
         PhoneChanged = "phone-changed",
         PersonBlocked = "person-blocked",
+        PersonUnblocked = "person-unblocked",
         ScoreAsked = "score-asked",
         CardMade = "card-made",
         Issued = "issued",
@@ -208,6 +305,8 @@ alphabet! {
         Reversed = "reversed",
         Approved = "approved",
         ReversalTaken = "reversal-taken",
+        Echoed = "echoed",
+        TokenStatus = "token-status",
         CardStatus = "card-status",
         AgreementTerminated = "agreement-terminated",
     }
@@ -248,15 +347,29 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
     match *input {
         Input::EligibilityKnown => eligibility(s, Branch::KnownCustomer),
         Input::EligibilityFirst => eligibility(s, Branch::FirstCard),
-        Input::EligibilityBlocked => Outcome::refuse(s, Refusal::Ineligible, &["APP-9"]),
+        Input::EligibilityBlocked | Input::EligibilityContradicting => {
+            Outcome::refuse(s, Refusal::Ineligible, &["APP-9"])
+        }
         Input::PhoneChange => phone_change(s),
         Input::BlockPerson => Outcome::accept(
             State { blocked: true, ..s },
             vec![Output::PersonBlocked],
             &["ISS-8"],
         ),
+        Input::UnblockPerson => Outcome::accept(
+            State {
+                blocked: false,
+                ..s
+            },
+            vec![Output::PersonUnblocked],
+            &["ISS-8"],
+        ),
         Input::AdvanceEligibility => Outcome::accept(stale(s), vec![], &["APP-10"]),
         Input::IssueRepeat => issue_repeat(s, *weak),
+        Input::IssueIdentityDown => issue(s, Input::IssueIdentity, *weak),
+        Input::IssueOtherStolen | Input::IssueOtherProduct | Input::IssueKeyFreed => {
+            issue(s, Input::IssueOtp, *weak)
+        }
         Input::IssueKeyConflict => key_conflict(s),
         Input::Query => query(s),
         Input::Compensate => compensate(s, *weak),
@@ -264,10 +377,22 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
         | Input::ProvisionAnswers
         | Input::ProvisionAnswersReceipted
         | Input::ProvisionBadCryptogram
+        | Input::ProvisionSessionOver
+        | Input::ProvisionOtherSession
+        | Input::ProvisionAnswersShort
+        | Input::ProvisionAnswersStatus
+        | Input::ProvisionAnswersReplayed
+        | Input::ProvisionAnswersNamed
+        | Input::ProvisionResumed
+        | Input::ProvisionResumedBad
         | Input::ProvisionReceipt
         | Input::ProvisionBadReceipt
+        | Input::ProvisionReceiptMissing
+        | Input::ProvisionReceiptTapped
+        | Input::ProvisionReceiptStatus
         | Input::ProvisionOtherChip
-        | Input::ProvisionUnbound => provision(s, *input, *weak),
+        | Input::ProvisionUnbound
+        | Input::ProvisionOtherChipUnbound => provision(s, *input, *weak),
         Input::AdvanceInactive => advance_inactive(s),
         Input::Debit
         | Input::DebitRepeat
@@ -275,24 +400,38 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
         | Input::DebitConflict
         | Input::DebitAgreementWrong
         | Input::DebitTokenAsCode
+        | Input::DebitTokenAsAgreement
         | Input::DebitUnknownCard
         | Input::DebitOverBalance => debit(s, *input, *weak),
+        Input::DebitUnderIssueKey => debit(s, Input::Debit, *weak),
         Input::DebitQuery => Outcome::accept(s, vec![debit_state(s.debit)], &["PAY-13"]),
-        Input::Reverse | Input::ReverseWrongAmount => reverse(s, *input),
+        Input::Reverse | Input::ReverseMore | Input::ReverseWrongAmount => reverse(s, *input),
         Input::Tap
         | Input::TapReplayedAtc
+        | Input::TapOlderAtc
+        | Input::TapReplayedRefused
         | Input::TapBadCryptogram
         | Input::TapAmountDiffers
+        | Input::TapCurrencyDiffers
+        | Input::TapNotOnline
+        | Input::TapVerdict
+        | Input::TapIncomplete
+        | Input::TapChipDataIncomplete
         | Input::TapWrongEntryMode
         | Input::TapOverLimit
+        | Input::TapDeclinedRepeat
+        | Input::TapNameReused
         | Input::TapUnknownToken
         | Input::TapRepeat
         | Input::TapTombstoned => tap(s, *input, *weak),
+        Input::TapAtLimit | Input::TapAfterBad => tap(s, Input::Tap, *weak),
         Input::TapReverse => tap_reverse(s),
         Input::SuspendUser | Input::SuspendIssuer | Input::ResumeUser | Input::ResumeIssuer => {
             suspenders(s, *input, *weak)
         }
-        Input::SuspendForged => Outcome::refuse(s, Refusal::BadSignature, &["WIR-3"]),
+        Input::SuspendForged | Input::SuspendUserForged | Input::ResumeForged => {
+            Outcome::refuse(s, Refusal::BadSignature, &["WIR-3"])
+        }
         Input::Delete => delete(s),
         Input::CardBlocked | Input::CardActive | Input::CardLost | Input::CardClosed => {
             card_status(s, *input)
@@ -302,15 +441,26 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
         | Input::IssueIdentity
         | Input::IssueApplicantChanged
         | Input::IssueContextChanged
+        | Input::IssueProductChanged
         | Input::IssueEligibilityUnknown
         | Input::IssueEligibilityOther
         | Input::IssuePhoneOther
+        | Input::IssuePhoneVersionOther
         | Input::IssueScoreLow
+        | Input::IssuePhotoScoreLow
+        | Input::IssueTextScoreLow
         | Input::IssueReferenceUnknown
         | Input::IssueReferenceReused
         | Input::IssueReferenceOther
+        | Input::IssueReferencePerson
+        | Input::IssueReferenceSwapped
+        | Input::IssueScoreUnreadable
+        | Input::IssueReferenceSpent
         | Input::IssueQuotaFull
+        | Input::IssueQuotaBlocked
+        | Input::IssueRefusedRepeat
         | Input::IssueScoreClaimed => issue(s, *input, *weak),
+        _ => beside(s, *input),
     }
 }
 
@@ -376,10 +526,12 @@ fn issue(s: State, input: Input, weak: Weak) -> Step {
     if let Some((refusal, reqs)) = evidence_fault(branch, input, weak) {
         return Outcome::refuse(s, refusal, reqs);
     }
-    if s.blocked && !weak.has(Weakness::PreverifyAfterIssue) {
+    if (s.blocked || input == Input::IssueRefusedRepeat) && !weak.has(Weakness::PreverifyAfterIssue)
+    {
         return Outcome::refuse(s, Refusal::PreverifyFailed, &["ISS-8"]);
     }
-    if input == Input::IssueQuotaFull && !weak.has(Weakness::QuotaOutsideTransaction) {
+    let full = matches!(input, Input::IssueQuotaFull | Input::IssueQuotaBlocked);
+    if full && !weak.has(Weakness::QuotaOutsideTransaction) {
         return Outcome::refuse(s, Refusal::DuplicateCard, &["ISS-11"]);
     }
     make_card(s, branch, weak)
@@ -400,19 +552,34 @@ fn evidence_fault(
     let known = branch == Branch::KnownCustomer;
     let trusted = weak.has(Weakness::BranchTrusted);
     match input {
-        Input::IssueContextChanged => Some((Refusal::ContextMismatch, &["ISS-3"])),
+        Input::IssueContextChanged | Input::IssueProductChanged => {
+            Some((Refusal::ContextMismatch, &["ISS-3"]))
+        }
         Input::IssueApplicantChanged if !weak.has(Weakness::ApplicantResent) => {
             Some((Refusal::ApplicantMismatch, &["APP-12"]))
         }
-        Input::IssueOtp | Input::IssuePhoneOther if !known && !trusted => {
+        Input::IssueOtp
+        | Input::IssuePhoneOther
+        | Input::IssuePhoneVersionOther
+        | Input::IssueRefusedRepeat
+            if !known && !trusted =>
+        {
             Some((Refusal::EvidenceKindMismatch, &["ISS-1"]))
         }
-        Input::IssuePhoneOther => Some((Refusal::EvidenceMismatch, &["ISS-4"])),
+        Input::IssuePhoneOther | Input::IssuePhoneVersionOther => {
+            Some((Refusal::EvidenceMismatch, &["ISS-4"]))
+        }
         Input::IssueIdentity
         | Input::IssueScoreLow
+        | Input::IssuePhotoScoreLow
+        | Input::IssueTextScoreLow
         | Input::IssueReferenceUnknown
         | Input::IssueReferenceReused
         | Input::IssueReferenceOther
+        | Input::IssueReferencePerson
+        | Input::IssueReferenceSwapped
+        | Input::IssueScoreUnreadable
+        | Input::IssueReferenceSpent
             if known && !trusted =>
         {
             Some((Refusal::EvidenceKindMismatch, &["ISS-1"]))
@@ -420,14 +587,23 @@ fn evidence_fault(
         Input::IssueScoreClaimed if !weak.has(Weakness::ScoreFromVerifier) => {
             Some((Refusal::Malformed, &["ISS-5", "WIR-1"]))
         }
-        Input::IssueReferenceUnknown => Some((Refusal::ReferenceUnknown, &["ISS-5"])),
-        Input::IssueReferenceReused if !weak.has(Weakness::ReferenceReused) => {
+        Input::IssueReferenceUnknown | Input::IssueScoreUnreadable => {
+            Some((Refusal::ReferenceUnknown, &["ISS-5"]))
+        }
+        Input::IssueReferenceReused | Input::IssueReferenceSpent
+            if !weak.has(Weakness::ReferenceReused) =>
+        {
             Some((Refusal::ReferenceUsed, &["ISS-17", "PRV-17"]))
         }
-        Input::IssueReferenceOther if !weak.has(Weakness::ReferenceUnbound) => {
+        Input::IssueReferenceOther | Input::IssueReferencePerson | Input::IssueReferenceSwapped
+            if !weak.has(Weakness::ReferenceUnbound) =>
+        {
             Some((Refusal::ReferenceMismatch, &["ISS-6"]))
         }
-        Input::IssueScoreLow => Some((Refusal::ScoreLow, &["ISS-7"])),
+        Input::IssueScoreLow
+        | Input::IssuePhotoScoreLow
+        | Input::IssueTextScoreLow
+        | Input::IssueReferenceSpent => Some((Refusal::ScoreLow, &["ISS-7"])),
         _ => None,
     }
 }
@@ -556,10 +732,17 @@ fn provision(s: State, input: Input, weak: Weak) -> Step {
     let Some(token) = s.token else {
         return Outcome::refuse(s, Refusal::UnknownToken, &["PRO-8"]);
     };
-    if input == Input::ProvisionOtherChip && !weak.has(Weakness::SecondChip) {
+    let other = matches!(
+        input,
+        Input::ProvisionOtherChip | Input::ProvisionOtherChipUnbound
+    );
+    if other && !weak.has(Weakness::SecondChip) {
         return Outcome::refuse(s, Refusal::ContextMismatch, &["PRO-10"]);
     }
-    if input == Input::ProvisionUnbound {
+    if matches!(
+        input,
+        Input::ProvisionUnbound | Input::ProvisionOtherChipUnbound
+    ) {
         return Outcome::refuse(s, Refusal::NotBound, &["PRO-9", "BND-4"]);
     }
     match token {
@@ -598,8 +781,15 @@ fn personalise(s: State, input: Input) -> Step {
             vec![Output::Script],
             &["PRO-1"],
         ),
+        // A new session: the chip shows a receipt that does not hold, and is written to again.
+        (Session::Scripted, Input::ProvisionResumedBad) => {
+            Outcome::accept(s, vec![Output::Script], &["PRO-8", "PRO-12"])
+        }
         (Session::Opened, Input::ProvisionAnswersReceipted)
-        | (Session::Scripted, Input::ProvisionReceipt) => {
+        | (
+            Session::Scripted,
+            Input::ProvisionReceipt | Input::ProvisionReceiptTapped | Input::ProvisionResumed,
+        ) => {
             let next = State {
                 token: Some(TokenState::Active),
                 held: true,
@@ -607,7 +797,7 @@ fn personalise(s: State, input: Input) -> Step {
             };
             Outcome::accept(next, vec![Output::TokenActive], &["PRO-8", "PRO-9"])
         }
-        (Session::Scripted, Input::ProvisionBadReceipt) => {
+        (Session::Scripted, Input::ProvisionBadReceipt | Input::ProvisionReceiptMissing) => {
             Outcome::refuse(dropped, Refusal::ReceiptInvalid, &["PRO-8"])
         }
         _ => Outcome::refuse(dropped, Refusal::PersonalisationFailed, &["PRO-1"]),
@@ -637,7 +827,9 @@ fn debit(s: State, input: Input, weak: Weak) -> Step {
     let again = matches!(input, Input::DebitRepeat | Input::DebitAgain | Input::Debit);
     match input {
         Input::DebitTokenAsCode if weak.has(Weakness::IdentifierConfused) => {}
-        Input::DebitTokenAsCode => return Outcome::refuse(s, Refusal::Malformed, &["PAY-10"]),
+        Input::DebitTokenAsCode | Input::DebitTokenAsAgreement => {
+            return Outcome::refuse(s, Refusal::Malformed, &["PAY-10"]);
+        }
         Input::DebitConflict if matches!(s.debit, Posting::Posted | Posting::Reversed) => {
             return Outcome::refuse(s, Refusal::IdempotencyConflict, &["PAY-7"]);
         }
@@ -707,7 +899,7 @@ const fn debit_state(debit: Posting) -> Output {
 
 fn reverse(s: State, input: Input) -> Step {
     match s.debit {
-        Posting::Posted if input == Input::ReverseWrongAmount => {
+        Posting::Posted if matches!(input, Input::ReverseWrongAmount | Input::ReverseMore) => {
             Outcome::refuse(s, Refusal::ReversalMismatch, &["PAY-11"])
         }
         Posting::Posted => Outcome::accept(
@@ -737,6 +929,15 @@ fn tap(s: State, input: Input, weak: Weak) -> Step {
         Input::TapRepeat if s.tap == Posting::Posted || s.tap == Posting::Reversed => {
             return Outcome::repeat(s, vec![Output::Approved], &["TAP-13"]);
         }
+        Input::TapIncomplete | Input::TapChipDataIncomplete => {
+            return Outcome::refuse(s, Refusal::Malformed, &["TAP-7", "TAP-12"]);
+        }
+        Input::TapNameReused => {
+            return Outcome::refuse(s, Refusal::IdempotencyConflict, &["TAP-13"]);
+        }
+        Input::TapDeclinedRepeat => {
+            return Outcome::refuse(s, Refusal::CardNotActive, &["TAP-13", "MNG-5"]);
+        }
         Input::TapTombstoned if s.tap == Posting::Tombstoned => {
             return Outcome::refuse(s, Refusal::DebitTombstoned, &["TAP-13"]);
         }
@@ -758,10 +959,20 @@ fn tap(s: State, input: Input, weak: Weak) -> Step {
         Input::TapBadCryptogram if !unsigned => {
             Outcome::refuse(s, Refusal::CryptogramBad, &["TAP-7"])
         }
-        Input::TapAmountDiffers if !unsigned => {
+        Input::TapAmountDiffers
+        | Input::TapCurrencyDiffers
+        | Input::TapNotOnline
+        | Input::TapVerdict
+            if !unsigned =>
+        {
             Outcome::refuse(s, Refusal::CryptogramBad, &["TAP-12"])
         }
-        Input::TapReplayedAtc if s.counted && !weak.has(Weakness::AtcUnchecked) => {
+        Input::TapReplayedRefused if !weak.has(Weakness::AtcUnchecked) => {
+            Outcome::refuse(s, Refusal::AtcReplay, &["TAP-3"])
+        }
+        Input::TapReplayedAtc | Input::TapOlderAtc
+            if s.counted && !weak.has(Weakness::AtcUnchecked) =>
+        {
             Outcome::refuse(s, Refusal::AtcReplay, &["TAP-3"])
         }
         Input::TapOverLimit => Outcome::refuse(s, Refusal::LimitExceeded, &["TAP-9"]),
@@ -892,6 +1103,9 @@ impl Machine for Issuer {
     }
 
     fn sayable(state: &State, input: &Input) -> bool {
+        if let Some(at_home) = at_home(state, *input) {
+            return at_home;
+        }
         let issued = matches!(
             state.request,
             Request::Issued | Request::Tombstoned { had_card: true }
@@ -941,7 +1155,6 @@ impl Machine for Issuer {
             Input::TapReplayedAtc => state.counted,
             Input::TapTombstoned => state.tap == Posting::Tombstoned && state.held,
             Input::TapReverse => state.tap != Posting::Tombstoned,
-            Input::Terminate => state.agreement != Agreement::None,
             _ => true,
         }
     }
@@ -966,7 +1179,7 @@ impl Machine for Issuer {
         vec![
             (
                 "issue",
-                all(Input::EligibilityKnown, Input::Compensate).collect(),
+                all(Input::EligibilityKnown, Input::CompensateFields).collect(),
             ),
             (
                 "provision",
@@ -985,6 +1198,7 @@ impl Machine for Issuer {
                         Input::CardBlocked,
                         Input::CardActive,
                         Input::CardLost,
+                        Input::CardQuery,
                         Input::Terminate,
                     ])
                     .collect(),
@@ -1001,6 +1215,7 @@ impl Machine for Issuer {
                         Input::Delete,
                         Input::CardBlocked,
                         Input::CardActive,
+                        Input::CardQuery,
                     ])
                     .collect(),
             ),
@@ -1010,6 +1225,13 @@ impl Machine for Issuer {
                     .into_iter()
                     .chain(active)
                     .chain(all(Input::SuspendUser, Input::Terminate))
+                    .collect(),
+            ),
+            (
+                "wire",
+                [Input::EligibilityFirst]
+                    .into_iter()
+                    .chain(all(Input::WireRoute, Input::WireWidest))
                     .collect(),
             ),
         ]
@@ -1027,4 +1249,140 @@ const fn provision_sayable(session: Session, input: Input) -> bool {
         }
         _ => true,
     }
+}
+
+/// Messages beside the one request, card and tap of the machine: they change nothing of it, whatever its state.
+fn beside(s: State, input: Input) -> Step {
+    let refuse = |refusal, reqs: &[&'static str]| Outcome::refuse(s, refusal, reqs);
+    let accept = |out: &[Output], reqs: &[&'static str]| Outcome::accept(s, out.to_vec(), reqs);
+    match input {
+        Input::EligibilityOtherDocument => accept(&[Output::FirstCard], &["APP-9"]),
+        Input::EnrolAgain => refuse(Refusal::AlreadyEnrolled, &["WIR-9"]),
+        Input::PhoneChangeUnknown => refuse(Refusal::UnknownCustomer, &["MNG-10"]),
+        Input::IssueEnrolledSince => refuse(Refusal::EligibilityStale, &["ISS-2"]),
+        Input::AdvanceEligibilityAlmost => accept(&[], &["APP-10"]),
+        Input::AdvanceInactiveAlmost | Input::AdvanceActive => {
+            accept(&[Output::TokenStatus], &["PRO-14"])
+        }
+        Input::IssueRepeatMalformed => refuse(Refusal::Malformed, &["WIR-1", "WIR-7"]),
+        Input::DebitWholeBalance => accept(&[Output::CardStatus], &["PAY-8", "PAY-11", "PAY-15"]),
+        Input::TapInsufficient => accept(&[Output::CardStatus], &["TAP-9"]),
+        Input::TapReverseRepeat => accept(&[Output::CardStatus], &["TAP-11"]),
+        Input::TapReverseIncomplete => refuse(Refusal::Malformed, &["TAP-11"]),
+        Input::Echo => accept(&[Output::Echoed], &["WIR-11"]),
+        Input::SuspendersApart => accept(&[Output::TokenActive], &["MNG-3", "MNG-4", "WIR-6"]),
+        Input::TokenQuery if s.token.is_none() => refuse(Refusal::UnknownToken, &["MNG-1"]),
+        Input::TokenQuery => accept(&[Output::TokenStatus], &["MNG-1", "MNG-3"]),
+        Input::CardQuery if s.card == Card::None => refuse(Refusal::UnknownCard, &["MNG-5"]),
+        Input::CardQuery => accept(&[Output::CardStatus], &["PAY-15", "MNG-5"]),
+        Input::WireRoute => refuse(Refusal::UnknownRoute, &["WIR-8"]),
+        Input::WireMethod => refuse(Refusal::MethodNotAllowed, &["WIR-8"]),
+        Input::WireMedia => refuse(Refusal::UnsupportedMediaType, &["WIR-8"]),
+        Input::WireKey => refuse(Refusal::IdempotencyKeyMissing, &["WIR-5"]),
+        Input::WireTime => refuse(Refusal::StaleTime, &["WIR-4"]),
+        Input::WireTimely => accept(&[Output::FirstCard], &["WIR-4"]),
+        Input::WireMac | Input::WireCallers | Input::WireOrder => {
+            refuse(Refusal::BadSignature, &["WIR-3"])
+        }
+        Input::WireWidest => accept(&[Output::KnownCustomer], &["WIR-1"]),
+        // A body with one field too many, or one that has not its form.
+        _ => refuse(Refusal::Malformed, &["WIR-1"]),
+    }
+}
+
+/// Where a letter is said that has one home, since elsewhere it would say what another says there.
+fn at_home(s: &State, input: Input) -> Option<bool> {
+    let decided =
+        |branch| s.request == Request::Decided(branch) && !s.blocked && s.card == Card::None;
+    let issued = s.request == Request::Issued && s.card == Card::Active;
+    let unpaid = issued && s.debit == Posting::None;
+    let active = unpaid && s.token == Some(TokenState::Active);
+    let untapped = active && s.tap == Posting::None && !s.counted;
+    Some(match input {
+        Input::EligibilityContradicting
+        | Input::EligibilityOtherDocument
+        | Input::EnrolAgain
+        | Input::AdvanceEligibilityAlmost
+        | Input::IssueProductChanged
+        | Input::IssuePhoneVersionOther
+        | Input::IssueQuotaBlocked
+        | Input::IssueOtherStolen
+        | Input::IssueOtherProduct
+        | Input::IssueKeyFreed
+        | Input::IssueRefusedRepeat => decided(Branch::KnownCustomer),
+        Input::IssuePhotoScoreLow
+        | Input::IssueTextScoreLow
+        | Input::IssueReferencePerson
+        | Input::IssueReferenceSwapped
+        | Input::IssueScoreUnreadable
+        | Input::IssueReferenceSpent
+        | Input::IssueIdentityDown => decided(Branch::FirstCard),
+        Input::UnblockPerson => s.blocked && matches!(s.request, Request::Decided(_)),
+        Input::IssueRepeatMalformed | Input::CompensateFields => {
+            issued && s.token == Some(TokenState::Inactive) && s.session == Session::Idle
+        }
+        Input::ProvisionOtherChipUnbound | Input::AdvanceInactiveAlmost => {
+            issued && s.token == Some(TokenState::Inactive) && s.session == Session::Idle
+        }
+        Input::ProvisionSessionOver
+        | Input::ProvisionOtherSession
+        | Input::ProvisionAnswersShort
+        | Input::ProvisionAnswersStatus
+        | Input::ProvisionAnswersReplayed
+        | Input::ProvisionAnswersNamed => issued && s.session == Session::Opened,
+        Input::ProvisionResumed
+        | Input::ProvisionResumedBad
+        | Input::ProvisionReceiptMissing
+        | Input::ProvisionReceiptTapped
+        | Input::ProvisionReceiptStatus => issued && s.session == Session::Scripted,
+        Input::DebitTokenAsAgreement | Input::DebitUnderIssueKey | Input::DebitWholeBalance => {
+            unpaid && s.agreement == Agreement::Live && s.token == Some(TokenState::Inactive)
+        }
+        Input::ReverseMore => {
+            issued && s.agreement == Agreement::Live && s.debit == Posting::Posted
+        }
+        Input::AdvanceActive => active,
+        Input::SuspendersApart
+        | Input::SuspendUserForged
+        | Input::DeleteFields
+        | Input::TerminateFields => s.token == Some(TokenState::Active),
+        Input::ResumeForged => s.token == Some(TokenState::Suspended) && s.by_issuer && !s.by_user,
+        Input::TapAtLimit
+        | Input::TapAfterBad
+        | Input::TapReplayedRefused
+        | Input::TapCurrencyDiffers
+        | Input::TapNotOnline
+        | Input::TapVerdict
+        | Input::TapIncomplete
+        | Input::TapChipDataIncomplete
+        | Input::TapInsufficient
+        | Input::TapDeclinedRepeat
+        | Input::TapReverseIncomplete
+        | Input::Echo => untapped,
+        Input::TapOlderAtc | Input::TapNameReused => active && s.tap == Posting::Posted,
+        Input::TapReverseRepeat => active && s.tap == Posting::Reversed,
+        Input::TokenQuery => *s == init() || s.request == Request::Issued,
+        // Elsewhere it would tell states apart that differ in nothing else.
+        Input::CardQuery => {
+            *s == init()
+                || s.request == Request::Tombstoned { had_card: true }
+                || s.token == Some(TokenState::Inactive)
+                || active
+        }
+        Input::PhoneChangeUnknown
+        | Input::IssueEnrolledSince
+        | Input::WireRoute
+        | Input::WireMethod
+        | Input::WireMedia
+        | Input::WireHeaders
+        | Input::WireKey
+        | Input::WireTime
+        | Input::WireTimely
+        | Input::WireMac
+        | Input::WireCallers
+        | Input::WireOrder
+        | Input::WireForms
+        | Input::WireWidest => *s == init(),
+        _ => return None,
+    })
 }
