@@ -57,7 +57,22 @@ impl Script for Templates {
             .chain(failed.repeat(most))
             .chain(after)
             .chain([Input::InitUpdate]);
-        vec![("channel", way.collect())]
+        // A script that was begun is forgotten by a new channel, however the old one ended.
+        let open = [Input::SelectDomain, Input::InitUpdate, Input::ExtAuth];
+        let begun = || open.into_iter().chain([Input::StoreMore]);
+        let again = [Input::InitUpdate, Input::ExtAuth, Input::StoreMore];
+        vec![
+            ("channel", way.collect()),
+            ("script", begun().chain(again).collect()),
+            (
+                "script",
+                begun().chain([Input::StoreBadMac]).chain(again).collect(),
+            ),
+            (
+                "script",
+                begun().chain(open).chain([Input::StoreMore]).collect(),
+            ),
+        ]
     }
 
     fn steps(part: &str) -> Vec<Value> {
