@@ -10,7 +10,9 @@ use kaika_wire::core::{
     Caller, Change, Core, Input, Refused, Request, Resource, Rows, Write, read,
 };
 use kaika_wire::dice::Dice;
-use kaika_wire::messages::identity::{MatchRequest, Matched, PersonRequest, Score, ScoreRequest};
+use kaika_wire::messages::identity::{
+    MatchRequest, Matched, PersonRequest, Score, ScoreRequest, Scored,
+};
 use kaika_wire::messages::{Applicant, parse};
 use kaika_wire::value::Hex;
 use serde::{Deserialize, Serialize};
@@ -106,13 +108,6 @@ impl Identity {
 
     fn compare(&self, rows: &dyn Rows, now: i64, dice: &mut Dice, body: &[u8]) -> Decision {
         let asked: MatchRequest = parse(body)?;
-        if asked.relying_party != Role::Issuer.name() {
-            let detail = Some("relying_party: expected issuer".into());
-            return Err(Refused {
-                refusal: Refusal::Malformed,
-                detail,
-            });
-        }
         let scores = self.score(rows, &asked);
         let reference = Hex(dice.bytes::<16>());
         //= spec/30-prove.md#prv-16-a-reference-is-bound
@@ -121,7 +116,7 @@ impl Identity {
         let row = Match {
             request_context: asked.request_context.to_string(),
             applicant_digest: applicant_digest(&asked.applicant),
-            relying_party: asked.relying_party,
+            relying_party: asked.relying_party.name().into(),
             live_record: scores.live_record,
             photo_record: scores.photo_record,
             text_record: scores.text_record,
@@ -132,7 +127,7 @@ impl Identity {
         //# The identity system MUST NOT tell the verifier a score.
         let answer = Matched {
             reference,
-            status: "scored".into(),
+            status: Scored::Scored,
         };
         Ok(Change::reply(
             201,

@@ -5,7 +5,8 @@ use kaika_spec::Refusal;
 use kaika_spec::limit::ELIGIBILITY_TTL_MS;
 use kaika_wire::core::{Change, Write, read};
 use kaika_wire::messages::issuer::{
-    BlockRequest, CustomerRequest, Eligibility, EligibilityRequest, PhoneRequest,
+    BlockRequest, Blocked, CustomerRequest, Eligibility, EligibilityRequest, PhoneChanged,
+    PhoneRequest,
 };
 use kaika_wire::messages::{Applicant, parse};
 use kaika_wire::value::Hex;
@@ -66,7 +67,9 @@ impl Case<'_> {
         let mut customer = self.customer(&person).ok_or(Refusal::UnknownCustomer)?;
         customer.phone = asked.phone.into();
         customer.phone_version = customer.phone_version.saturating_add(1);
-        let answer = json!({"phone_version": customer.phone_version});
+        let answer = json!(PhoneChanged {
+            phone_version: customer.phone_version
+        });
         Ok(Change::reply(
             200,
             answer,
@@ -79,7 +82,9 @@ impl Case<'_> {
         let person = person(asked.id_type.as_str(), asked.id_no.as_str());
         Ok(Change::reply(
             200,
-            json!({"blocked": asked.blocked}),
+            json!(Blocked {
+                blocked: asked.blocked
+            }),
             vec![Write::put(BLOCKS, person, &asked.blocked)],
         ))
     }

@@ -6,13 +6,15 @@ use kaika_spec::{Refusal, TokenState};
 use kaika_tokenization::lifecycle::Event;
 use kaika_tokenization::{Lifecycle, mint};
 use kaika_wire::core::{Change, Refused, Write, read};
-use kaika_wire::messages::issuer::{CardStatus, Evidence, IssueOutcome, IssueRequest};
-use kaika_wire::messages::{Empty, parse};
+use kaika_wire::messages::issuer::{
+    CardStatus, Compensated, Evidence, IssueOutcome, IssueRequest, Undone,
+};
+use kaika_wire::messages::{Empty, issuer, parse};
 use kaika_wire::value::Hex;
 use serde_json::json;
 
 use crate::apply::{applicant_digest, person_of};
-use crate::manage::is_final;
+use crate::manage::{is_final, wire_state};
 use crate::rows::{
     AGREEMENTS, Agreement, CARDS, Card, DECISIONS, Decision as Decided, HOLDINGS, NUMBERS,
     OUTCOMES, Outcome, PANS, REFERENCES, TOKENS, Token,
@@ -235,9 +237,9 @@ impl Case<'_> {
         let id = Hex::<16>::try_from(request_id.to_owned()).map_err(|_| Refusal::UnknownRequest)?;
         let outcome: Option<Outcome> = read(self.rows, OUTCOMES, request_id);
         let word = match &outcome {
-            None => "none",
-            Some(Outcome { undone: true, .. }) => "tombstoned",
-            Some(_) => "issued",
+            None => issuer::Outcome::None,
+            Some(Outcome { undone: true, .. }) => issuer::Outcome::Tombstoned,
+            Some(_) => issuer::Outcome::Issued,
         };
         let card_code = outcome.and_then(|outcome| outcome.card_code);
         let card = card_code.as_deref().and_then(|code| self.card_row(code));
@@ -247,7 +249,7 @@ impl Case<'_> {
             .transpose()?;
         let answer = IssueOutcome {
             request_id: id,
-            outcome: word.into(),
+            outcome: word,
             card_code: card_code.and_then(|code| code.try_into().ok()),
             agreement: card
                 .as_ref()
@@ -255,7 +257,7 @@ impl Case<'_> {
             token_ref: card
                 .as_ref()
                 .and_then(|card| card.token_ref.clone().try_into().ok()),
-            token_state: token.map(|token| token.state),
+            token_state: token.map(|token| wire_state(token.life().state())),
         };
         Ok(Change::reply(200, json!(answer), vec![]))
     }
@@ -274,9 +276,9 @@ impl Case<'_> {
             .as_deref()
             .map_or(Ok(vec![]), |code| self.undo(code))?;
         let word = if card_code.is_some() {
-            "deleted"
+            Undone::Deleted
         } else {
-            "tombstoned"
+            Undone::Tombstoned
         };
         writes.push(Write::put(
             OUTCOMES,
@@ -286,7 +288,11 @@ impl Case<'_> {
                 undone: true,
             },
         ));
-        Ok(Change::reply(200, json!({"outcome": word}), writes))
+        Ok(Change::reply(
+            200,
+            json!(Compensated { outcome: word }),
+            writes,
+        ))
     }
 
     fn undo(&self, card_code: &str) -> Result<Vec<Write>, Refused> {

@@ -5,10 +5,11 @@ use kaika_tokenization::Lifecycle;
 use kaika_tokenization::lifecycle::Event;
 use kaika_wire::core::{Caller, Change, Refused, Write, read};
 use kaika_wire::messages::issuer::{
-    CardStatus, CardStatusRequest, Suspender, SuspenderRequest, TokenStatus,
+    AgreementEnded, CardShown, CardStatus, CardStatusRequest, Suspender, SuspenderRequest,
+    Terminated, TokenStatus,
 };
-use kaika_wire::messages::{Empty, parse};
-use kaika_wire::value::Hex;
+use kaika_wire::messages::{Empty, issuer, parse};
+use kaika_wire::value::{CardCode, Hex};
 use serde_json::json;
 
 use crate::rows::{AGREEMENTS, Agreement, CARDS, TOKENS, Token, party};
@@ -67,8 +68,12 @@ impl Case<'_> {
 
     pub(crate) fn card(self, card_code: &str) -> Decision {
         let card = self.card_row(card_code).ok_or(Refusal::UnknownCard)?;
-        let answer = json!({"card_code": card_code, "status": card.status, "available_minor": card.available_minor});
-        Ok(Change::reply(200, answer, vec![]))
+        let answer = CardShown {
+            card_code: code(card_code)?,
+            status: card.status,
+            available_minor: card.available_minor,
+        };
+        Ok(Change::reply(200, json!(answer), vec![]))
     }
 
     pub(crate) fn set_card_status(self, card_code: &str, body: &[u8]) -> Decision {
@@ -98,7 +103,13 @@ impl Case<'_> {
             .agreement_row(agreement)
             .ok_or(Refusal::AgreementMismatch)?;
         row.terminated = true;
-        let answer = json!({"agreement": agreement, "state": "terminated"});
+        let answer = json!(AgreementEnded {
+            agreement: agreement
+                .to_owned()
+                .try_into()
+                .map_err(|_| Refusal::AgreementMismatch)?,
+            state: Terminated::Terminated,
+        });
         Ok(Change::reply(
             200,
             answer,
@@ -130,7 +141,24 @@ fn status(token_ref: &str, token: &Token) -> serde_json::Value {
     let token_ref = Hex::<16>::try_from(token_ref.to_owned()).unwrap_or(Hex([0; 16]));
     json!(TokenStatus {
         token_ref,
-        state: token.state.clone(),
+        state: wire_state(token.life().state()),
         suspended_by: token.suspended_by.clone()
     })
+}
+
+fn code(card_code: &str) -> Result<CardCode, Refusal> {
+    card_code
+        .to_owned()
+        .try_into()
+        .map_err(|_| Refusal::UnknownCard)
+}
+
+/// A token's state as messages name it.
+pub(crate) const fn wire_state(state: TokenState) -> issuer::TokenState {
+    match state {
+        TokenState::Inactive => issuer::TokenState::Inactive,
+        TokenState::Active => issuer::TokenState::Active,
+        TokenState::Suspended => issuer::TokenState::Suspended,
+        TokenState::Deleted => issuer::TokenState::Deleted,
+    }
 }

@@ -3,7 +3,7 @@
 use kaika_spec::Refusal;
 use kaika_wire::core::{Change, Refused, Write, read};
 use kaika_wire::messages::issuer::{
-    CardStatus, DebitRequest, DebitStatus, Debited, ReverseRequest,
+    CardStatus, DebitRequest, DebitState, DebitStatus, ReverseRequest,
 };
 use kaika_wire::messages::parse;
 use kaika_wire::value::Hex;
@@ -86,9 +86,11 @@ impl Case<'_> {
         let row = self.debit_row(debit_id);
         let state = row
             .as_ref()
-            .map_or("none", |row| row.state.as_str())
-            .to_owned();
-        let auth_code = row.and_then(|row| row.auth_code);
+            .and_then(|row| DebitState::try_from(row.state.clone()).ok())
+            .unwrap_or(DebitState::None);
+        let auth_code = row
+            .and_then(|row| row.auth_code)
+            .and_then(|code| code.try_into().ok());
         Ok(Change::reply(
             200,
             json!(DebitStatus {
@@ -217,9 +219,5 @@ fn message(asked: &DebitRequest) -> String {
 }
 
 fn posted(debit_id: Hex<16>, auth_code: String) -> serde_json::Value {
-    json!(Debited {
-        debit_id,
-        result: "posted".into(),
-        auth_code
-    })
+    json!({"debit_id": debit_id, "result": "posted", "auth_code": auth_code})
 }

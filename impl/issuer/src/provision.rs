@@ -90,11 +90,7 @@ impl Case<'_> {
             command([0x80, 0xca, 0xdf, 0x21], &[], 256),
             command([0x80, 0x50, KEY_VERSION, 0x00], &host_challenge, 256),
         ];
-        let answer = Provisioned {
-            session: Some(session),
-            commands,
-            state: TokenState::Inactive.name().into(),
-        };
+        let answer = Provisioned::More { session, commands };
         Change::reply(
             200,
             json!(answer),
@@ -357,11 +353,7 @@ fn scripted(token_ref: &str, mut token: Token, session: Hex<16>, commands: Vec<A
     if let Some(open) = &mut token.session {
         open.scripted = true;
     }
-    let answer = Provisioned {
-        session: Some(session),
-        commands,
-        state: TokenState::Inactive.name().into(),
-    };
+    let answer = Provisioned::More { session, commands };
     Change::reply(
         200,
         json!(answer),
@@ -380,12 +372,7 @@ fn activated(token_ref: &str, mut token: Token, binding: Hex<16>) -> Result<Chan
 }
 
 fn done(writes: Vec<Write>) -> Change {
-    let answer = Provisioned {
-        session: None,
-        commands: vec![],
-        state: TokenState::Active.name().into(),
-    };
-    Change::reply(200, json!(answer), writes)
+    Change::reply(200, json!(Provisioned::Done), writes)
 }
 
 /// The session is over: nothing of it can be used again.

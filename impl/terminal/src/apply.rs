@@ -220,7 +220,7 @@ impl Apply {
             return self.fail(Failure::Unexpected);
         };
         match next {
-            Next::Applicant => self.say_applicant(),
+            Next::Applicant {} => self.say_applicant(),
             Next::Otp { otp } => {
                 self.stage = Stage::Code {
                     otp_id: otp.otp_id.to_string(),
@@ -241,6 +241,7 @@ impl Apply {
                 actions,
                 ..
             } => {
+                let actions = actions.names();
                 self.stage = Stage::Frames {
                     policy_id: policy_id.to_string(),
                     nonce: nonce.to_string(),
@@ -248,7 +249,7 @@ impl Apply {
                 };
                 Effect::AskFrames { actions }
             }
-            Next::Issue => self.signed("issue", json!({})),
+            Next::Issue {} => self.signed("issue", json!({})),
             Next::Provision { .. } => {
                 self.signed("provision", json!({"session": null, "responses": []}))
             }
@@ -263,7 +264,7 @@ impl Apply {
                     token_ref: token_ref.to_string(),
                 })
             }
-            Next::Cancelled => self.fail(Failure::Unexpected),
+            Next::Cancelled {} => self.fail(Failure::Unexpected),
         }
     }
 

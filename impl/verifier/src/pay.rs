@@ -205,7 +205,7 @@ fn settled(status: u16, body: &Value) -> Option<Option<String>> {
     match status {
         200..=299 => serde_json::from_value::<Debited>(body.clone())
             .ok()
-            .map(|debited| Some(debited.auth_code)),
+            .map(|debited| Some(debited.auth_code.into())),
         400..=499 => {
             let code = body.get("code").and_then(Value::as_str).unwrap_or_default();
             matches!(code, "declined" | "unknown-card").then_some(None)

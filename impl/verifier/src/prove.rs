@@ -2,8 +2,8 @@
 
 use kaika_crypto::digest;
 use kaika_spec::limit::{
-    FRAMES_MAX, GUESS_BUDGET, GUESS_WINDOW_MS, OTP_DIGITS, OTP_RESEND_MS, OTP_SENDS_MAX,
-    OTP_TRIES_MAX, OTP_TTL_MS, POLICY_TTL_MS,
+    GUESS_BUDGET, GUESS_WINDOW_MS, OTP_DIGITS, OTP_RESEND_MS, OTP_SENDS_MAX, OTP_TRIES_MAX,
+    OTP_TTL_MS, POLICY_TTL_MS,
 };
 use kaika_spec::{Refusal, Role};
 use kaika_wire::core::{Change, Refused, Request, Write, read};
@@ -11,15 +11,13 @@ use kaika_wire::messages::identity::Matched;
 use kaika_wire::messages::verifier::{FramesRequest, Next, Otp as Sent, OtpRequest, PhotosRequest};
 use kaika_wire::messages::{Empty, parse};
 use kaika_wire::value::Hex;
+use kaika_wire::words::{Action, Actions};
 use serde_json::{Value, json};
 
 use crate::answers::{self, Answer};
 use crate::apply::context;
 use crate::rows::{CardRequest, FRAMES, GUESSES, Guesses, Otp, Policy, REQUESTS, State, Waiting};
 use crate::{Case, Decision, ask, call_id, next};
-
-const ACTIONS: [&str; 5] = ["blink", "nod", "open-mouth", "turn-left", "turn-right"];
-const ACTIONS_ASKED: usize = 3;
 
 impl Case<'_> {
     /// Draws a code and has it sent to the phone that the issuer named.
@@ -211,7 +209,7 @@ impl Case<'_> {
         row.policy = Some(Policy {
             policy_id: policy_id.to_string(),
             nonce: nonce.to_string(),
-            actions: actions.clone(),
+            actions: actions.names(),
             expires_at,
             photos: Some((asked.front.into(), asked.back.into())),
         });
@@ -229,13 +227,13 @@ impl Case<'_> {
         ))
     }
 
-    fn draw_actions(&mut self) -> Vec<String> {
-        let mut left = ACTIONS.to_vec();
+    fn draw_actions(&mut self) -> Actions {
+        let mut left = Action::ALL.to_vec();
         let draw = |_| {
             let place = self.dice.below(u64::try_from(left.len()).unwrap_or(1));
-            left.remove(usize::try_from(place).unwrap_or(0)).to_owned()
+            left.remove(usize::try_from(place).unwrap_or(0))
         };
-        (0..ACTIONS_ASKED).map(draw).collect()
+        Actions(core::array::from_fn(draw))
     }
 
     fn current(&self, row: &CardRequest, policy_id: &Hex<16>) -> Result<Policy, Refused> {
@@ -258,13 +256,6 @@ impl Case<'_> {
 
     pub(crate) fn frames(self, request_id: &str, request: &Request) -> Decision {
         let asked: FramesRequest = parse(&request.body)?;
-        if asked.frames.len() > FRAMES_MAX {
-            let detail = Some(format!("frames: at most {FRAMES_MAX}"));
-            return Err(Refused {
-                refusal: Refusal::Malformed,
-                detail,
-            });
-        }
         let mut row = self.signed(
             request_id,
             request,

@@ -48,16 +48,12 @@ impl Case<'_> {
                 .map_err(|_| Refusal::InProgress)?,
         };
         match answer {
-            Provisioned {
-                session: Some(session),
-                commands,
-                ..
-            } => Ok(Change::reply(
+            Provisioned::More { session, commands } => Ok(Change::reply(
                 200,
                 json!(Next::Relay { session, commands }),
                 vec![],
             )),
-            Provisioned { session: None, .. } => {
+            Provisioned::Done => {
                 let done = done(&row).ok_or(Refusal::NotBound)?;
                 row.state = State::Done;
                 Ok(Change::reply(

@@ -373,7 +373,7 @@ fn what_comes_in_another_state_is_out_of_order() {
     let mut bench = bench();
     bench.with_code();
     let frames = json!({"policy_id": id(1), "nonce": id(1), "frames": []});
-    let photos = json!({"policy_id": id(1), "front": "", "back": ""});
+    let photos = json!({"policy_id": id(1), "front": "AA==", "back": "AA=="});
     for (what, body) in [
         ("applicant", json!({"applicant": who()})),
         ("id-photos", photos),

@@ -10,4 +10,7 @@ pub mod iso8583;
 pub mod memory;
 pub mod messages;
 pub mod problem;
+#[cfg(feature = "samples")]
+pub mod samples;
 pub mod value;
+pub mod words;

@@ -1,11 +1,15 @@
 //! The bodies of `spec/90-wire.md`, one struct for each. [`parse`] is the only way in.
 //!
-//! Every struct refuses unknown, missing, repeated and wrongly typed fields. Request structs end in what they
+//! Every type refuses unknown, missing, repeated and wrongly typed fields. Request structs end in what they
 //! ask (`OpenRequest`), answers in what they say (`Opened`).
 
+use core::fmt;
+use core::marker::PhantomData;
+
 use kaika_spec::Refusal;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::core::Refused;
 use crate::value::{Date, IdNumber, IdType, Text64};
@@ -27,15 +31,95 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {
     })
 }
 
+/// Messages that are JSON objects with these members and no others.
 macro_rules! body {
     ($($(#[$doc:meta])* $name:ident { $($(#[$fdoc:meta])* $field:ident: $type:ty,)* })+) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-        #[serde(deny_unknown_fields)]
+        #[serde(remote = "Self", deny_unknown_fields)]
         pub struct $name { $($(#[$fdoc])* pub $field: $type,)* }
+
+        $crate::messages::object! { $name }
+
+        #[cfg(feature = "samples")]
+        impl $crate::samples::Sample for $name {
+            fn samples() -> Vec<Self> {
+                $crate::samples::vary!([Self] $($field: $type,)*)
+            }
+        }
     )+};
 }
 pub(crate) use body;
+
+/// Messages of several shapes, told apart by one member.
+macro_rules! shapes {
+    ($(#[$doc:meta])* $name:ident by $tag:literal {
+        $($(#[$vdoc:meta])* $variant:ident = $word:literal { $($(#[$fdoc:meta])* $field:ident: $type:ty,)* })+
+    }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(remote = "Self", tag = $tag, deny_unknown_fields)]
+        pub enum $name { $(
+            $(#[$vdoc])*
+            // Braces even where there is nothing between them: serde lets anything pass beside a variant without.
+            #[serde(rename = $word)]
+            $variant { $($(#[$fdoc])* $field: $type,)* },
+        )+ }
+
+        $crate::messages::object! { $name }
+
+        #[cfg(feature = "samples")]
+        impl $crate::samples::Sample for $name {
+            fn samples() -> Vec<Self> {
+                [$($crate::samples::vary!([Self::$variant] $($field: $type,)*),)+].concat()
+            }
+        }
+    };
+}
+pub(crate) use shapes;
+
+/// Reads a type from a JSON object only: serde's derived readers also take an array of the members in order.
+macro_rules! object {
+    ($name:ident) => {
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                Self::serialize(self, to)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                from.deserialize_map($crate::messages::Object(core::marker::PhantomData))
+            }
+        }
+
+        impl<'de> $crate::messages::Members<'de> for $name {
+            fn read<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                Self::deserialize(from)
+            }
+        }
+    };
+}
+pub(crate) use object;
+
+/// A type that is read from the members of an object.
+trait Members<'de>: Sized {
+    fn read<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error>;
+}
+
+struct Object<T>(PhantomData<T>);
+
+impl<'de, T: Members<'de>> Visitor<'de> for Object<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+        T::read(MapAccessDeserializer::new(members))
+    }
+}
 
 body! {
     /// Who applies.

@@ -1,10 +1,12 @@
 //! Values of message fields. Each type takes exactly what `spec/90-wire.md` allows and says what it wanted.
+//! Fields that are plain numbers are read by the functions at the end.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
-use kaika_spec::limit::{AMOUNT_MAX_MINOR, APDU_MAX, OTP_DIGITS};
+use kaika_spec::limit::{AMOUNT_MAX_MINOR, APDU_MAX, FRAMES_MAX, OTP_DIGITS};
 
 /// `N` bytes as `2 N` lower-case hex digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -136,6 +138,14 @@ text! {
     /// An agreement number.
     Agreement, "A and 20 base-32 characters", |text| surrogate(text, 'A')
 }
+text! {
+    /// A customer of the issuer.
+    CustomerId, "U and 20 base-32 characters", |text| surrogate(text, 'U')
+}
+text! {
+    /// An authorisation code.
+    AuthCode, "six letters or digits", |text| all(text, 6, 6, |b| b.is_ascii_alphanumeric())
+}
 
 fn is_date(text: &str) -> bool {
     let [year, month, day] = match text.split('-').collect::<Vec<_>>()[..] {
@@ -200,10 +210,10 @@ impl TryFrom<String> for Image {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        STANDARD
-            .decode(text)
-            .map(Self)
-            .map_err(|_| "expected base64 with padding".into())
+        match STANDARD.decode(text) {
+            Ok(bytes) if !bytes.is_empty() => Ok(Self(bytes)),
+            Ok(_) | Err(_) => Err("expected base64 with padding, at least one byte".into()),
+        }
     }
 }
 
@@ -237,6 +247,57 @@ impl From<Apdu> for String {
     fn from(value: Apdu) -> Self {
         hex::encode(value.0)
     }
+}
+
+/// The largest integer that every reader of JSON holds exactly (RFC 7493).
+pub const INTEGER_MAX: u64 = 9_007_199_254_740_991;
+
+/// Reads milliseconds since 1970.
+pub(crate) fn millis<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
+    let millis = i64::deserialize(from)?;
+    let fits = u64::try_from(millis).is_ok_and(|millis| millis <= INTEGER_MAX);
+    fits.then_some(millis)
+        .ok_or_else(|| D::Error::custom("expected milliseconds since 1970"))
+}
+
+/// Reads a version or a sum.
+pub(crate) fn count<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    let count = u64::deserialize(from)?;
+    let fits = count <= INTEGER_MAX;
+    fits.then_some(count)
+        .ok_or_else(|| D::Error::custom(format!("expected at most {INTEGER_MAX}")))
+}
+
+/// Reads a score.
+pub(crate) fn thousandths<'de, D: Deserializer<'de>>(from: D) -> Result<u16, D::Error> {
+    let score = u16::deserialize(from)?;
+    (score <= SCORE_MAX)
+        .then_some(score)
+        .ok_or_else(|| D::Error::custom("expected 0 to 1000"))
+}
+
+/// The best score.
+const SCORE_MAX: u16 = 1000;
+
+/// Reads the pictures of one video.
+pub(crate) fn frames<'de, D, T>(from: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let frames = Vec::deserialize(from)?;
+    (frames.len() <= FRAMES_MAX)
+        .then_some(frames)
+        .ok_or_else(|| D::Error::custom(format!("expected at most {FRAMES_MAX} frames")))
+}
+
+/// Reads what may be null. It may not be missing: that is what an `Option` alone would allow.
+pub(crate) fn nullable<'de, D, T>(from: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(from)
 }
 
 #[cfg(test)]
@@ -277,6 +338,12 @@ mod tests {
         check::<CardCode>("CAAAAAAAAAAAAAAAAAAA2", true);
         check::<CardCode>("AAAAAAAAAAAAAAAAAAAA2", false);
         check::<Agreement>("6288000012345678", false);
+        check::<AuthCode>("A1b2C3", true);
+        check::<AuthCode>("12345", false);
+        check::<Image>("Zm9v", true);
+        for text in ["", "Zm9", "Zm9v\n", "Zm=="] {
+            check::<Image>(text, false);
+        }
         assert!(Amount::try_from(0).is_err() && Amount::try_from(AMOUNT_MAX_MINOR + 1).is_err());
     }
 }

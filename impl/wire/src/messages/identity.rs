@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Applicant, body};
 use crate::value::{Hex, Image, Text64};
+use crate::words::words;
 
 body! {
     /// POST /v1/persons
@@ -23,13 +24,13 @@ body! {
         /// Who applies.
         applicant: Applicant,
         /// Who may look the score up: `issuer`.
-        relying_party: String,
+        relying_party: RelyingParty,
         /// Front of the document.
         front: Image,
         /// Back of the document.
         back: Image,
         /// Pictures of the video.
-        frames: Vec<Image>,
+        #[serde(deserialize_with = "crate::value::frames")]        frames: Vec<Image>,
     }
 
     /// Answer to [`MatchRequest`].
@@ -37,7 +38,7 @@ body! {
         /// What to look the score up with.
         reference: Hex<16>,
         /// `scored`.
-        status: String,
+        status: Scored,
     }
 
     /// POST /v1/scores
@@ -59,12 +60,26 @@ body! {
         /// Digest of the applicant.
         applicant_digest: Hex<32>,
         /// Live frames against the record, of 1000.
-        live_record: u16,
+        #[serde(deserialize_with = "crate::value::thousandths")]        live_record: u16,
         /// Photo of the document against the record, of 1000.
-        photo_record: u16,
+        #[serde(deserialize_with = "crate::value::thousandths")]        photo_record: u16,
         /// Text of the document against the record, of 1000.
-        text_record: u16,
+        #[serde(deserialize_with = "crate::value::thousandths")]        text_record: u16,
         /// When.
-        decided_at: i64,
+        #[serde(deserialize_with = "crate::value::millis")]        decided_at: i64,
+    }
+}
+
+words! {
+    /// Who may look a score up.
+    RelyingParty {
+        /// The issuer.
+        Issuer = "issuer",
+    }
+
+    /// That pictures were compared; never how they did.
+    Scored {
+        /// They were.
+        Scored = "scored",
     }
 }

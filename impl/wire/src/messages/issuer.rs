@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Applicant, body};
+use super::{Applicant, body, shapes};
 use crate::value::{
-    Agreement, Amount, Apdu, CardCode, Currency, Hex, IdNumber, IdType, Name, Phone,
+    Agreement, Amount, Apdu, AuthCode, CardCode, Currency, CustomerId, Hex, IdNumber, IdType, Name,
+    Phone,
 };
+use crate::words::words;
 
 body! {
     /// POST /v1/customers
@@ -14,6 +16,12 @@ body! {
         applicant: Applicant,
         /// The reserved phone.
         phone: Phone,
+    }
+
+    /// Answer to [`CustomerRequest`].
+    CustomerEnrolled {
+        /// The customer.
+        customer_id: CustomerId,
     }
 
     /// POST /v1/customers/phone
@@ -26,12 +34,25 @@ body! {
         phone: Phone,
     }
 
+    /// Answer to [`PhoneRequest`].
+    PhoneChanged {
+        /// Its version.
+        #[serde(deserialize_with = "crate::value::count")]
+        phone_version: u64,
+    }
+
     /// POST /v1/blocks
     BlockRequest {
         /// Kind of document.
         id_type: IdType,
         /// Its number.
         id_no: IdNumber,
+        /// Whether pre-verification refuses this person.
+        blocked: bool,
+    }
+
+    /// Answer to [`BlockRequest`].
+    Blocked {
         /// Whether pre-verification refuses this person.
         blocked: bool,
     }
@@ -81,7 +102,7 @@ body! {
         /// The token.
         token_ref: Hex<16>,
         /// `inactive`.
-        token_state: String,
+        token_state: Inactive,
     }
 
     /// Answer to GET /v1/issue/{request_id}
@@ -89,37 +110,43 @@ body! {
         /// The card request.
         request_id: Hex<16>,
         /// `none`, `issued` or `tombstoned`.
-        outcome: String,
+        outcome: Outcome,
         /// The card.
-        card_code: Option<CardCode>,
+        #[serde(deserialize_with = "crate::value::nullable")]        card_code: Option<CardCode>,
         /// The agreement.
-        agreement: Option<Agreement>,
+        #[serde(deserialize_with = "crate::value::nullable")]        agreement: Option<Agreement>,
         /// The token.
-        token_ref: Option<Hex<16>>,
+        #[serde(deserialize_with = "crate::value::nullable")]        token_ref: Option<Hex<16>>,
         /// The token's state.
-        token_state: Option<String>,
+        #[serde(deserialize_with = "crate::value::nullable")]        token_state: Option<TokenState>,
+    }
+
+    /// Answer to POST /v1/issue/{request_id}/compensate
+    Compensated {
+        /// What there was to undo.
+        outcome: Undone,
     }
 
     /// POST /v1/tokens/{token_ref}/provision
     ProvisionRequest {
         /// The verifier's binding, once there is one.
-        binding_id: Option<Hex<16>>,
+        #[serde(deserialize_with = "crate::value::nullable")]        binding_id: Option<Hex<16>>,
         /// The chip.
         se_id: Hex<8>,
         /// The session to go on with, or nothing to start one.
-        session: Option<Hex<16>>,
+        #[serde(deserialize_with = "crate::value::nullable")]        session: Option<Hex<16>>,
         /// The chip's answers to the last commands.
         responses: Vec<Apdu>,
     }
 
-    /// Answer to [`ProvisionRequest`].
-    Provisioned {
+    /// [`Provisioned`] as it is sent.
+    ProvisionRound {
         /// The session, while there is one.
-        session: Option<Hex<16>>,
+        #[serde(deserialize_with = "crate::value::nullable")]        session: Option<Hex<16>>,
         /// Commands for the chip.
         commands: Vec<Apdu>,
         /// `inactive` or `active`.
-        state: String,
+        state: TokenState,
     }
 
     /// POST /v1/tokens/{token_ref}/suspend and …/resume
@@ -133,7 +160,7 @@ body! {
         /// The token.
         token_ref: Hex<16>,
         /// Its state.
-        state: String,
+        state: TokenState,
         /// Who suspends it.
         suspended_by: Vec<Suspender>,
     }
@@ -161,9 +188,9 @@ body! {
         /// The debit.
         debit_id: Hex<16>,
         /// `posted`.
-        result: String,
+        result: Posted,
         /// Authorisation code.
-        auth_code: String,
+        auth_code: AuthCode,
     }
 
     /// Answer to GET /v1/debits/{debit_id}
@@ -171,9 +198,9 @@ body! {
         /// The debit.
         debit_id: Hex<16>,
         /// `none`, `posted`, `declined`, `reversed` or `tombstoned`.
-        state: String,
+        state: DebitState,
         /// Authorisation code of a posted one.
-        auth_code: Option<String>,
+        #[serde(deserialize_with = "crate::value::nullable")]        auth_code: Option<AuthCode>,
     }
 
     /// POST /v1/debits/{debit_id}/reverse
@@ -182,85 +209,247 @@ body! {
         amount_minor: Amount,
     }
 
+    /// Answer to [`ReverseRequest`].
+    Reversed {
+        /// The debit.
+        debit_id: Hex<16>,
+        /// What it is now.
+        state: Reversal,
+    }
+
     /// POST /v1/cards/{card_code}/status
     CardStatusRequest {
         /// The new status.
         status: CardStatus,
     }
+
+    /// Answer to [`CardStatusRequest`].
+    CardStatusSet {
+        /// The card.
+        card_code: CardCode,
+        /// Its status.
+        status: CardStatus,
+    }
+
+    /// Answer to GET /v1/cards/{card_code}
+    CardShown {
+        /// The card.
+        card_code: CardCode,
+        /// Its status.
+        status: CardStatus,
+        /// What is left on it, minor units.
+        #[serde(deserialize_with = "crate::value::count")]
+        available_minor: u64,
+    }
+
+    /// Answer to POST /v1/agreements/{agreement}/terminate
+    AgreementEnded {
+        /// The agreement.
+        agreement: Agreement,
+        /// What it is now.
+        state: Terminated,
+    }
 }
 
-/// What was proved for a card request.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
-pub enum Evidence {
-    /// The reserved phone.
-    Otp {
-        /// The code.
-        otp_id: Hex<16>,
-        /// Digest of the phone.
-        phone_digest: Hex<32>,
-        /// Its version.
-        phone_version: u64,
-        /// When.
-        verified_at: i64,
-    },
-    /// The face.
-    Identity {
-        /// The identity system's reference.
-        reference: Hex<16>,
-    },
-}
-
-/// Answer to [`EligibilityRequest`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "branch", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Eligibility {
-    /// A one-time code to this phone.
-    KnownCustomer {
-        /// The decision.
-        eligibility_id: Hex<16>,
+shapes! {
+    /// What was proved for a card request.
+    Evidence by "kind" {
         /// The reserved phone.
-        phone: Phone,
-        /// Its version.
-        phone_version: u64,
-        /// When the decision dies.
-        expires_at: i64,
-    },
-    /// Photos and video.
-    FirstCard {
-        /// The decision.
-        eligibility_id: Hex<16>,
-        /// When the decision dies.
-        expires_at: i64,
-    },
+        Otp = "otp" {
+            /// The code.
+            otp_id: Hex<16>,
+            /// Digest of the phone.
+            phone_digest: Hex<32>,
+            /// Its version.
+            #[serde(deserialize_with = "crate::value::count")]
+            phone_version: u64,
+            /// When.
+            #[serde(deserialize_with = "crate::value::millis")]
+            verified_at: i64,
+        }
+        /// The face.
+        Identity = "identity" {
+            /// The identity system's reference.
+            reference: Hex<16>,
+        }
+    }
 }
 
-/// Who suspends a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Suspender {
-    /// The cardholder.
-    User,
-    /// The wallet.
-    Wallet,
-    /// The bank.
-    Issuer,
-    /// The bank's fraud desk.
-    Fraud,
+shapes! {
+    /// Answer to [`EligibilityRequest`].
+    Eligibility by "branch" {
+        /// A one-time code to this phone.
+        KnownCustomer = "known-customer" {
+            /// The decision.
+            eligibility_id: Hex<16>,
+            /// The reserved phone.
+            phone: Phone,
+            /// Its version.
+            #[serde(deserialize_with = "crate::value::count")]
+            phone_version: u64,
+            /// When the decision dies.
+            #[serde(deserialize_with = "crate::value::millis")]
+            expires_at: i64,
+        }
+        /// Photos and video.
+        FirstCard = "first-card" {
+            /// The decision.
+            eligibility_id: Hex<16>,
+            /// When the decision dies.
+            #[serde(deserialize_with = "crate::value::millis")]
+            expires_at: i64,
+        }
+    }
 }
 
-/// The status of a card.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CardStatus {
-    /// Usable.
-    Active,
-    /// Not usable for now.
-    Blocked,
-    /// Lost for ever.
-    Lost,
-    /// Stolen for ever.
-    Stolen,
-    /// Closed for ever.
-    Closed,
+/// Answer to [`ProvisionRequest`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "ProvisionRound", into = "ProvisionRound")]
+pub enum Provisioned {
+    /// The token is inactive, and there is more to tell the chip.
+    More {
+        /// The session.
+        session: Hex<16>,
+        /// Commands for the chip.
+        commands: Vec<Apdu>,
+    },
+    /// The token is active.
+    Done,
+}
+
+impl TryFrom<ProvisionRound> for Provisioned {
+    type Error = &'static str;
+
+    fn try_from(round: ProvisionRound) -> Result<Self, Self::Error> {
+        match (round.session, round.commands, round.state) {
+            (Some(session), commands, TokenState::Inactive) => Ok(Self::More { session, commands }),
+            (None, commands, TokenState::Active) if commands.is_empty() => Ok(Self::Done),
+            _ => Err(
+                "expected a session with an inactive token, or an active token with neither session nor commands",
+            ),
+        }
+    }
+}
+
+impl From<Provisioned> for ProvisionRound {
+    fn from(answer: Provisioned) -> Self {
+        match answer {
+            Provisioned::More { session, commands } => Self {
+                session: Some(session),
+                commands,
+                state: TokenState::Inactive,
+            },
+            Provisioned::Done => Self {
+                session: None,
+                commands: vec![],
+                state: TokenState::Active,
+            },
+        }
+    }
+}
+
+#[cfg(feature = "samples")]
+impl crate::samples::Sample for Provisioned {
+    fn samples() -> Vec<Self> {
+        let more = crate::samples::vary!([Self::More] session: Hex<16>, commands: Vec<Apdu>,);
+        [more, vec![Self::Done]].concat()
+    }
+}
+
+words! {
+    /// Who suspends a token.
+    Suspender {
+        /// The cardholder.
+        User = "user",
+        /// The wallet.
+        Wallet = "wallet",
+        /// The bank.
+        Issuer = "issuer",
+        /// The bank's fraud desk.
+        Fraud = "fraud",
+    }
+
+    /// The status of a card.
+    CardStatus {
+        /// Usable.
+        Active = "active",
+        /// Not usable for now.
+        Blocked = "blocked",
+        /// Lost for ever.
+        Lost = "lost",
+        /// Stolen for ever.
+        Stolen = "stolen",
+        /// Closed for ever.
+        Closed = "closed",
+    }
+
+    /// The state of a token.
+    TokenState {
+        /// Not in its chip yet.
+        Inactive = "inactive",
+        /// Usable.
+        Active = "active",
+        /// Not usable for now.
+        Suspended = "suspended",
+        /// Gone for ever.
+        Deleted = "deleted",
+    }
+
+    /// The state of a token that was just made.
+    Inactive {
+        /// Not in its chip yet.
+        Inactive = "inactive",
+    }
+
+    /// What became of a card request.
+    Outcome {
+        /// Nothing.
+        None = "none",
+        /// A card.
+        Issued = "issued",
+        /// It was undone and stays so.
+        Tombstoned = "tombstoned",
+    }
+
+    /// What a compensation found.
+    Undone {
+        /// A card, which it closed.
+        Deleted = "deleted",
+        /// Nothing, and there will be nothing.
+        Tombstoned = "tombstoned",
+    }
+
+    /// What a good debit is.
+    Posted {
+        /// In the ledger.
+        Posted = "posted",
+    }
+
+    /// What became of a debit.
+    DebitState {
+        /// It never came.
+        None = "none",
+        /// It is in the ledger.
+        Posted = "posted",
+        /// It was declined.
+        Declined = "declined",
+        /// It was posted and given back.
+        Reversed = "reversed",
+        /// It was reversed before it came.
+        Tombstoned = "tombstoned",
+    }
+
+    /// What a reversal made of its debit.
+    Reversal {
+        /// Given back.
+        Reversed = "reversed",
+        /// It never came and never will.
+        Tombstoned = "tombstoned",
+    }
+
+    /// What an agreement is after its end.
+    Terminated {
+        /// Over.
+        Terminated = "terminated",
+    }
 }

@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Applicant, body};
-use crate::value::{Amount, Apdu, CardCode, Currency, Hex, Image, Name, OtpCode, Version};
+use super::{Applicant, body, shapes};
+use crate::value::{
+    Amount, Apdu, AuthCode, CardCode, Currency, Hex, Image, Name, OtpCode, Version,
+};
+use crate::words::{Actions, words};
 
 body! {
     /// POST /v1/accounts
@@ -16,6 +19,12 @@ body! {
         salt: Hex<16>,
         /// `StoredKey` of the password.
         stored_key: Hex<32>,
+    }
+
+    /// Answer to [`AccountRequest`].
+    AccountEnrolled {
+        /// Account.
+        account_id: Name,
     }
 
     /// The verifier's challenge for a password proof.
@@ -57,7 +66,17 @@ body! {
         /// What to prove the password with.
         challenge: Challenge,
         /// When the request dies.
-        expires_at: i64,
+        #[serde(deserialize_with = "crate::value::millis")]        expires_at: i64,
+    }
+
+    /// Answer to GET /v1/requests/{id}
+    RequestShown {
+        /// The card request.
+        request_id: Hex<16>,
+        /// Where it stands.
+        state: RequestState,
+        /// What the terminal does next.
+        next: NextWord,
     }
 
     /// POST /v1/requests/{id}/password
@@ -79,7 +98,7 @@ body! {
         /// The phone, masked.
         phone_mask: String,
         /// When it dies.
-        expires_at: i64,
+        #[serde(deserialize_with = "crate::value::millis")]        expires_at: i64,
         /// Wrong codes left.
         tries_left: u32,
         /// Sends left.
@@ -119,13 +138,13 @@ body! {
         /// Its nonce.
         nonce: Hex<16>,
         /// The pictures.
-        frames: Vec<Frame>,
+        #[serde(deserialize_with = "crate::value::frames")]        frames: Vec<Frame>,
     }
 
     /// POST /v1/requests/{id}/provision
     ProvisionRequest {
         /// The session to go on with, or nothing to start one.
-        session: Option<Hex<16>>,
+        #[serde(deserialize_with = "crate::value::nullable")]        session: Option<Hex<16>>,
         /// The chip's answers to the last commands.
         responses: Vec<Apdu>,
     }
@@ -157,7 +176,7 @@ body! {
         /// Nonce inside the digest.
         nonce: Hex<16>,
         /// When the order dies.
-        expires_at: i64,
+        #[serde(deserialize_with = "crate::value::millis")]        expires_at: i64,
         /// Digest of all of this.
         order_digest: Hex<32>,
         /// What to prove the password with.
@@ -175,60 +194,160 @@ body! {
         /// Proof.
         proof: Hex<32>,
     }
+
+    /// Answer to GET /v1/orders/{id}
+    OrderShown {
+        /// The order.
+        order_id: Hex<16>,
+        /// Where it stands.
+        result: OrderState,
+    }
 }
 
-/// What the terminal does next.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "next", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Next {
-    /// Say who applies.
-    Applicant,
-    /// Type the code.
-    Otp {
-        /// The code that was sent.
-        otp: Otp,
-    },
-    /// Photograph the document.
-    IdPhotos {
-        /// The policy to answer.
-        policy_id: Hex<16>,
-        /// When it dies.
-        expires_at: i64,
-    },
-    /// Take a video of these actions.
-    Frames {
-        /// The policy to answer.
-        policy_id: Hex<16>,
-        /// Its nonce.
-        nonce: Hex<16>,
-        /// The actions, in order.
-        actions: Vec<String>,
-        /// When it dies.
-        expires_at: i64,
-    },
-    /// Ask for the card.
-    Issue,
-    /// Write the token into the chip.
-    Provision {
-        /// The card.
-        card_code: CardCode,
-        /// The token.
-        token_ref: Hex<16>,
-    },
-    /// Give these commands to the chip and bring its answers.
-    Relay {
-        /// The session.
-        session: Hex<16>,
-        /// Commands.
-        commands: Vec<Apdu>,
-    },
-    /// Nothing: the card is ready.
-    Done {
-        /// The card.
-        card_code: CardCode,
-        /// The token.
-        token_ref: Hex<16>,
-    },
-    /// Nothing: the request was cancelled.
-    Cancelled,
+shapes! {
+    /// Answer to [`PayRequest`]: what the issuer said.
+    OrderPaid by "result" {
+        /// It debited.
+        Paid = "paid" {
+            /// The order.
+            order_id: Hex<16>,
+            /// Authorisation code.
+            auth_code: AuthCode,
+        }
+        /// It declined.
+        Declined = "declined" {
+            /// The order.
+            order_id: Hex<16>,
+        }
+    }
+}
+
+shapes! {
+    /// What the terminal does next.
+    Next by "next" {
+        /// Say who applies.
+        Applicant = "applicant" {}
+        /// Type the code.
+        Otp = "otp" {
+            /// The code that was sent.
+            otp: Otp,
+        }
+        /// Photograph the document.
+        IdPhotos = "id-photos" {
+            /// The policy to answer.
+            policy_id: Hex<16>,
+            /// When it dies.
+            #[serde(deserialize_with = "crate::value::millis")]
+            expires_at: i64,
+        }
+        /// Take a video of these actions.
+        Frames = "frames" {
+            /// The policy to answer.
+            policy_id: Hex<16>,
+            /// Its nonce.
+            nonce: Hex<16>,
+            /// The actions, in order.
+            actions: Actions,
+            /// When it dies.
+            #[serde(deserialize_with = "crate::value::millis")]
+            expires_at: i64,
+        }
+        /// Ask for the card.
+        Issue = "issue" {}
+        /// Write the token into the chip.
+        Provision = "provision" {
+            /// The card.
+            card_code: CardCode,
+            /// The token.
+            token_ref: Hex<16>,
+        }
+        /// Give these commands to the chip and bring its answers.
+        Relay = "relay" {
+            /// The session.
+            session: Hex<16>,
+            /// Commands.
+            commands: Vec<Apdu>,
+        }
+        /// Nothing: the card is ready.
+        Done = "done" {
+            /// The card.
+            card_code: CardCode,
+            /// The token.
+            token_ref: Hex<16>,
+        }
+        /// Nothing: the request was cancelled.
+        Cancelled = "cancelled" {}
+    }
+}
+
+words! {
+    /// Where a card request stands.
+    RequestState {
+        /// It waits for the password.
+        AwaitPassword = "await-password",
+        /// For who applies.
+        AwaitApplicant = "await-applicant",
+        /// For the issuer's decision.
+        AwaitEligibility = "await-eligibility",
+        /// For the code.
+        AwaitOtp = "await-otp",
+        /// For photos of the document.
+        AwaitPhotos = "await-photos",
+        /// For the video.
+        AwaitFrames = "await-frames",
+        /// For the identity system.
+        AwaitMatch = "await-match",
+        /// For the terminal's wish to issue.
+        AwaitIssue = "await-issue",
+        /// For the issuer's card.
+        Issuing = "issuing",
+        /// For the chip.
+        AwaitProvision = "await-provision",
+        /// For nothing: done.
+        Done = "done",
+        /// For nothing: cancelled.
+        Cancelled = "cancelled",
+        /// For nothing: too old.
+        Expired = "expired",
+        /// For nothing: refused.
+        Refused = "refused",
+    }
+
+    /// What the terminal does next, in one word.
+    NextWord {
+        /// Prove the password.
+        Password = "password",
+        /// Say who applies.
+        Applicant = "applicant",
+        /// Type the code.
+        Otp = "otp",
+        /// Photograph the document.
+        IdPhotos = "id-photos",
+        /// Take the video.
+        Frames = "frames",
+        /// Ask for the card.
+        Issue = "issue",
+        /// Write the token into the chip.
+        Provision = "provision",
+        /// Nothing: the card is ready.
+        Done = "done",
+        /// Nothing: cancelled.
+        Cancelled = "cancelled",
+        /// Nothing.
+        None = "none",
+    }
+
+    /// Where an order stands.
+    OrderState {
+        /// It can be paid.
+        Open = "open",
+        /// The issuer was asked.
+        Pending = "pending",
+        /// The issuer debited.
+        Paid = "paid",
+        /// The issuer declined.
+        Declined = "declined",
+        /// It was not paid in time.
+        Expired = "expired",
+    }
 }
