@@ -174,16 +174,16 @@ impl Refusal {
             | Self::InProgress
             | Self::AccountLocked
             | Self::RateLimited
-            | Self::EligibilityStale
+            | Self::OtpSendLimit
             | Self::RangeExhausted
             | Self::PersonalisationFailed => Class::Retry,
-            Self::BadPassword
+            Self::UnknownAccount
+            | Self::BadPassword
             | Self::OtpSuperseded
             | Self::OtpExpired
             | Self::OtpWrong
             | Self::PolicyMismatch
-            | Self::PolicyExpired
-            | Self::FramesReplayed => Class::Challenge,
+            | Self::PolicyExpired => Class::Challenge,
             Self::IdempotencyConflict
             | Self::AlreadyEnrolled
             | Self::WrongOrder
@@ -197,7 +197,6 @@ impl Refusal {
             | Self::UnsupportedMediaType
             | Self::BadSignature
             | Self::IdempotencyKeyMissing
-            | Self::UnknownAccount
             | Self::UnknownRequest
             | Self::UnknownOrder
             | Self::OrderNotOwned
@@ -207,9 +206,10 @@ impl Refusal {
             | Self::RealnameMismatch
             | Self::Ineligible
             | Self::OtpLocked
-            | Self::OtpSendLimit
+            | Self::FramesReplayed
             | Self::MatchFailed
             | Self::EligibilityUnknown
+            | Self::EligibilityStale
             | Self::ContextMismatch
             | Self::ApplicantMismatch
             | Self::EvidenceKindMismatch

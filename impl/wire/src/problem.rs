@@ -24,3 +24,26 @@ pub fn reply(refusal: Refusal, detail: Option<&str>) -> Reply {
     }
     Reply { status, body }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn lookalikes_are_the_same_bytes() {
+        let mut by_code: BTreeMap<&str, (Refusal, String)> = BTreeMap::new();
+        let mut groups = 0;
+        for refusal in Refusal::ALL {
+            let Reply { status, body } = reply(*refusal, None);
+            let bytes = format!("{status} {body}");
+            let (first, same) = by_code
+                .entry(refusal.seen())
+                .or_insert_with(|| (*refusal, bytes.clone()));
+            groups += usize::from(first != refusal);
+            assert_eq!(*same, bytes, "{first} and {refusal} differ");
+        }
+        assert!(groups >= 9, "there are refusals that look alike");
+    }
+}
