@@ -25,6 +25,27 @@ impl Drop for Running {
     }
 }
 
+/// Somebody who applies.
+struct Who {
+    account: &'static str,
+    name: &'static str,
+    id_no: &'static str,
+}
+
+/// A customer of the issuer.
+const MEIMEI: Who = Who {
+    account: "meimei",
+    name: "Han Meimei",
+    id_no: "110101199001011234",
+};
+
+/// Somebody who has no card yet.
+const BO: Who = Who {
+    account: "bo",
+    name: "Li Bo",
+    id_no: "110101199202022345",
+};
+
 struct Town {
     dir: tempfile::TempDir,
     sms: Running,
@@ -170,28 +191,41 @@ impl Town {
         }
     }
 
-    /// Applies as Meimei; `extra` is appended.
-    fn apply(&self, extra: &str) -> (Option<i32>, Value) {
+    /// The command line of a card request; `extra` is appended.
+    fn applying(&self, who: &Who, extra: &str) -> Command {
         let line = format!(
-            "apply --json --verifier http://{} --chip {} --account meimei --password-file {} --id-no 110101199001011234 --id-valid-to 2040-01-01 --state {} {extra}",
+            "apply --json --verifier http://{} --chip {} --account {} --password-file {} --id-no {} --id-valid-to 2040-01-01 --state {} {extra}",
             self.verifier.address,
             self.chip.address,
+            who.account,
             self.path("password").display(),
+            who.id_no,
             self.path("state.json").display(),
         );
-        let mut arguments = words(&line);
-        arguments.extend(["--name".into(), "Han Meimei".into()]);
-        let Ok(output) = Command::new(KAIKA)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .output()
-        else {
+        let mut command = Command::new(KAIKA);
+        command.args(words(&line)).args(["--name", who.name]);
+        command
+    }
+
+    fn apply_as(&self, who: &Who, extra: &str) -> (Option<i32>, Value) {
+        let Ok(output) = self.applying(who, extra).stdin(Stdio::null()).output() else {
             panic!("no output")
         };
         (
             output.status.code(),
             serde_json::from_slice(&output.stdout).unwrap_or(Value::Null),
         )
+    }
+
+    /// Applies as Meimei.
+    fn apply(&self, extra: &str) -> (Option<i32>, Value) {
+        self.apply_as(&MEIMEI, extra)
+    }
+
+    fn kill_everybody(&mut self) {
+        for role in ["identity", "issuer", "chip", "verifier"] {
+            self.kill(role);
+        }
     }
 
     fn gateway(&self) -> String {
@@ -268,17 +302,8 @@ fn a_card_request_outlives_every_server_that_is_killed_under_it() {
     let (code, _) = town.apply("");
     assert_eq!(code, Some(4));
     assert!(Path::exists(&town.path("state.json")));
-    for role in ["identity", "issuer", "chip", "verifier"] {
-        town.kill(role);
-    }
-    // A code was sent a moment ago: another one is refused for now, and nothing is lost by asking.
-    let (code, answer) = town.apply(&town.gateway());
-    assert_eq!(
-        (code, answer["code"].as_str()),
-        (Some(1), Some("rate-limited")),
-        "{answer}"
-    );
-    let _ = std::fs::remove_file(town.path("state.json"));
+    town.kill_everybody();
+    // Too soon for another code: the terminal goes on with the one that was sent.
     let (code, answer) = town.apply(&town.gateway());
     assert_eq!(
         (code, answer["result"].as_str()),
@@ -298,6 +323,71 @@ fn a_card_request_outlives_every_server_that_is_killed_under_it() {
     town.kill("chip");
     assert_eq!(town.tap(700).1["result"], "approved");
     assert_eq!(town.tap(200_000).0, Some(1));
+}
+
+#[test]
+fn a_first_card_outlives_kills_before_the_photos_and_before_the_video() {
+    let mut town = Town::start();
+    let picture = "face: face-of-bo\nname: Li Bo\nid_no: 110101199202022345\n";
+    assert!(std::fs::write(town.path("picture"), picture).is_ok());
+    let picture = town.path("picture").display().to_string();
+    let photos = format!("--front {picture} --back {picture}");
+    let frames: String = ["blink", "nod", "open-mouth", "turn-left", "turn-right"]
+        .map(|action| format!(" --frame {action}={picture}"))
+        .concat();
+    assert_eq!(town.apply_as(&BO, "").0, Some(4), "no photos at hand");
+    let state = |town: &Town| std::fs::read_to_string(town.path("state.json")).unwrap_or_default();
+    let before = state(&town);
+    assert!(before.contains("photos"), "{before}");
+    town.kill_everybody();
+    assert_eq!(town.apply_as(&BO, &photos).0, Some(4), "no video at hand");
+    let between = state(&town);
+    assert!(between.contains("frames"), "{between}");
+    assert_eq!(request_id(&before), request_id(&between));
+    town.kill_everybody();
+    let (code, answer) = town.apply_as(&BO, &format!("{photos}{frames}"));
+    assert_eq!(
+        (code, answer["result"].as_str()),
+        (Some(0), Some("ready")),
+        "{answer}"
+    );
+    assert_eq!(request_id(&before), request_id(&state(&town)));
+}
+
+fn request_id(state: &str) -> Value {
+    let state: Value = serde_json::from_str(state).unwrap_or_default();
+    state["request_id"].clone()
+}
+
+#[test]
+fn a_terminal_that_is_killed_while_its_person_types_goes_on() {
+    let town = Town::start();
+    // An open standard input: the terminal waits for the code.
+    let spawned = town
+        .applying(&MEIMEI, "")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    let Ok(mut terminal) = spawned else {
+        panic!("no terminal")
+    };
+    let until = SystemTime::now() + Duration::from_secs(60);
+    let asked = || {
+        let state = std::fs::read_to_string(town.path("state.json")).unwrap_or_default();
+        state.contains("otp_id")
+    };
+    while !asked() {
+        assert!(SystemTime::now() < until, "the terminal asks for no code");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(terminal.kill().is_ok() && terminal.wait().is_ok());
+    let (code, answer) = town.apply(&town.gateway());
+    assert_eq!(
+        (code, answer["result"].as_str()),
+        (Some(0), Some("ready")),
+        "{answer}"
+    );
 }
 
 #[test]

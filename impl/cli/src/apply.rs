@@ -114,16 +114,13 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
         back: args.back,
         frames: args.frame.into_iter().collect(),
         gateway: args.sms.zip(args.phone),
+        state: args.state,
         verbose: !args.json,
     };
     let mut chip = Remote::connect(args.chip).await?;
     let mut phone = Phone::new(&args.verifier, Arc::new(System))?;
-    let end = phone.apply(&mut apply, &mut chip, &mut person).await;
-    if let (Some(path), Some(kept)) = (&args.state, apply.kept()) {
-        std::fs::write(path, serde_json::to_vec(kept)?)
-            .with_context(|| format!("writing {}", path.display()))?;
-    }
-    report(end?, args.json)
+    let end = phone.apply(&mut apply, &mut chip, &mut person).await?;
+    report(end, args.json)
 }
 
 fn report(end: Effect, as_json: bool) -> anyhow::Result<u8> {
@@ -150,7 +147,16 @@ pub(crate) fn refused(failure: &Failure, as_json: bool) -> anyhow::Result<u8> {
     if as_json {
         println!("{}", json!({"result": "refused", "code": why}));
     } else {
-        eprintln!("refused: {why}");
+        eprintln!("refused: {why}{}", advice(why));
     }
     Ok(NO)
+}
+
+/// What to do about a refusal, where something can be done.
+fn advice(code: &str) -> &'static str {
+    match code {
+        "rate-limited" => " (a code was sent a moment ago; run the same again in a minute)",
+        "policy-expired" => " (the photos or the video came too late; start a new request)",
+        _ => "",
+    }
 }

@@ -56,6 +56,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
         back: None,
         frames: Default::default(),
         gateway: None,
+        state: None,
         verbose: !args.json,
     };
     let mut phone = Phone::new(&args.verifier, Arc::new(System))?;

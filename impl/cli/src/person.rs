@@ -1,13 +1,16 @@
 //! The person at the command line: documents from files, codes from the keyboard or from an SMS gateway.
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 
 use kaika_node::Fault;
 use kaika_node::client::{Person, Step};
 use kaika_node::peers::http;
 use kaika_node::sms;
+use kaika_terminal::apply::Kept;
 use serde_json::Value;
 
 /// Where the answers of a person come from.
@@ -20,6 +23,8 @@ pub(crate) struct AtTheKeyboard {
     pub(crate) frames: BTreeMap<String, PathBuf>,
     /// SMS gateway and phone number to read codes from.
     pub(crate) gateway: Option<(String, String)>,
+    /// File that keeps where a card request stands.
+    pub(crate) state: Option<PathBuf>,
     /// Whether every message is told.
     pub(crate) verbose: bool,
 }
@@ -70,6 +75,13 @@ impl Person for AtTheKeyboard {
         actions.iter().map(picture).collect()
     }
 
+    fn keeps(&mut self, kept: &Kept) -> Result<(), Fault> {
+        match &self.state {
+            Some(path) => keep(path, kept).map_err(|error| Fault::file(path, error)),
+            None => Ok(()),
+        }
+    }
+
     fn sees(&mut self, what: &Step<'_>) {
         if !self.verbose {
             return;
@@ -82,6 +94,20 @@ impl Person for AtTheKeyboard {
             Step::Chip(count) => eprintln!("⇄ {count} commands to the chip"),
         }
     }
+}
+
+/// Writes beside, then renames: a terminal that is killed leaves the old or the new, and only its owner reads the key in it.
+fn keep(path: &Path, kept: &Kept) -> std::io::Result<()> {
+    let beside = path.with_extension("new");
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside)?;
+    serde_json::to_writer(&mut file, kept)?;
+    file.sync_all()?;
+    std::fs::rename(beside, path)
 }
 
 fn prompt(phone_mask: &str) -> Result<String, Fault> {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use kaika_pos::{Outcome, Pos, Sale};
-use kaika_terminal::apply::Apply;
+use kaika_terminal::apply::{Apply, Kept};
 use kaika_terminal::pay::Pay;
 use kaika_terminal::{Effect, Http, Input};
 use tokio::net::TcpStream;
@@ -31,6 +31,13 @@ pub trait Person {
     fn photos(&mut self) -> Result<(Vec<u8>, Vec<u8>), Fault>;
     /// One picture for each action.
     fn frames(&mut self, actions: &[String]) -> Result<Vec<Vec<u8>>, Fault>;
+    /// Keeps where a card request stands, before anything follows from it.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    fn keeps(&mut self, _kept: &Kept) -> Result<(), Fault> {
+        Ok(())
+    }
     /// Is told what happens.
     fn sees(&mut self, what: &Step<'_>);
 }
@@ -147,6 +154,9 @@ impl Phone {
                 end => return Ok(end),
             };
             effect = apply.handle(input);
+            if let Some(kept) = apply.kept() {
+                person.keeps(kept)?;
+            }
         }
     }
 

@@ -30,12 +30,48 @@ pub struct Profile {
 }
 
 /// Where a card request stands: what survives a restart of the phone. It holds no password.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
     /// The request.
     pub request_id: String,
     /// Key of its messages, hex.
     pub session_key: String,
+    /// What the person was asked last.
+    #[serde(default)]
+    pub asked: Option<Asked>,
+}
+
+impl core::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Kept")
+    }
+}
+
+/// What a person was asked, with all that the answer has to name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Asked {
+    /// The code that was sent.
+    Code {
+        /// Its id.
+        otp_id: String,
+        /// The phone, masked.
+        phone_mask: String,
+    },
+    /// Photos of the document.
+    Photos {
+        /// The policy.
+        policy_id: String,
+    },
+    /// The video.
+    Frames {
+        /// The policy.
+        policy_id: String,
+        /// Its nonce.
+        nonce: String,
+        /// The actions, in order.
+        actions: Vec<String>,
+    },
 }
 
 /// A card request under way.
@@ -44,9 +80,14 @@ pub struct Apply {
     terminal_nonce: String,
     kept: Option<Kept>,
     stage: Stage,
+    /// How often a match under way was asked about.
+    waited: u32,
 }
 
-#[derive(Clone, Debug)]
+/// How often a match under way is asked about before the video is taken again.
+const WAITS_MAX: u32 = 3;
+
+#[derive(Clone)]
 enum Stage {
     Idle,
     Opening,
@@ -56,17 +97,7 @@ enum Stage {
     },
     Resuming,
     Waiting,
-    Code {
-        otp_id: String,
-    },
-    Photos {
-        policy_id: String,
-    },
-    Frames {
-        policy_id: String,
-        nonce: String,
-        actions: Vec<String>,
-    },
+    Asking(Asked),
     Relaying {
         session: String,
     },
@@ -81,6 +112,7 @@ impl Apply {
             terminal_nonce: hex::encode(terminal_nonce),
             kept: None,
             stage: Stage::Idle,
+            waited: 0,
         }
     }
 
@@ -91,6 +123,7 @@ impl Apply {
             terminal_nonce: String::new(),
             kept: Some(kept),
             stage: Stage::Idle,
+            waited: 0,
         }
     }
 
@@ -155,6 +188,7 @@ impl Apply {
                 self.kept = Some(Kept {
                     request_id,
                     session_key,
+                    asked: None,
                 });
                 self.next(body)
             }
@@ -199,7 +233,25 @@ impl Apply {
 
     /// What the verifier says comes next after a restart.
     fn resumed(&mut self, body: &Value) -> Effect {
-        match body.get("next").and_then(Value::as_str).unwrap_or_default() {
+        //= spec/30-prove.md#prv-20-a-restart-goes-on
+        //# A terminal that is started again MUST answer what its person was asked before, as long as the verifier says that the
+        //# request waits for it.
+        let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
+        if text("state") == "await-match" && self.waited < WAITS_MAX {
+            self.waited = self.waited.saturating_add(1);
+            return Effect::SendAgain;
+        }
+        let asked = self.kept.as_ref().and_then(|kept| kept.asked.clone());
+        match (text("next"), asked) {
+            ("otp", Some(asked @ Asked::Code { .. }))
+            | ("id-photos", Some(asked @ Asked::Photos { .. }))
+            | ("frames", Some(asked @ Asked::Frames { .. })) => self.ask(asked),
+            (next, _) => self.go_on(next),
+        }
+    }
+
+    fn go_on(&mut self, next: &str) -> Effect {
+        match next {
             "applicant" => self.say_applicant(),
             "otp" => self.signed("otp/resend", json!({})),
             "issue" => self.signed("issue", json!({})),
@@ -222,18 +274,15 @@ impl Apply {
         match next {
             Next::Applicant {} => self.say_applicant(),
             Next::Otp { otp } => {
-                self.stage = Stage::Code {
-                    otp_id: otp.otp_id.to_string(),
-                };
-                Effect::AskCode {
+                let otp_id = otp.otp_id.to_string();
+                self.ask(Asked::Code {
+                    otp_id,
                     phone_mask: otp.phone_mask,
-                }
+                })
             }
             Next::IdPhotos { policy_id, .. } => {
-                self.stage = Stage::Photos {
-                    policy_id: policy_id.to_string(),
-                };
-                Effect::AskPhotos
+                let policy_id = policy_id.to_string();
+                self.ask(Asked::Photos { policy_id })
             }
             Next::Frames {
                 policy_id,
@@ -241,13 +290,13 @@ impl Apply {
                 actions,
                 ..
             } => {
+                let (policy_id, nonce) = (policy_id.to_string(), nonce.to_string());
                 let actions = actions.names();
-                self.stage = Stage::Frames {
-                    policy_id: policy_id.to_string(),
-                    nonce: nonce.to_string(),
-                    actions: actions.clone(),
-                };
-                Effect::AskFrames { actions }
+                self.ask(Asked::Frames {
+                    policy_id,
+                    nonce,
+                    actions,
+                })
             }
             Next::Issue {} => self.signed("issue", json!({})),
             Next::Provision { .. } => {
@@ -266,6 +315,24 @@ impl Apply {
             }
             Next::Cancelled {} => self.fail(Failure::Unexpected),
         }
+    }
+
+    /// Asks the person, and keeps what was asked for a restart.
+    fn ask(&mut self, asked: Asked) -> Effect {
+        let effect = match &asked {
+            Asked::Code { phone_mask, .. } => Effect::AskCode {
+                phone_mask: phone_mask.clone(),
+            },
+            Asked::Photos { .. } => Effect::AskPhotos,
+            Asked::Frames { actions, .. } => Effect::AskFrames {
+                actions: actions.clone(),
+            },
+        };
+        if let Some(kept) = &mut self.kept {
+            kept.asked = Some(asked.clone());
+        }
+        self.stage = Stage::Asking(asked);
+        effect
     }
 
     fn give(&mut self, session: Hex<16>, commands: Vec<Apdu>) -> Effect {
@@ -287,7 +354,7 @@ impl Apply {
     }
 
     fn code(&mut self, code: &str) -> Effect {
-        let Stage::Code { otp_id } = self.stage.clone() else {
+        let Stage::Asking(Asked::Code { otp_id, .. }) = self.stage.clone() else {
             return self.fail(Failure::Unexpected);
         };
         // The stage stays: after a wrong code the person tries again.
@@ -295,7 +362,7 @@ impl Apply {
     }
 
     fn photos(&mut self, front: Vec<u8>, back: Vec<u8>) -> Effect {
-        let Stage::Photos { policy_id } = self.stage.clone() else {
+        let Stage::Asking(Asked::Photos { policy_id }) = self.stage.clone() else {
             return self.fail(Failure::Unexpected);
         };
         let body = json!({"policy_id": policy_id, "front": Image(front), "back": Image(back)});
@@ -303,11 +370,11 @@ impl Apply {
     }
 
     fn frames(&mut self, pictures: Vec<Vec<u8>>) -> Effect {
-        let Stage::Frames {
+        let Stage::Asking(Asked::Frames {
             policy_id,
             nonce,
             actions,
-        } = self.stage.clone()
+        }) = self.stage.clone()
         else {
             return self.fail(Failure::Unexpected);
         };
@@ -346,7 +413,7 @@ impl Apply {
     fn refused(&mut self, body: &Value) -> Effect {
         let failure = refused(body);
         match (&self.stage, &failure) {
-            (Stage::Code { .. }, Failure::Refused { code, .. })
+            (Stage::Asking(Asked::Code { .. }), Failure::Refused { code, .. })
                 if code == "otp-wrong" || code == "rate-limited" =>
             {
                 Effect::AskCode {
@@ -398,6 +465,7 @@ mod tests {
         let kept = Kept {
             request_id: "r".into(),
             session_key: "11".repeat(32),
+            asked: None,
         };
         for (next, want) in [
             ("applicant", "POST /v1/requests/r/applicant true"),
@@ -416,6 +484,89 @@ mod tests {
                 want
             );
         }
+    }
+
+    #[test]
+    fn a_restart_answers_what_was_asked_before() {
+        //= spec/30-prove.md#prv-20-a-restart-goes-on
+        //= type=test
+        //# A terminal that is started again MUST answer what its person was asked before, as long as the verifier says that the
+        //# request waits for it.
+        let (id, key) = ("00".repeat(16), "11".repeat(32));
+        let code = Asked::Code {
+            otp_id: id.clone(),
+            phone_mask: "**01".into(),
+        };
+        let photos = Asked::Photos {
+            policy_id: id.clone(),
+        };
+        let frames = Asked::Frames {
+            policy_id: id.clone(),
+            nonce: id,
+            actions: vec!["nod".into()],
+        };
+        let resume = |asked: &Asked, state: &str, next: &str| {
+            let kept = Kept {
+                request_id: "r".into(),
+                session_key: key.clone(),
+                asked: Some(asked.clone()),
+            };
+            let mut apply = Apply::resume(profile(), kept);
+            apply.handle(Input::Start);
+            let body = json!({"request_id": "r", "state": state, "next": next});
+            let effect = apply.handle(Input::Answer {
+                status: 200,
+                body: body.clone(),
+            });
+            (apply, effect, body)
+        };
+        let (mut apply, effect, _) = resume(&code, "await-otp", "otp");
+        let phone_mask = "**01".into();
+        assert_eq!(effect, Effect::AskCode { phone_mask });
+        assert_eq!(
+            path(&apply.handle(Input::Code("012345".into()))),
+            "POST /v1/requests/r/otp true"
+        );
+        let (mut apply, effect, _) = resume(&photos, "await-photos", "id-photos");
+        assert_eq!(effect, Effect::AskPhotos);
+        assert_eq!(
+            path(&apply.handle(Input::Photos(vec![1], vec![2]))),
+            "POST /v1/requests/r/id-photos true"
+        );
+        let (mut apply, effect, _) = resume(&frames, "await-frames", "frames");
+        let actions = vec!["nod".to_owned()];
+        assert_eq!(effect, Effect::AskFrames { actions });
+        assert_eq!(
+            path(&apply.handle(Input::Frames(vec![vec![1]]))),
+            "POST /v1/requests/r/frames true"
+        );
+        // What the verifier no longer waits for is not answered.
+        assert_eq!(
+            resume(&photos, "await-frames", "frames").1,
+            Effect::Failed(Failure::Unexpected)
+        );
+        assert_eq!(
+            path(&resume(&code, "await-issue", "issue").1),
+            "POST /v1/requests/r/issue true"
+        );
+        // A match under way may yet be answered; only then the video is taken again.
+        let (mut apply, mut effect, body) = resume(&frames, "await-match", "frames");
+        for _ in 0..WAITS_MAX {
+            assert_eq!(effect, Effect::SendAgain);
+            let body = body.clone();
+            effect = apply.handle(Input::Answer { status: 200, body });
+        }
+        assert!(matches!(effect, Effect::AskFrames { .. }));
+    }
+
+    #[test]
+    fn what_is_kept_shows_no_key() {
+        let kept = Kept {
+            request_id: "r".into(),
+            session_key: "11".repeat(32),
+            asked: None,
+        };
+        assert_eq!(format!("{kept:?}"), "Kept");
     }
 
     #[test]
