@@ -565,6 +565,20 @@ fn a_lost_card_pays_nowhere() {
 }
 
 #[test]
+fn an_expired_token_pays_nowhere() {
+    let mut town = town();
+    let mut chip = chip_over(MemoryFlash::default());
+    issued(&mut town, &mut chip, &ALICE_HERSELF);
+    let year = 365 * 86_400_000;
+    town.now = NOW + 5 * year - 1;
+    let taken = town.tap(&mut chip, sale(1, 100));
+    assert!(matches!(taken, Outcome::Approved { .. }), "{taken:?}");
+    town.now = NOW + 5 * year;
+    let refused = Outcome::Declined { code: "05".into() };
+    assert_eq!(town.tap(&mut chip, sale(2, 100)), refused);
+}
+
+#[test]
 fn a_suspended_token_pays_again_only_when_all_have_resumed_it() {
     let mut town = town();
     let mut chip = chip_over(MemoryFlash::default());
