@@ -623,7 +623,7 @@ impl Twin {
             .strip_prefix(&[0x4F])
             .and_then(|rest| rest.split_first())
             .ok_or(0x6A80_u16)?;
-        if usize::from(*aid.0) != aid.1.len() {
+        if usize::from(*aid.0) != aid.1.len() || aid.1.is_empty() {
             return Err(0x6A80);
         }
         let found = (0..limit::SLOTS)

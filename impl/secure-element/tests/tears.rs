@@ -17,6 +17,8 @@ struct Write {
     says: fn(&mut Bench) -> u16,
     /// Its word when nothing fails.
     good: u16,
+    /// How many copies of the image it writes: a deletion wipes the key in the older one too.
+    copies: usize,
 }
 
 const fn write(name: &'static str, at: fn() -> Bench, says: fn(&mut Bench) -> u16) -> Write {
@@ -26,6 +28,7 @@ const fn write(name: &'static str, at: fn() -> Bench, says: fn(&mut Bench) -> u1
         at,
         says,
         good,
+        copies: 1,
     }
 }
 
@@ -70,7 +73,10 @@ fn writes() -> Vec<Write> {
         }),
         write("suspend", active, |bench| slot_command(bench, "84F04080")),
         write("resume", suspended, |bench| slot_command(bench, "84F04000")),
-        write("delete", active, |bench| slot_command(bench, "84E40000")),
+        Write {
+            copies: 2,
+            ..write("delete", active, |bench| slot_command(bench, "84E40000"))
+        },
         write("processing options", selected, |bench| bench.say(&gpo()).1),
         write("a request", initiated, |bench| bench.say(&first("80")).1),
         write("a refusal", initiated, |bench| bench.say(&first("00")).1),
@@ -122,7 +128,8 @@ fn check(write: &Write) {
     let written = whole.chip.flash().words_written;
     assert_eq!((write.says)(&mut whole), write.good, "{}", write.name);
     let new = *whole.chip.image();
-    assert_eq!(whole.chip.flash().words_written - written, WORDS);
+    let written = whole.chip.flash().words_written - written;
+    assert_eq!(written, write.copies * WORDS, "{}", write.name);
     assert!(old != new && goes_on(&old, &new), "{}", write.name);
     for words in 0..=WORDS {
         let mut bench = (write.at)();
@@ -140,6 +147,14 @@ fn check(write: &Write) {
         let found = restarted(&after);
         assert_eq!(found, if words == WORDS { new } else { old }, "{about}");
         memory = after;
+    }
+    // Once the first copy is durable the new image stands, whatever becomes of the second.
+    for words in WORDS + 1..write.copies * WORDS {
+        let mut bench = (write.at)();
+        bench.chip.flash().words_left = Some(words);
+        let about = format!("{} cut after {words} words", write.name);
+        assert_eq!((write.says)(&mut bench), write.good, "{about}");
+        assert_eq!(restarted(&bench.memory()), new, "{about}");
     }
 }
 
