@@ -1,4 +1,4 @@
-//! What is asked of the worlds: verdicts by Stateright, traces by our own explorer.
+//! What is asked of the worlds, of either engine: Stateright, or the explorer of our own, which also gives the traces.
 
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use kaika_spec::{PropertyId, Scope, Weakness};
 use stateright::{Checker as _, Expectation, Model as _};
 
-use crate::explore::{Explored, Trace, explore};
+use crate::explore::{Explored, Limits, Progress, Trace, explore};
 use crate::role::Weak;
 use crate::scope::issuance::Issuance;
 use crate::scope::manage::Manage;
@@ -15,21 +15,45 @@ use crate::scope::provisioning::Provisioning;
 use crate::scope::tap::Tap;
 use crate::scope::{Bounds, Config, Tier, World};
 
-/// What Stateright found in one scope.
+/// Who explores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// The checker that people know.
+    Stateright,
+    /// Our own.
+    Native,
+}
+
+impl Engine {
+    /// Both.
+    pub const ALL: &'static [Self] = &[Self::Stateright, Self::Native];
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stateright => "stateright",
+            Self::Native => "native",
+        }
+    }
+}
+
+/// What was found in one scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// The scope.
     pub scope: Scope,
     /// Unique states.
     pub states: usize,
-    /// States generated, those seen before included.
-    pub generated: usize,
-    /// Longest path that was followed.
+    /// Transitions that change something.
+    pub transitions: u64,
+    /// Transitions on the longest path that was followed.
     pub depth: usize,
     /// Wall-clock time.
     pub took: Duration,
-    /// Size of one state in memory, bytes.
+    /// Bytes for each state: all that the native engine keeps, or the size of a state that Stateright copies.
     pub bytes_per_state: usize,
+    /// Every state was looked at.
+    pub exhausted: bool,
     /// Properties asked.
     pub asked: Vec<PropertyId>,
     /// Properties violated.
@@ -41,9 +65,9 @@ pub struct Report {
 }
 
 impl Report {
-    /// Every property holds and none vacuously.
+    /// Every property holds and none vacuously, and that was all.
     pub fn holds(&self) -> bool {
-        self.violated.is_empty() && self.unreached.is_empty()
+        self.exhausted && self.violated.is_empty() && self.unreached.is_empty()
     }
 
     /// Unique states per second.
@@ -52,8 +76,8 @@ impl Report {
     }
 }
 
-/// Progress of a check: scope, unique states, depth.
-pub type Progress<'a> = &'a mut dyn FnMut(Scope, usize, usize);
+/// Hears how far a check is.
+pub type Watch<'a> = &'a mut dyn FnMut(Scope, &Progress);
 
 /// Runs `$body` with `$world` as the world of a scope.
 macro_rules! in_world {
@@ -83,61 +107,113 @@ macro_rules! in_world {
     };
 }
 
-/// Has Stateright check one scope.
-pub fn check(scope: Scope, config: Config, progress: Progress<'_>) -> Report {
-    in_world!(scope, W => check_world::<W>(config, progress))
+/// Has an engine check one scope.
+///
+/// Stateright goes to the end whatever the limits say but for the threads: its own do not hold.
+pub fn check(
+    scope: Scope,
+    config: Config,
+    engine: Engine,
+    limits: Limits,
+    watch: Watch<'_>,
+) -> Report {
+    in_world!(scope, W => match engine {
+        Engine::Stateright => by_stateright::<W>(config, limits.threads, watch),
+        Engine::Native => by_explorer::<W>(config, limits, watch),
+    })
 }
 
-fn check_world<W>(config: Config, progress: Progress<'_>) -> Report
+/// As many threads as there are cores.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// The properties and the witnesses of a world, by name.
+fn asked_of<W: World>(world: &W) -> (Vec<PropertyId>, Vec<&'static str>) {
+    let (always, sometimes): (Vec<_>, Vec<_>) = world
+        .properties()
+        .into_iter()
+        .partition(|property| property.expectation == Expectation::Always);
+    let ids = always.iter().filter_map(|p| PropertyId::from_name(p.name));
+    (ids.collect(), sometimes.iter().map(|p| p.name).collect())
+}
+
+fn by_stateright<W>(config: Config, threads: usize, watch: Watch<'_>) -> Report
 where
-    W: World + Send + Sync + 'static,
+    W: World + 'static,
     W::State: 'static,
-    W::Action: Clone + PartialEq + Send + Sync + 'static,
+    W::Action: Clone + PartialEq + 'static,
 {
     let began = Instant::now();
-    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let world = W::new(config);
-    let properties = world.properties();
+    let (asked, witnesses) = asked_of(&world);
+    let initial = world.init_states().len() as u64;
     let checker = world.checker().threads(threads).spawn_bfs();
     while !checker.is_done() {
         std::thread::sleep(Duration::from_millis(10));
-        progress(W::SCOPE, checker.unique_state_count(), checker.max_depth());
+        let states = checker.unique_state_count();
+        watch(
+            W::SCOPE,
+            &Progress {
+                states,
+                transitions: checker.state_count() as u64,
+                depth: checker.max_depth(),
+                bytes: states * size_of::<W::State>(),
+                waiting: 0,
+            },
+        );
     }
     let checker = checker.join();
     let found = checker.discoveries();
-    let named = |expectation: Expectation| {
-        properties
-            .iter()
-            .filter(move |property| property.expectation == expectation)
-            .map(|property| property.name)
-    };
-    let ids = |names: Vec<&str>| {
-        names
-            .into_iter()
-            .filter_map(PropertyId::from_name)
-            .collect()
-    };
     Report {
         scope: W::SCOPE,
         states: checker.unique_state_count(),
-        generated: checker.state_count(),
-        depth: checker.max_depth(),
+        transitions: checker.state_count() as u64 - initial,
+        depth: checker.max_depth().saturating_sub(1),
         took: began.elapsed(),
         bytes_per_state: size_of::<W::State>(),
-        asked: ids(named(Expectation::Always).collect()),
-        violated: ids(named(Expectation::Always)
-            .filter(|name| found.contains_key(name))
-            .collect()),
-        witnesses: named(Expectation::Sometimes).count(),
-        unreached: named(Expectation::Sometimes)
+        exhausted: true,
+        violated: asked
+            .iter()
+            .copied()
+            .filter(|id| found.contains_key(id.name()))
+            .collect(),
+        asked,
+        witnesses: witnesses.len(),
+        unreached: witnesses
+            .into_iter()
             .filter(|name| !found.contains_key(name))
             .collect(),
     }
 }
 
+fn by_explorer<W: World>(config: Config, limits: Limits, watch: Watch<'_>) -> Report {
+    let world = W::new(config);
+    let (asked, witnesses) = asked_of(&world);
+    let found = explore(&world, limits, &mut |progress| watch(W::SCOPE, progress));
+    Report {
+        scope: W::SCOPE,
+        states: found.states,
+        transitions: found.transitions,
+        depth: found.depth,
+        took: found.took,
+        bytes_per_state: found.bytes / found.states.max(1),
+        exhausted: found.exhausted,
+        asked,
+        violated: found.violated.into_keys().collect(),
+        witnesses: witnesses.len(),
+        unreached: found.unreached,
+    }
+}
+
 /// Has our own explorer look at one scope until `enough` properties are violated.
 pub fn explored(scope: Scope, config: Config, enough: usize) -> Explored {
-    in_world!(scope, W => explore(W::new(config), enough))
+    let limits = Limits {
+        enough,
+        threads: cores(),
+        ..Limits::default()
+    };
+    in_world!(scope, W => explore(&W::new(config), limits, &mut |_| {}))
 }
 
 /// A counterexample against one property.

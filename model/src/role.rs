@@ -15,6 +15,7 @@ pub mod verifier;
 use std::fmt::{Debug, Display};
 use std::hash::Hash;
 
+use arrayvec::ArrayVec;
 use kaika_spec::{Refusal, Weakness};
 
 /// A set of weaknesses. The empty set is the specification.
@@ -92,57 +93,68 @@ impl Verdict {
     }
 }
 
+/// What a role says in one step: a few words, kept in place.
+pub type Said<O> = ArrayVec<O, 4>;
+
 /// What a step comes to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Outcome<S, O> {
     /// The state after it; equal to the state before when the verdict is a refusal without a counter.
     pub next: S,
     /// What the role says and to whom, in order.
-    pub out: Vec<O>,
+    pub out: Said<O>,
     /// Taken, repeated or refused.
     pub verdict: Verdict,
     /// The requirements that decide this step.
-    pub reqs: Vec<&'static str>,
+    pub reqs: &'static [&'static str],
 }
 
 impl<S, O> Outcome<S, O> {
     /// Accepted, with what is said.
-    pub fn accept(next: S, out: Vec<O>, reqs: &[&'static str]) -> Self {
+    pub fn accept(
+        next: S,
+        out: impl IntoIterator<Item = O>,
+        reqs: &'static [&'static str],
+    ) -> Self {
         Self {
             next,
-            out,
+            out: out.into_iter().collect(),
             verdict: Verdict::Accept,
-            reqs: reqs.to_vec(),
+            reqs,
         }
     }
 
     /// Answered from store.
-    pub fn repeat(next: S, out: Vec<O>, reqs: &[&'static str]) -> Self {
+    pub fn repeat(
+        next: S,
+        out: impl IntoIterator<Item = O>,
+        reqs: &'static [&'static str],
+    ) -> Self {
         Self {
             next,
-            out,
+            out: out.into_iter().collect(),
             verdict: Verdict::Repeat,
-            reqs: reqs.to_vec(),
+            reqs,
         }
     }
 
     /// Refused; `next` is the old state but for counters.
-    pub fn refuse(next: S, refusal: Refusal, reqs: &[&'static str]) -> Self {
+    pub fn refuse(next: S, refusal: Refusal, reqs: &'static [&'static str]) -> Self {
         Self {
             next,
-            out: Vec::new(),
+            out: Said::new(),
             verdict: Verdict::Refuse(refusal),
-            reqs: reqs.to_vec(),
+            reqs,
         }
     }
 
     /// Answered with a status word.
-    pub fn sw(next: S, sw: u16, reqs: &[&'static str]) -> Self {
+    pub fn sw(next: S, sw: u16, reqs: &'static [&'static str]) -> Self {
         Self {
             next,
-            out: Vec::new(),
+            out: Said::new(),
             verdict: Verdict::Sw(sw),
-            reqs: reqs.to_vec(),
+            reqs,
         }
     }
 }

@@ -17,6 +17,7 @@ use kaika_spec::{PropertyId, Scope};
 use stateright::{Model, Property};
 
 use crate::chart::Chart;
+use crate::pack::{Wide, Words};
 use crate::role::Weak;
 
 /// Whom the protocol is checked against; each has the powers of those before it.
@@ -124,10 +125,38 @@ pub struct Scenario<W: Model> {
 /// Every tier below the corrupt verifier.
 pub const HONEST: &[Tier] = &[Tier::T0, Tier::T1, Tier::T2];
 
+/// Fields of a state by their paths: `sales[1].given`.
+#[derive(Clone, Copy, Debug)]
+pub enum Fields {
+    /// All.
+    All,
+    /// These.
+    Only(&'static [&'static str]),
+    /// All but these.
+    AllBut(&'static [&'static str]),
+}
+
 /// A composition of roles. [`World::apply`] is its only transition.
-pub trait World: Model<State: Eq + Ord + Hash + Debug + Clone + Send + Sync> + Sized {
+pub trait World:
+    Model<State: Wide + Eq + Ord + Hash + Debug + Clone + Send + Sync, Action: Debug + Send + Sync>
+    + Send
+    + Sync
+    + Sized
+{
     /// Which scope of the specification.
     const SCOPE: Scope;
+
+    /// What its states are packed into.
+    type Packed: Words;
+
+    /// Into how many parts its actions fall, in the order of [`Model::actions`].
+    const PARTS: usize;
+
+    /// The actions of one part.
+    fn actions_of(&self, part: usize, state: &Self::State, actions: &mut Vec<Self::Action>);
+
+    /// The fields that the actions of one part read or write.
+    fn fields(part: usize) -> Fields;
 
     /// The world of a configuration.
     fn new(config: Config) -> Self;
@@ -152,6 +181,13 @@ pub trait World: Model<State: Eq + Ord + Hash + Debug + Clone + Send + Sync> + S
     /// What the two parties of the first lines of a chart have; a sentence for each initial state.
     fn opening(&self, state: &Self::State) -> String;
 
+    /// The actions of every part, in order.
+    fn all_actions(&self, state: &Self::State, actions: &mut Vec<Self::Action>) {
+        for part in 0..Self::PARTS {
+            self.actions_of(part, state, actions);
+        }
+    }
+
     /// Whether nothing can happen any more.
     fn is_over(&self, state: &Self::State) -> bool {
         let mut actions = Vec::new();
@@ -161,6 +197,9 @@ pub trait World: Model<State: Eq + Ord + Hash + Debug + Clone + Send + Sync> + S
             .all(|action| self.apply(state, action, &mut Chart::off()).is_none())
     }
 }
+
+/// A property that is never violated.
+const TO_THE_END: &str = "every state is looked at";
 
 /// What Stateright is asked: every property of the tier as `always`, its witness and the scenarios as `sometimes`.
 pub fn properties<W: World>(config: &Config) -> Vec<Property<W>> {
@@ -178,7 +217,13 @@ pub fn properties<W: World>(config: &Config) -> Vec<Property<W>> {
         .into_iter()
         .filter(|scenario| scenario.from <= config.tier)
         .map(|scenario| Property::sometimes(scenario.name, scenario.seen));
-    always.chain(witnesses).chain(scenarios).collect()
+    // Stateright stops when it has found all that it looks for. It shall go to the end.
+    let endless = Property::always(TO_THE_END, |_, _| true);
+    always
+        .chain(witnesses)
+        .chain(scenarios)
+        .chain([endless])
+        .collect()
 }
 
 /// The issuer's record of a customer whose card's token is active in a chip.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use kaika_model::check::{attack, check, explored, target};
+use kaika_model::check::{Engine, attack, check, explored, target};
+use kaika_model::explore::Limits;
 use kaika_model::{Bounds, Config, Tier, Weak, chart};
 use kaika_spec::{PropertyId, Scope, Weakness};
 
@@ -15,8 +16,14 @@ fn each_weakness_breaks_its_property_and_two_engines_agree() {
             tier,
             bounds: Bounds::Default,
         };
-        let stateright = check(scope, config, &mut |_, _, _| {});
+        let limits = Limits {
+            threads: 2,
+            ..Limits::default()
+        };
+        let stateright = check(scope, config, Engine::Stateright, limits, &mut |_, _| {});
         let native = explored(scope, config, usize::MAX);
+        assert_eq!(native.states, stateright.states, "{weakness}");
+        assert_eq!(native.transitions, stateright.transitions, "{weakness}");
         let violated: Vec<PropertyId> = native.violated.keys().copied().collect();
         let mut seen = stateright.violated;
         seen.sort_unstable();
@@ -86,7 +93,8 @@ fn two_faults_of_each_kind_break_nothing() {
             bounds: Bounds::Deep,
             ..Config::hardened(tier)
         };
-        let report = check(scope, config, &mut |_, _, _| {});
+        let limits = Limits::default();
+        let report = check(scope, config, Engine::Native, limits, &mut |_, _| {});
         assert!(report.holds(), "{report:?}");
     }
 }

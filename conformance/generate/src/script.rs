@@ -209,7 +209,7 @@ fn test<S: Script>(
         needs: needs.into_iter().map(str::to_owned).collect(),
         result,
         flags: Vec::new(),
-        requirements: requirements::<S>(&transition.outcome.reqs),
+        requirements: requirements::<S>(transition.outcome.reqs),
         origin: Origin {
             criterion,
             model_path: names,

@@ -1,13 +1,16 @@
 //! `kaika check`: has Stateright explore the model and says what holds.
 
+use std::time::Instant;
+
 use anyhow::bail;
 use clap::ValueEnum;
-use kaika_model::check::{Report, check, explored};
+use kaika_model::check::{Engine, Report, check, cores, explored};
+use kaika_model::explore::Limits;
 use kaika_model::{Bounds, Config, Tier, Weak, chart};
-use kaika_spec::{Scope, Weakness};
+use kaika_spec::{PropertyId, Scope, Weakness};
 use serde_json::{Value, json};
 
-use crate::{NO, OK, bar};
+use crate::{NO, OK, WORLD, bar};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -23,6 +26,18 @@ pub(crate) struct Args {
     /// How many faults of each kind in one run: one, or two.
     #[arg(long, value_enum, default_value = "default")]
     bounds: BoundsArg,
+    /// Who explores: Stateright, or our own explorer, which needs less time and memory.
+    #[arg(long, value_enum, default_value = "stateright")]
+    engine: EngineArg,
+    /// Threads; all cores by default.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
+    threads: Option<u16>,
+    /// Native engine: stop when it keeps more than so many MiB. What was found until then is said, marked as partial.
+    #[arg(long, value_name = "MIB")]
+    memory: Option<usize>,
+    /// Ask for one property only: P01 and so on. Exit 1 then speaks of it alone.
+    #[arg(long, value_parser = property)]
+    property: Option<PropertyId>,
     /// Also draw the shortest counterexample of every violated property.
     #[arg(long)]
     charts: bool,
@@ -37,6 +52,32 @@ enum BoundsArg {
     Deep,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum EngineArg {
+    Stateright,
+    Native,
+}
+
+impl Args {
+    fn engine(&self) -> Engine {
+        match self.engine {
+            EngineArg::Stateright => Engine::Stateright,
+            EngineArg::Native => Engine::Native,
+        }
+    }
+
+    fn limits(&self) -> anyhow::Result<Limits> {
+        if self.memory.is_some() && self.engine != EngineArg::Native {
+            bail!("--memory needs --engine native: Stateright keeps no budget");
+        }
+        Ok(Limits {
+            threads: self.threads.map_or_else(cores, usize::from),
+            memory: self.memory.map_or(usize::MAX, |mib| mib << 20),
+            ..Limits::default()
+        })
+    }
+}
+
 /// What the checker of each tier leaves out.
 const NOT_COVERED: &str = "not covered: tiers T3 and T4, more than two requests, orders or sales at once, \
      weakness of the cryptography itself";
@@ -48,6 +89,12 @@ pub(crate) fn scope(text: &str) -> Result<Scope, String> {
 
 pub(crate) fn tier(text: &str) -> Result<Tier, String> {
     Tier::from_name(text).ok_or_else(|| "the tiers are T0, T1, T2 and T5".to_owned())
+}
+
+fn property(text: &str) -> Result<PropertyId, String> {
+    let wanted = text.to_uppercase();
+    PropertyId::from_name(&wanted)
+        .ok_or_else(|| format!("no property {text}; docs/properties.md names them"))
 }
 
 /// The weaknesses named by a list.
@@ -71,10 +118,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         BoundsArg::Default => Bounds::Default,
         BoundsArg::Deep => Bounds::Deep,
     };
+    let limits = args.limits()?;
     let mut runs = Vec::new();
     for (scope, tier) in asked(args.scope, args.tier)? {
         let config = Config { weak, tier, bounds };
-        let report = watched(scope, config);
+        let mut report = watched(scope, config, args.engine(), limits);
+        if let Some(only) = args.property {
+            report.asked.retain(|id| *id == only);
+            report.violated.retain(|id| *id == only);
+        }
         if !args.json {
             print_line(&report, tier, runs.is_empty());
         }
@@ -89,7 +141,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     let good = runs
         .iter()
         .all(|(_, report)| report.violated.is_empty() && (!hardened || report.holds()));
-    Ok(if good { OK } else { NO })
+    let partial = runs.iter().any(|(_, report)| !report.exhausted);
+    Ok(match (good, partial) {
+        (true, false) => OK,
+        (false, false) => NO,
+        (_, true) if runs.iter().any(|(_, report)| !report.violated.is_empty()) => NO,
+        (_, true) => WORLD,
+    })
 }
 
 /// Which scopes against which tiers.
@@ -109,10 +167,18 @@ fn asked(scope: Option<Scope>, tier: Option<Tier>) -> anyhow::Result<Vec<(Scope,
 }
 
 /// Checks one scope while a spinner turns.
-pub(crate) fn watched(scope: Scope, config: Config) -> Report {
+pub(crate) fn watched(scope: Scope, config: Config, engine: Engine, limits: Limits) -> Report {
     let spinner = bar::spinner();
-    let report = check(scope, config, &mut |scope, states, depth| {
-        spinner.set_message(format!("{scope}: {states} states, depth {depth}"));
+    let began = Instant::now();
+    let report = check(scope, config, engine, limits, &mut |scope, now| {
+        let rate = now.states as u128 * 1000 / began.elapsed().as_millis().max(1);
+        spinner.set_message(format!(
+            "{scope}: {} states, {rate} a second, depth {}, {} MiB, {} waiting",
+            now.states,
+            now.depth,
+            now.bytes >> 20,
+            now.waiting
+        ));
         spinner.tick();
     });
     spinner.finish_and_clear();
@@ -123,25 +189,25 @@ pub(crate) fn watched(scope: Scope, config: Config) -> Report {
 pub(crate) fn print_line(report: &Report, tier: Tier, first: bool) {
     if first {
         println!(
-            "{:<13} {:<4} {:>9} {:>10} {:>6} {:>10} {:>8}  verdict",
-            "scope", "tier", "states", "generated", "depth", "states/s", "B/state"
+            "{:<13} {:<4} {:>9} {:>11} {:>6} {:>10} {:>8}  verdict",
+            "scope", "tier", "states", "transitions", "depth", "states/s", "B/state"
         );
     }
-    let ids = |ids: &[kaika_spec::PropertyId]| {
+    let ids = |ids: &[PropertyId]| {
         let names: Vec<_> = ids.iter().map(|id| id.name()).collect();
         names.join(" ")
     };
-    let verdict = if report.violated.is_empty() {
-        format!("holds: {}", ids(&report.asked))
-    } else {
-        format!("VIOLATED: {}", ids(&report.violated))
+    let verdict = match (report.violated.is_empty(), report.exhausted) {
+        (true, true) => format!("holds: {}", ids(&report.asked)),
+        (true, false) => format!("PARTIAL, no violation so far: {}", ids(&report.asked)),
+        (false, _) => format!("VIOLATED: {}", ids(&report.violated)),
     };
     println!(
-        "{:<13} {:<4} {:>9} {:>10} {:>6} {:>10} {:>8}  {verdict}",
+        "{:<13} {:<4} {:>9} {:>11} {:>6} {:>10} {:>8}  {verdict}",
         report.scope.name(),
         tier.name(),
         report.states,
-        report.generated,
+        report.transitions,
         report.depth,
         report.rate(),
         report.bytes_per_state,
@@ -159,15 +225,21 @@ fn print_end(runs: &[(Config, Report)], weak: Weak, charts: bool) {
         }
     }
     let states: usize = runs.iter().map(|(_, report)| report.states).sum();
-    let generated: usize = runs.iter().map(|(_, report)| report.generated).sum();
+    let transitions: u64 = runs.iter().map(|(_, report)| report.transitions).sum();
     let witnesses: usize = runs.iter().map(|(_, report)| report.witnesses).sum();
     println!();
-    if violated == 0 {
+    let partial = runs.iter().any(|(_, report)| !report.exhausted);
+    if partial {
         println!(
-            "every property holds for {states} states, {generated} generated, within these bounds; \
+            "PARTIAL: the memory budget was met; nothing is said of states that were not looked at; give --memory more, or a smaller scope"
+        );
+    }
+    if violated == 0 && !partial {
+        println!(
+            "every property holds for {states} states, {transitions} transitions, within these bounds; \
              {witnesses} witnesses asked, so that none holds for want of a case"
         );
-    } else {
+    } else if violated > 0 {
         print_held(runs);
         println!(
             "{violated} violated, in {states} states; shortest counterexamples: --charts, or kaika attack NAME"
@@ -219,8 +291,7 @@ fn document(runs: &[(Config, Report)]) -> Value {
 }
 
 fn one(config: Config, report: &Report) -> Value {
-    let names =
-        |ids: &[kaika_spec::PropertyId]| -> Vec<&str> { ids.iter().map(|id| id.name()).collect() };
+    let names = |ids: &[PropertyId]| -> Vec<&str> { ids.iter().map(|id| id.name()).collect() };
     let weak: Vec<_> = config.weak.list().map(Weakness::name).collect();
     let traces: Vec<Value> = if report.violated.is_empty() {
         Vec::new()
@@ -238,7 +309,8 @@ fn one(config: Config, report: &Report) -> Value {
         "tier": config.tier.name(),
         "weaknesses": weak,
         "states": report.states,
-        "generated": report.generated,
+        "transitions": report.transitions,
+        "exhausted": report.exhausted,
         "depth": report.depth,
         "states_per_second": u64::try_from(report.rate()).unwrap_or(u64::MAX),
         "bytes_per_state": report.bytes_per_state,

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use kaika_conformance::report;
 use kaika_conformance::suite::Filter;
+use kaika_model::check::{Engine, cores};
+use kaika_model::explore::Limits;
 use kaika_model::{Bounds, Config, Tier, Weak};
 use kaika_spec::Scope;
 use serde_json::json;
@@ -63,6 +65,10 @@ pub(crate) fn run(args: &Args, runtime: &Runtime) -> anyhow::Result<u8> {
 }
 
 fn explore(shown: &mut Shown, quiet: bool) {
+    let limits = Limits {
+        threads: cores(),
+        ..Limits::default()
+    };
     let scopes = Scope::ALL.iter().map(|scope| (*scope, Tier::T2));
     for (at, (scope, tier)) in scopes.chain([(Scope::Issuance, Tier::T5)]).enumerate() {
         let config = Config {
@@ -70,7 +76,7 @@ fn explore(shown: &mut Shown, quiet: bool) {
             tier,
             bounds: Bounds::Default,
         };
-        let report = check::watched(scope, config);
+        let report = check::watched(scope, config, Engine::Stateright, limits);
         if !quiet {
             check::print_line(&report, tier, at == 0);
         }

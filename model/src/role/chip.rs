@@ -218,9 +218,9 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
     }
 }
 
-fn good(next: State, out: Output, reqs: &[&'static str]) -> Step {
+fn good(next: State, out: Output, reqs: &'static [&'static str]) -> Step {
     Outcome {
-        out: vec![out],
+        out: [out].into_iter().collect(),
         ..Outcome::sw(next, 0x9000, reqs)
     }
 }
@@ -244,7 +244,7 @@ fn select(s: State, input: Input) -> Step {
         _ => return Outcome::sw(s, 0x6A82, &["APD-2"]),
     };
     Outcome {
-        out: vec![Output::Fci],
+        out: [Output::Fci].into_iter().collect(),
         ..Outcome::sw(State { selected, ..fresh }, sw, &["APD-4"])
     }
 }
@@ -388,7 +388,7 @@ fn manage(s: State, input: Input) -> Step {
     if let Some(refused) = secured(s) {
         return refused;
     }
-    let (slot, reqs): (_, &[&'static str]) = match (input, s.slot) {
+    let (slot, reqs): (_, &'static [&'static str]) = match (input, s.slot) {
         (_, Slot::Empty) => return Outcome::sw(s, 0x6A88, &["MNG-1"]),
         (Input::Delete, Slot::Deleted) => return Outcome::sw(s, 0x6A88, &["MNG-2"]),
         (Input::Delete, _) => (Slot::Deleted, &["MNG-8"]),

@@ -58,12 +58,12 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Outcome<State, Output>
         (s, Input::ScoreOtherCaller) => Outcome::refuse(s, Refusal::BadSignature, &["PRV-19"]),
         (State::None, Input::MatchGood) => Outcome::accept(
             State::Scored { good: true },
-            vec![Output::Reference],
+            [Output::Reference],
             &["PRV-15", "PRV-16"],
         ),
         (State::None, Input::MatchLow) => Outcome::accept(
             State::Scored { good: false },
-            vec![Output::Reference],
+            [Output::Reference],
             &["PRV-15", "PRV-16"],
         ),
         (s @ State::Scored { .. }, Input::ScoreOtherContext)
@@ -72,15 +72,15 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Outcome<State, Output>
             Outcome::refuse(s, Refusal::ReferenceMismatch, &["PRV-16"])
         }
         (State::Scored { good }, Input::Score | Input::ScoreOtherContext) => {
-            Outcome::accept(State::Resolved { good }, vec![score(good)], &["PRV-17"])
+            Outcome::accept(State::Resolved { good }, [score(good)], &["PRV-17"])
         }
         (s @ State::Resolved { good }, Input::ScoreRepeat) => {
-            Outcome::repeat(s, vec![score(good)], &["PRV-17"])
+            Outcome::repeat(s, [score(good)], &["PRV-17"])
         }
         (s @ State::Resolved { good }, Input::Score | Input::ScoreOtherContext)
             if weak.has(Weakness::ReferenceReused) =>
         {
-            Outcome::accept(s, vec![score(good)], &["PRV-17"])
+            Outcome::accept(s, [score(good)], &["PRV-17"])
         }
         (s @ State::Resolved { .. }, Input::Score | Input::ScoreOtherContext) => {
             Outcome::refuse(s, Refusal::ReferenceUsed, &["PRV-17"])
@@ -88,10 +88,8 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Outcome<State, Output>
         (State::Expired, Input::Score | Input::ScoreRepeat | Input::ScoreOtherContext) => {
             Outcome::refuse(State::Expired, Refusal::ReferenceExpired, &["PRV-18"])
         }
-        (State::Scored { .. }, Input::Advance) => {
-            Outcome::accept(State::Expired, vec![], &["PRV-18"])
-        }
-        (s, Input::Advance) => Outcome::accept(s, vec![], &["PRV-18"]),
+        (State::Scored { .. }, Input::Advance) => Outcome::accept(State::Expired, [], &["PRV-18"]),
+        (s, Input::Advance) => Outcome::accept(s, [], &["PRV-18"]),
         (State::None, _) => Outcome::refuse(State::None, Refusal::ReferenceUnknown, &["PRV-16"]),
         (s, _) => Outcome::refuse(s, Refusal::WrongOrder, &["PRV-16"]),
     }

@@ -353,7 +353,7 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
         Input::PhoneChange => phone_change(s),
         Input::BlockPerson => Outcome::accept(
             State { blocked: true, ..s },
-            vec![Output::PersonBlocked],
+            [Output::PersonBlocked],
             &["ISS-8"],
         ),
         Input::UnblockPerson => Outcome::accept(
@@ -361,10 +361,10 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
                 blocked: false,
                 ..s
             },
-            vec![Output::PersonUnblocked],
+            [Output::PersonUnblocked],
             &["ISS-8"],
         ),
-        Input::AdvanceEligibility => Outcome::accept(stale(s), vec![], &["APP-10"]),
+        Input::AdvanceEligibility => Outcome::accept(stale(s), [], &["APP-10"]),
         Input::IssueRepeat => issue_repeat(s, *weak),
         Input::IssueIdentityDown => issue(s, Input::IssueIdentity, *weak),
         Input::IssueOtherStolen | Input::IssueOtherProduct | Input::IssueKeyFreed => {
@@ -404,7 +404,7 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
         | Input::DebitUnknownCard
         | Input::DebitOverBalance => debit(s, *input, *weak),
         Input::DebitUnderIssueKey => debit(s, Input::Debit, *weak),
-        Input::DebitQuery => Outcome::accept(s, vec![debit_state(s.debit)], &["PAY-13"]),
+        Input::DebitQuery => Outcome::accept(s, [debit_state(s.debit)], &["PAY-13"]),
         Input::Reverse | Input::ReverseMore | Input::ReverseWrongAmount => reverse(s, *input),
         Input::Tap
         | Input::TapReplayedAtc
@@ -480,7 +480,7 @@ fn eligibility(s: State, branch: Branch) -> Step {
                     request: Request::Decided(branch),
                     ..s
                 },
-                vec![out],
+                [out],
                 &["APP-9", "APP-10"],
             )
         }
@@ -503,7 +503,7 @@ fn phone_change(s: State) -> Step {
     } else {
         s
     };
-    Outcome::accept(next, vec![Output::PhoneChanged], &["MNG-10"])
+    Outcome::accept(next, [Output::PhoneChanged], &["MNG-10"])
 }
 
 /// Every `issue` that is not a repeat, by rank of refusal.
@@ -625,7 +625,7 @@ fn make_card(s: State, branch: Branch, weak: Weak) -> Step {
             token: None,
             ..made
         };
-        return Outcome::accept(half, vec![Output::CardMade], &["ISS-12"]);
+        return Outcome::accept(half, [Output::CardMade], &["ISS-12"]);
     }
     let next = State {
         request: Request::Issued,
@@ -638,11 +638,8 @@ fn make_card(s: State, branch: Branch, weak: Weak) -> Step {
     } else {
         Output::Issued
     };
-    let out = if branch == Branch::FirstCard {
-        vec![Output::ScoreAsked, answer]
-    } else {
-        vec![answer]
-    };
+    let asked = (branch == Branch::FirstCard).then_some(Output::ScoreAsked);
+    let out = asked.into_iter().chain([answer]);
     Outcome::accept(next, out, &["ISS-9", "ISS-10", "ISS-12", "ISS-13"])
 }
 
@@ -654,7 +651,7 @@ fn issue_repeat(s: State, weak: Weak) -> Step {
             make_card(s, Branch::KnownCustomer, weak)
         }
         Request::Issued | Request::Tombstoned { had_card: true } => {
-            Outcome::repeat(s, vec![Output::Issued], &["WIR-6", "ISS-10"])
+            Outcome::repeat(s, [Output::Issued], &["WIR-6", "ISS-10"])
         }
         Request::Tombstoned { had_card: false } => {
             Outcome::refuse(s, Refusal::RequestTombstoned, &["ISS-18"])
@@ -685,25 +682,25 @@ fn query(s: State) -> Step {
         Request::Tombstoned { .. } => Output::OutcomeTombstoned,
         Request::None | Request::Decided(_) | Request::Stale(_) => Output::OutcomeNone,
     };
-    Outcome::accept(s, vec![out], &["ISS-20"])
+    Outcome::accept(s, [out], &["ISS-20"])
 }
 
 fn compensate(s: State, weak: Weak) -> Step {
     if weak.has(Weakness::NoCompensation) {
-        return Outcome::accept(s, vec![], &["ISS-19"]);
+        return Outcome::accept(s, [], &["ISS-19"]);
     }
     match s.request {
-        Request::Issued => Outcome::accept(undone(s), vec![Output::Deleted], &["ISS-19"]),
+        Request::Issued => Outcome::accept(undone(s), [Output::Deleted], &["ISS-19"]),
         Request::Tombstoned { had_card: true } => {
-            Outcome::accept(s, vec![Output::Deleted], &["ISS-19"])
+            Outcome::accept(s, [Output::Deleted], &["ISS-19"])
         }
-        _ if s.card != Card::None => Outcome::accept(undone(s), vec![Output::Deleted], &["ISS-19"]),
+        _ if s.card != Card::None => Outcome::accept(undone(s), [Output::Deleted], &["ISS-19"]),
         _ => {
             let next = State {
                 request: Request::Tombstoned { had_card: false },
                 ..s
             };
-            Outcome::accept(next, vec![Output::Tombstoned], &["ISS-18", "ISS-19"])
+            Outcome::accept(next, [Output::Tombstoned], &["ISS-18", "ISS-19"])
         }
     }
 }
@@ -747,7 +744,7 @@ fn provision(s: State, input: Input, weak: Weak) -> Step {
     }
     match token {
         TokenState::Active if input == Input::ProvisionOtherChip => script(s),
-        TokenState::Active => Outcome::accept(s, vec![Output::TokenActive], &["PRO-12"]),
+        TokenState::Active => Outcome::accept(s, [Output::TokenActive], &["PRO-12"]),
         TokenState::Suspended | TokenState::Deleted => {
             Outcome::refuse(s, Refusal::TokenNotActive, &["MNG-2"])
         }
@@ -756,7 +753,7 @@ fn provision(s: State, input: Input, weak: Weak) -> Step {
 }
 
 fn script(s: State) -> Step {
-    Outcome::accept(s, vec![Output::Script], &["PRO-1"])
+    Outcome::accept(s, [Output::Script], &["PRO-1"])
 }
 
 fn personalise(s: State, input: Input) -> Step {
@@ -770,7 +767,7 @@ fn personalise(s: State, input: Input) -> Step {
                 session: Session::Opened,
                 ..s
             },
-            vec![Output::OpenChannel],
+            [Output::OpenChannel],
             &["PRO-1", "PRO-12"],
         ),
         (Session::Opened, Input::ProvisionAnswers) => Outcome::accept(
@@ -778,12 +775,12 @@ fn personalise(s: State, input: Input) -> Step {
                 session: Session::Scripted,
                 ..s
             },
-            vec![Output::Script],
+            [Output::Script],
             &["PRO-1"],
         ),
         // A new session: the chip shows a receipt that does not hold, and is written to again.
         (Session::Scripted, Input::ProvisionResumedBad) => {
-            Outcome::accept(s, vec![Output::Script], &["PRO-8", "PRO-12"])
+            Outcome::accept(s, [Output::Script], &["PRO-8", "PRO-12"])
         }
         (Session::Opened, Input::ProvisionAnswersReceipted)
         | (
@@ -795,7 +792,7 @@ fn personalise(s: State, input: Input) -> Step {
                 held: true,
                 ..dropped
             };
-            Outcome::accept(next, vec![Output::TokenActive], &["PRO-8", "PRO-9"])
+            Outcome::accept(next, [Output::TokenActive], &["PRO-8", "PRO-9"])
         }
         (Session::Scripted, Input::ProvisionBadReceipt | Input::ProvisionReceiptMissing) => {
             Outcome::refuse(dropped, Refusal::ReceiptInvalid, &["PRO-8"])
@@ -817,7 +814,7 @@ fn advance_inactive(s: State) -> Step {
             session: Session::Idle,
             ..stale(s)
         },
-        vec![],
+        [],
         &["PRO-14"],
     )
 }
@@ -838,7 +835,7 @@ fn debit(s: State, input: Input, weak: Weak) -> Step {
     match s.debit {
         Posting::Posted if again && weak.has(Weakness::KeyIgnored) => return post(s),
         Posting::Posted | Posting::Reversed if again => {
-            return Outcome::repeat(s, vec![Output::Posted], &["PAY-7", "WIR-6"]);
+            return Outcome::repeat(s, [Output::Posted], &["PAY-7", "WIR-6"]);
         }
         Posting::Tombstoned if again => {
             return Outcome::refuse(s, Refusal::DebitTombstoned, &["PAY-12"]);
@@ -882,7 +879,7 @@ fn post(s: State) -> Step {
             debit: Posting::Posted,
             ..s
         },
-        vec![Output::Posted],
+        [Output::Posted],
         &["PAY-7", "PAY-8", "PAY-15"],
     )
 }
@@ -907,7 +904,7 @@ fn reverse(s: State, input: Input) -> Step {
                 debit: Posting::Reversed,
                 ..s
             },
-            vec![Output::Reversed],
+            [Output::Reversed],
             &["PAY-11", "PAY-15"],
         ),
         Posting::Reversed => Outcome::refuse(s, Refusal::AlreadyReversed, &["PAY-11"]),
@@ -916,7 +913,7 @@ fn reverse(s: State, input: Input) -> Step {
                 debit: Posting::Tombstoned,
                 ..s
             },
-            vec![Output::Tombstoned],
+            [Output::Tombstoned],
             &["PAY-12"],
         ),
     }
@@ -927,7 +924,7 @@ fn tap(s: State, input: Input, weak: Weak) -> Step {
     let unsigned = weak.has(Weakness::StaticTokenAtPos);
     match input {
         Input::TapRepeat if s.tap == Posting::Posted || s.tap == Posting::Reversed => {
-            return Outcome::repeat(s, vec![Output::Approved], &["TAP-13"]);
+            return Outcome::repeat(s, [Output::Approved], &["TAP-13"]);
         }
         Input::TapIncomplete | Input::TapChipDataIncomplete => {
             return Outcome::refuse(s, Refusal::Malformed, &["TAP-7", "TAP-12"]);
@@ -982,7 +979,7 @@ fn tap(s: State, input: Input, weak: Weak) -> Step {
                 counted: true,
                 ..s
             };
-            Outcome::accept(next, vec![Output::Approved], &["TAP-3", "TAP-7", "TAP-9"])
+            Outcome::accept(next, [Output::Approved], &["TAP-3", "TAP-7", "TAP-9"])
         }
     }
 }
@@ -992,7 +989,7 @@ fn tap_reverse(s: State) -> Step {
         Posting::Posted | Posting::Reversed => Posting::Reversed,
         Posting::None | Posting::Declined | Posting::Tombstoned => Posting::Tombstoned,
     };
-    Outcome::accept(State { tap, ..s }, vec![Output::ReversalTaken], &["TAP-11"])
+    Outcome::accept(State { tap, ..s }, [Output::ReversalTaken], &["TAP-11"])
 }
 
 fn suspenders(s: State, input: Input, weak: Weak) -> Step {
@@ -1028,13 +1025,13 @@ fn suspenders(s: State, input: Input, weak: Weak) -> Step {
             token: Some(TokenState::Suspended),
             ..next
         };
-        Outcome::accept(next, vec![Output::TokenSuspended], &["MNG-3", "MNG-4"])
+        Outcome::accept(next, [Output::TokenSuspended], &["MNG-3", "MNG-4"])
     } else {
         let next = State {
             token: Some(TokenState::Active),
             ..next
         };
-        Outcome::accept(next, vec![Output::TokenActive], &["MNG-3", "MNG-4"])
+        Outcome::accept(next, [Output::TokenActive], &["MNG-3", "MNG-4"])
     }
 }
 
@@ -1050,7 +1047,7 @@ fn delete(s: State) -> Step {
                 session: Session::Idle,
                 ..s
             };
-            Outcome::accept(next, vec![Output::TokenDeleted], &["MNG-1"])
+            Outcome::accept(next, [Output::TokenDeleted], &["MNG-1"])
         }
     }
 }
@@ -1069,7 +1066,7 @@ fn card_status(s: State, input: Input) -> Step {
         }
         _ => Outcome::accept(
             State { card: wanted, ..s },
-            vec![Output::CardStatus],
+            [Output::CardStatus],
             &["MNG-5", "MNG-6"],
         ),
     }
@@ -1084,7 +1081,7 @@ fn terminate(s: State) -> Step {
             agreement: Agreement::Terminated,
             ..s
         },
-        vec![Output::AgreementTerminated],
+        [Output::AgreementTerminated],
         &["MNG-7"],
     )
 }
@@ -1253,8 +1250,9 @@ const fn provision_sayable(session: Session, input: Input) -> bool {
 
 /// Messages beside the one request, card and tap of the machine: they change nothing of it, whatever its state.
 fn beside(s: State, input: Input) -> Step {
-    let refuse = |refusal, reqs: &[&'static str]| Outcome::refuse(s, refusal, reqs);
-    let accept = |out: &[Output], reqs: &[&'static str]| Outcome::accept(s, out.to_vec(), reqs);
+    let refuse = |refusal, reqs: &'static [&'static str]| Outcome::refuse(s, refusal, reqs);
+    let accept =
+        |out: &[Output], reqs: &'static [&'static str]| Outcome::accept(s, out.to_vec(), reqs);
     match input {
         Input::EligibilityOtherDocument => accept(&[Output::FirstCard], &["APP-9"]),
         Input::EnrolAgain => refuse(Refusal::AlreadyEnrolled, &["WIR-9"]),

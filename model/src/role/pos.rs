@@ -42,19 +42,17 @@ alphabet! {
 pub fn step(state: &State, input: &Input, weak: &Weak) -> Outcome<State, Output> {
     match (*state, *input) {
         (State::Idle, Input::Card) if weak.has(Weakness::OfflineApprove) => {
-            Outcome::accept(State::Approved, vec![Output::Authorise], &["TAP-10"])
+            Outcome::accept(State::Approved, [Output::Authorise], &["TAP-10"])
         }
         (State::Idle, Input::Card) => {
-            Outcome::accept(State::Asked, vec![Output::Authorise], &["TAP-10"])
+            Outcome::accept(State::Asked, [Output::Authorise], &["TAP-10"])
         }
-        (State::Asked, Input::Approved) => Outcome::accept(State::Approved, vec![], &["TAP-10"]),
-        (State::Asked, Input::Declined) => Outcome::accept(State::Declined, vec![], &["TAP-10"]),
+        (State::Asked, Input::Approved) => Outcome::accept(State::Approved, [], &["TAP-10"]),
+        (State::Asked, Input::Declined) => Outcome::accept(State::Declined, [], &["TAP-10"]),
         (State::Asked | State::Reversing, Input::TimeOut) => {
-            Outcome::accept(State::Reversing, vec![Output::Reverse], &["TAP-11"])
+            Outcome::accept(State::Reversing, [Output::Reverse], &["TAP-11"])
         }
-        (State::Reversing, Input::Reversed) => {
-            Outcome::accept(State::Declined, vec![], &["TAP-11"])
-        }
+        (State::Reversing, Input::Reversed) => Outcome::accept(State::Declined, [], &["TAP-11"]),
         (same, _) => Outcome::refuse(same, Refusal::WrongOrder, &["TAP-10"]),
     }
 }

@@ -35,7 +35,7 @@ pub fn step(state: &State, input: &Input, _: &Weak) -> Outcome<State, Output> {
                 reserved: true,
                 ..*state
             },
-            vec![Output::HolderReads],
+            [Output::HolderReads],
             &["PRV-1"],
         ),
         Input::ToOther => Outcome::accept(
@@ -43,7 +43,7 @@ pub fn step(state: &State, input: &Input, _: &Weak) -> Outcome<State, Output> {
                 other: true,
                 ..*state
             },
-            vec![Output::OtherReads],
+            [Output::OtherReads],
             &["PRV-1"],
         ),
     }

@@ -43,24 +43,24 @@ alphabet! {
 /// Takes one input.
 pub fn step(state: &State, input: &Input, weak: &Weak) -> Outcome<State, Output> {
     match (*state, *input) {
-        (State::Idle, Input::Show) => Outcome::accept(State::Confirming, vec![], &["PAY-4"]),
+        (State::Idle, Input::Show) => Outcome::accept(State::Confirming, [], &["PAY-4"]),
         (State::Confirming, Input::Authorise) => {
-            Outcome::accept(State::Waiting, vec![Output::Pay], &["PAY-3"])
+            Outcome::accept(State::Waiting, [Output::Pay], &["PAY-3"])
         }
         (State::Waiting | State::Unknown, Input::ToldPaid) => {
-            Outcome::accept(State::Paid, vec![], &["PAY-13"])
+            Outcome::accept(State::Paid, [], &["PAY-13"])
         }
         (State::Waiting | State::Unknown, Input::ToldDeclined) => {
-            Outcome::accept(State::Failed, vec![], &["PAY-13"])
+            Outcome::accept(State::Failed, [], &["PAY-13"])
         }
         (State::Waiting, Input::TimeOut) if weak.has(Weakness::TimeoutIsFailure) => {
-            Outcome::accept(State::Failed, vec![], &["PAY-14"])
+            Outcome::accept(State::Failed, [], &["PAY-14"])
         }
         (State::Waiting | State::Unknown, Input::TimeOut) => {
-            Outcome::accept(State::Unknown, vec![Output::Ask], &["PAY-14"])
+            Outcome::accept(State::Unknown, [Output::Ask], &["PAY-14"])
         }
         (State::Unknown, Input::Authorise) => {
-            Outcome::accept(State::Waiting, vec![Output::Pay], &["PAY-6"])
+            Outcome::accept(State::Waiting, [Output::Pay], &["PAY-6"])
         }
         (same, _) => Outcome::refuse(same, kaika_spec::Refusal::WrongOrder, &["PAY-13"]),
     }

@@ -313,7 +313,7 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
         | Input::ApplicantOtherName
         | Input::ApplicantOtherKind
         | Input::ApplicantIncomplete => applicant(s, *input, *weak),
-        Input::ApplicantRepeat => Outcome::repeat(s, vec![Output::NextOtp], &["WIR-6"]),
+        Input::ApplicantRepeat => Outcome::repeat(s, [Output::NextOtp], &["WIR-6"]),
         Input::OtpResend | Input::OtpResendToOther => resend(s, *input, *weak),
         Input::Otp
         | Input::OtpWrong
@@ -343,7 +343,7 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
         | Input::ProvisionFailed
         | Input::ProvisionUnfit => provision(s, *input),
         Input::Query if s.phase == Phase::None => Outcome::refuse(s, Refusal::UnknownRequest, &[]),
-        Input::Query => Outcome::accept(s, vec![Output::RequestState], &["APP-13"]),
+        Input::Query => Outcome::accept(s, [Output::RequestState], &["APP-13"]),
         Input::Cancel | Input::CancelSilent | Input::CancelRefused => cancel(s, *input),
         Input::AdvanceResend => quiet(State { rested: true, ..s }),
         Input::AdvanceOtp => quiet(State {
@@ -379,7 +379,7 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
 }
 
 fn quiet(next: State) -> Step {
-    Outcome::accept(next, vec![], &[])
+    Outcome::accept(next, [], &[])
 }
 
 const fn policy_open(s: State) -> bool {
@@ -439,33 +439,33 @@ fn unlocked(s: State) -> State {
 
 /// What is judged before a body's meaning; every one is the first message of its sender.
 fn front(s: State, input: Input) -> Step {
-    let (refusal, reqs) = match input {
-        Input::FrontRoute | Input::FrontQuery => (Refusal::UnknownRoute, "WIR-8"),
-        Input::FrontMethod => (Refusal::MethodNotAllowed, "WIR-8"),
-        Input::FrontMediaType => (Refusal::UnsupportedMediaType, "WIR-8"),
-        Input::FrontTimeMissing => (Refusal::Malformed, "WIR-4"),
-        Input::FrontTimePast | Input::FrontTimeFuture => (Refusal::StaleTime, "WIR-4"),
-        Input::FrontMacForm | Input::FrontCallerForm => (Refusal::Malformed, "WIR-3"),
-        Input::FrontCallerOther => (Refusal::BadSignature, "WIR-3"),
+    let (refusal, reqs): (_, &'static [&'static str]) = match input {
+        Input::FrontRoute | Input::FrontQuery => (Refusal::UnknownRoute, &["WIR-8"]),
+        Input::FrontMethod => (Refusal::MethodNotAllowed, &["WIR-8"]),
+        Input::FrontMediaType => (Refusal::UnsupportedMediaType, &["WIR-8"]),
+        Input::FrontTimeMissing => (Refusal::Malformed, &["WIR-4"]),
+        Input::FrontTimePast | Input::FrontTimeFuture => (Refusal::StaleTime, &["WIR-4"]),
+        Input::FrontMacForm | Input::FrontCallerForm => (Refusal::Malformed, &["WIR-3"]),
+        Input::FrontCallerOther => (Refusal::BadSignature, &["WIR-3"]),
         Input::FrontKeyMissing | Input::FrontKeyShort | Input::FrontKeyForm => {
-            (Refusal::IdempotencyKeyMissing, "WIR-5")
+            (Refusal::IdempotencyKeyMissing, &["WIR-5"])
         }
-        Input::FrontLong => (Refusal::TooLarge, "WIR-2"),
-        _ => (Refusal::Malformed, "WIR-1"),
+        Input::FrontLong => (Refusal::TooLarge, &["WIR-2"]),
+        _ => (Refusal::Malformed, &["WIR-1"]),
     };
-    Outcome::refuse(s, refusal, &[reqs])
+    Outcome::refuse(s, refusal, reqs)
 }
 
 fn open(s: State) -> Step {
     if s.phase != Phase::None {
-        return Outcome::repeat(s, vec![Output::Opened], &["WIR-6"]);
+        return Outcome::repeat(s, [Output::Opened], &["WIR-6"]);
     }
     Outcome::accept(
         State {
             phase: Phase::AwaitPassword,
             ..s
         },
-        vec![Output::Opened],
+        [Output::Opened],
         &["APP-5"],
     )
 }
@@ -497,11 +497,9 @@ fn password(s: State, input: Input, weak: Weak) -> Step {
         ..s
     };
     match input {
-        Input::Password => {
-            Outcome::accept(passed, vec![Output::NextApplicant], &["APP-1", "APP-2"])
-        }
+        Input::Password => Outcome::accept(passed, [Output::NextApplicant], &["APP-1", "APP-2"]),
         Input::PasswordPay if weak.has(Weakness::PasswordPurposeIgnored) => {
-            Outcome::accept(passed, vec![Output::NextApplicant], &["APP-2"])
+            Outcome::accept(passed, [Output::NextApplicant], &["APP-2"])
         }
         Input::PasswordReplayed => {
             Outcome::refuse(wrong_password(s), Refusal::BadPassword, &["APP-3", "APP-4"])
@@ -551,7 +549,7 @@ fn applicant(s: State, input: Input, weak: Weak) -> Step {
             };
             Outcome::accept(
                 next,
-                vec![Output::AskEligibility, Output::NextPhotos],
+                [Output::AskEligibility, Output::NextPhotos],
                 &["APP-7", "PRV-11"],
             )
         }
@@ -561,12 +559,12 @@ fn applicant(s: State, input: Input, weak: Weak) -> Step {
                 ..s
             };
             Outcome {
-                out: vec![Output::AskEligibility],
+                out: [Output::AskEligibility].into_iter().collect(),
                 ..Outcome::refuse(next, Refusal::InProgress, &["APP-8"])
             }
         }
         Input::ApplicantIneligible => Outcome {
-            out: vec![Output::AskEligibility],
+            out: [Output::AskEligibility].into_iter().collect(),
             ..Outcome::refuse(refused(s), Refusal::Ineligible, &["APP-8"])
         },
         _ => {
@@ -577,7 +575,7 @@ fn applicant(s: State, input: Input, weak: Weak) -> Step {
             };
             Outcome::accept(
                 next,
-                vec![Output::AskEligibility, Output::SendCode, Output::NextOtp],
+                [Output::AskEligibility, Output::SendCode, Output::NextOtp],
                 &["APP-7", "PRV-1", "PRV-10"],
             )
         }
@@ -617,11 +615,7 @@ fn resend(s: State, input: Input, weak: Weak) -> Step {
     } else {
         Output::SendCode
     };
-    Outcome::accept(
-        next,
-        vec![code, Output::NextOtp],
-        &["PRV-1", "PRV-7", "PRV-8"],
-    )
+    Outcome::accept(next, [code, Output::NextOtp], &["PRV-1", "PRV-7", "PRV-8"])
 }
 
 fn otp(s: State, input: Input, weak: Weak) -> Step {
@@ -647,7 +641,7 @@ fn otp(s: State, input: Input, weak: Weak) -> Step {
             rested: false,
             ..s
         };
-        return Outcome::accept(next, vec![Output::NextIssue], &["PRV-3", "PRV-4"]);
+        return Outcome::accept(next, [Output::NextIssue], &["PRV-3", "PRV-4"]);
     }
     let next = State {
         tries: s.tries + 1,
@@ -672,7 +666,7 @@ fn photos(s: State, input: Input) -> Step {
             phase: Phase::AwaitFrames,
             ..s
         },
-        vec![Output::NextFrames],
+        [Output::NextFrames],
         &["PRV-11", "PRV-12"],
     )
 }
@@ -702,7 +696,7 @@ fn frames(s: State, input: Input) -> Step {
     match input {
         Input::FramesReplayed => Outcome::refuse(s, Refusal::FramesReplayed, &["PRV-13"]),
         Input::FramesSilent => Outcome {
-            out: vec![Output::AskMatch],
+            out: [Output::AskMatch].into_iter().collect(),
             ..Outcome::refuse(
                 State {
                     phase: Phase::AwaitMatch,
@@ -713,7 +707,7 @@ fn frames(s: State, input: Input) -> Step {
             )
         },
         Input::FramesRefused => Outcome {
-            out: vec![Output::AskMatch],
+            out: [Output::AskMatch].into_iter().collect(),
             ..Outcome::refuse(refused(s), Refusal::MatchFailed, &["PRV-15"])
         },
         _ => {
@@ -724,7 +718,7 @@ fn frames(s: State, input: Input) -> Step {
             };
             Outcome::accept(
                 next,
-                vec![Output::AskMatch, Output::NextIssue],
+                [Output::AskMatch, Output::NextIssue],
                 &["PRV-12", "PRV-13", "PRV-15"],
             )
         }
@@ -771,7 +765,7 @@ fn issue(s: State, input: Input, weak: Weak) -> Step {
                 bound: true,
                 ..s
             };
-            Outcome::accept(next, vec![Output::AskIssue, answer], &["BND-1", "BND-2"])
+            Outcome::accept(next, [Output::AskIssue, answer], &["BND-1", "BND-2"])
         }
     }
 }
@@ -779,7 +773,7 @@ fn issue(s: State, input: Input, weak: Weak) -> Step {
 /// The issuer was asked for the card, whatever it then said.
 fn asked(step: Step) -> Step {
     Outcome {
-        out: vec![Output::AskIssue],
+        out: [Output::AskIssue].into_iter().collect(),
         ..step
     }
 }
@@ -793,15 +787,15 @@ fn provision(s: State, input: Input) -> Step {
     match input {
         Input::ProvisionRelay => Outcome::accept(
             s,
-            vec![Output::AskProvision, Output::NextRelay],
+            [Output::AskProvision, Output::NextRelay],
             &["BND-3", "BND-4", "PRO-12"],
         ),
         Input::ProvisionFailed => Outcome {
-            out: vec![Output::AskProvision],
+            out: [Output::AskProvision].into_iter().collect(),
             ..Outcome::refuse(s, Refusal::ReceiptInvalid, &["PRO-8"])
         },
         Input::ProvisionUnfit => Outcome {
-            out: vec![Output::AskProvision],
+            out: [Output::AskProvision].into_iter().collect(),
             ..Outcome::refuse(s, Refusal::PersonalisationFailed, &["PRO-12"])
         },
         _ => Outcome::accept(
@@ -809,7 +803,7 @@ fn provision(s: State, input: Input) -> Step {
                 phase: Phase::Done,
                 ..s
             },
-            vec![Output::AskProvision, Output::NextDone],
+            [Output::AskProvision, Output::NextDone],
             &["BND-4", "PRO-12"],
         ),
     }
@@ -824,11 +818,11 @@ fn cancel(s: State, input: Input) -> Step {
             Outcome::refuse(s, Refusal::WrongOrder, &["ISS-19"])
         }
         _ if input == Input::CancelSilent => Outcome {
-            out: vec![Output::AskCompensate],
+            out: [Output::AskCompensate].into_iter().collect(),
             ..Outcome::refuse(s, Refusal::InProgress, &["ISS-19"])
         },
         _ if input == Input::CancelRefused => Outcome {
-            out: vec![Output::AskCompensate],
+            out: [Output::AskCompensate].into_iter().collect(),
             ..Outcome::refuse(s, Refusal::PreverifyFailed, &["ISS-19"])
         },
         _ => {
@@ -841,7 +835,7 @@ fn cancel(s: State, input: Input) -> Step {
             };
             Outcome::accept(
                 next,
-                vec![Output::AskCompensate, Output::Cancelled],
+                [Output::AskCompensate, Output::Cancelled],
                 &["ISS-19"],
             )
         }
@@ -850,14 +844,14 @@ fn cancel(s: State, input: Input) -> Step {
 
 fn order(s: State) -> Step {
     if s.order != Order::None {
-        return Outcome::repeat(s, vec![Output::OrderMade], &["WIR-6", "PAY-1"]);
+        return Outcome::repeat(s, [Output::OrderMade], &["WIR-6", "PAY-1"]);
     }
     Outcome::accept(
         State {
             order: Order::Open,
             ..s
         },
-        vec![Output::OrderMade],
+        [Output::OrderMade],
         &["PAY-1"],
     )
 }
@@ -909,11 +903,11 @@ fn debit_asked(s: State, input: Input, ask: Output) -> Step {
                 order: Order::Declined,
                 ..s
             },
-            vec![ask, Output::Declined],
+            [ask, Output::Declined],
             &["PAY-6", "PAY-13"],
         ),
         Input::PaySilent | Input::PayUnheard => Outcome {
-            out: vec![ask],
+            out: [ask].into_iter().collect(),
             ..Outcome::refuse(
                 State {
                     order: Order::Pending,
@@ -928,7 +922,7 @@ fn debit_asked(s: State, input: Input, ask: Output) -> Step {
                 order: Order::Paid,
                 ..s
             },
-            vec![ask, Output::Paid],
+            [ask, Output::Paid],
             &["PAY-3", "PAY-6", "PAY-13"],
         ),
     }
@@ -936,8 +930,8 @@ fn debit_asked(s: State, input: Input, ask: Output) -> Step {
 
 fn pay_repeat(s: State, weak: Weak) -> Step {
     match s.order {
-        Order::Paid => Outcome::repeat(s, vec![Output::Paid], &["WIR-6"]),
-        Order::Declined => Outcome::repeat(s, vec![Output::Declined], &["WIR-6"]),
+        Order::Paid => Outcome::repeat(s, [Output::Paid], &["WIR-6"]),
+        Order::Declined => Outcome::repeat(s, [Output::Declined], &["WIR-6"]),
         Order::Pending if weak.has(Weakness::DebitIdPerTry) => {
             debit_asked(s, Input::Pay, Output::AskDebitNewId)
         }
@@ -958,7 +952,7 @@ fn order_query(s: State) -> Step {
         Order::Declined => Output::Declined,
         Order::Expired => Output::OrderExpired,
     };
-    Outcome::accept(s, vec![out], &["PAY-13", "PAY-14"])
+    Outcome::accept(s, [out], &["PAY-13", "PAY-14"])
 }
 
 impl Machine for Verifier {

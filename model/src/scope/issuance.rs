@@ -16,9 +16,36 @@ use self::words::{
     ALL_SAYINGS, applicant, bit, codes, decided, half_made, heard, history, matched, other,
     repeatable, said, which, words,
 };
-use super::{Config, Tier, World};
+use super::{Config, Fields, Tier, World};
 use crate::chart::Chart;
 use crate::role::{Verdict, identity, issuer, sms, verifier};
+
+/// The fields of a request that the other request's actions neither read nor write.
+macro_rules! private_of {
+    ($request:literal) => {
+        &[
+            concat!($request, ".verifier"),
+            concat!($request, ".issuer.request"),
+            concat!($request, ".issuer.blocked"),
+            concat!($request, ".issuer.agreement"),
+            concat!($request, ".issuer.token"),
+            concat!($request, ".issuer.session"),
+            concat!($request, ".issuer.held"),
+            concat!($request, ".said"),
+            concat!($request, ".flying"),
+            concat!($request, ".owed"),
+            concat!($request, ".half"),
+            concat!($request, ".proved"),
+            concat!($request, ".code"),
+            concat!($request, ".evidence"),
+            concat!($request, ".asked"),
+            concat!($request, ".made"),
+            concat!($request, ".cards"),
+            concat!($request, ".twice"),
+            concat!($request, ".over_quota"),
+        ]
+    };
+}
 
 /// The world of issuance.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +92,13 @@ impl Issuance {
         all
     }
 
-    fn actions_of(&self, state: &State, at: usize, request: &Request, actions: &mut Vec<Action>) {
+    fn actions_of_request(
+        &self,
+        state: &State,
+        at: usize,
+        request: &Request,
+        actions: &mut Vec<Action>,
+    ) {
         let honest = request.driver == Driver::Alice;
         for saying in self.sayings(state, request, at) {
             if honest {
@@ -132,7 +165,8 @@ impl Issuance {
         }
         let input = heard(request, saying, state.branch);
         let outcome = verifier::step(&request.verifier, &input, &self.0.weak);
-        let words = said(saying, input) + which(state, at);
+        let (words, one) = (said(saying, input), which(state, at));
+        let words = format_args!("{words}{one}");
         chart.ask(lane, "verifier", words, outcome.verdict);
         let before = *request;
         request.verifier = outcome.next;
@@ -163,7 +197,8 @@ impl Issuance {
                     Branch::FirstCard => issuer::Input::EligibilityFirst,
                 };
                 let outcome = issuer::step(&request.issuer, &input, &self.0.weak);
-                let asked = format!("eligibility of {:?}", applicant(request));
+                let who = applicant(request);
+                let asked = format_args!("eligibility of {who:?}");
                 chart.ask("verifier", "issuer", asked, outcome.verdict);
                 request.issuer = outcome.next;
                 request.asked = true;
@@ -204,11 +239,9 @@ impl Issuance {
             chart.ask(request.driver.lane(), "verifier", "issue", probe.verdict);
             return None;
         }
-        chart.say(
-            request.driver.lane(),
-            "verifier",
-            said(saying, verifier::Input::Issue) + which(state, at),
-        );
+        let (what, one) = (said(saying, verifier::Input::Issue), which(state, at));
+        let text = format_args!("{what}{one}");
+        chart.say(request.driver.lane(), "verifier", text);
         let resent = saying == Saying::IssueOther && self.0.weak.has(Weakness::ApplicantResent);
         if alone {
             let silent = verifier::Input::IssueSilent;
@@ -421,7 +454,7 @@ impl Issuance {
             changes: state.changes.checked_sub(1)?,
             ..*state
         };
-        chart.note("issuer", format!("operator: {input}"));
+        chart.note("issuer", format_args!("operator: {input}"));
         for request in next.requests.iter_mut().flatten() {
             if applicant(request) == Person::Alice {
                 request.issuer = issuer::step(&request.issuer, &input, &self.0.weak).next;
@@ -454,14 +487,7 @@ impl Model for Issuance {
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
-        for (at, request) in state.requests.iter().enumerate() {
-            if let Some(request) = request {
-                self.actions_of(state, at, request, actions);
-            }
-        }
-        if state.changes > 0 && state.requests[0].is_some_and(|request| request.asked) {
-            actions.extend([Action::Block, Action::NewPhone]);
-        }
+        self.all_actions(state, actions);
     }
 
     fn next_state(&self, state: &State, action: Action) -> Option<State> {
@@ -475,6 +501,27 @@ impl Model for Issuance {
 
 impl World for Issuance {
     const SCOPE: Scope = Scope::Issuance;
+    type Packed = [u64; 4];
+
+    const PARTS: usize = 3;
+
+    fn actions_of(&self, part: usize, state: &State, actions: &mut Vec<Action>) {
+        if let Some(request) = state.requests.get(part) {
+            if let Some(request) = request {
+                self.actions_of_request(state, part, request, actions);
+            }
+        } else if state.changes > 0 && state.requests[0].is_some_and(|request| request.asked) {
+            actions.extend([Action::Block, Action::NewPhone]);
+        }
+    }
+
+    fn fields(part: usize) -> Fields {
+        match part {
+            0 => Fields::AllBut(private_of!("requests[1]")),
+            1 => Fields::AllBut(private_of!("requests[0]")),
+            _ => Fields::All,
+        }
+    }
 
     fn new(config: Config) -> Self {
         Self(config)

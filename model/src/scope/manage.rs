@@ -6,7 +6,7 @@
 use kaika_spec::{PropertyId, Scope, TokenState, Weakness};
 use stateright::{Model, Property};
 
-use super::{Check, Config, HONEST, Scenario, Tier, World, holding};
+use super::{Check, Config, Fields, HONEST, Scenario, Tier, World, holding};
 use crate::chart::Chart;
 use crate::role::Verdict;
 use crate::role::issuer::{self, Agreement, Card, Input, Posting};
@@ -75,7 +75,7 @@ impl Manage {
         if who == "alice" {
             chart.ask("alice", "issuer", input, outcome.verdict);
         } else {
-            chart.note("issuer", format!("operator: {input}"));
+            chart.note("issuer", format_args!("operator: {input}"));
         }
         next.issuer = outcome.next;
         if outcome.verdict.is_good() {
@@ -164,11 +164,7 @@ impl Model for Manage {
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
-        actions.extend(CHANGES.map(Action::Change));
-        actions.extend([Action::Tap, Action::Debit]);
-        if self.0.tier >= Tier::T1 && state.heard {
-            actions.push(Action::ReplayResume);
-        }
+        self.all_actions(state, actions);
     }
 
     fn next_state(&self, state: &State, action: Action) -> Option<State> {
@@ -182,6 +178,21 @@ impl Model for Manage {
 
 impl World for Manage {
     const SCOPE: Scope = Scope::Manage;
+    type Packed = [u64; 1];
+
+    const PARTS: usize = 1;
+
+    fn actions_of(&self, _: usize, state: &State, actions: &mut Vec<Action>) {
+        actions.extend(CHANGES.map(Action::Change));
+        actions.extend([Action::Tap, Action::Debit]);
+        if self.0.tier >= Tier::T1 && state.heard {
+            actions.push(Action::ReplayResume);
+        }
+    }
+
+    fn fields(_: usize) -> Fields {
+        Fields::All
+    }
 
     fn new(config: Config) -> Self {
         Self(config)

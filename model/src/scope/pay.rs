@@ -6,10 +6,10 @@
 use kaika_spec::{PropertyId, Scope, Weakness};
 use stateright::{Model, Property};
 
-use super::{Check, Config, HONEST, Scenario, Tier, World, holding};
+use super::{Check, Config, Fields, HONEST, Scenario, Tier, World, holding};
 use crate::chart::Chart;
 use crate::role::issuer::Posting;
-use crate::role::{Verdict, issuer, terminal, verifier};
+use crate::role::{Said, Verdict, issuer, terminal, verifier};
 
 /// One order at the verifier, and its debits at the issuer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -219,14 +219,14 @@ impl Pay {
         (next != *state).then_some(next)
     }
 
-    fn screen(&self, next: &mut State, input: terminal::Input) -> Vec<terminal::Output> {
+    fn screen(&self, next: &mut State, input: terminal::Input) -> Said<terminal::Output> {
         let outcome = terminal::step(&next.terminal, &input, &self.0.weak);
         next.terminal = outcome.next;
         outcome.out
     }
 
     fn operate(&self, state: &State, input: issuer::Input, chart: &mut Chart) -> Option<State> {
-        chart.note("issuer", format!("operator: {input}"));
+        chart.note("issuer", format_args!("operator: {input}"));
         let next = State {
             issuer: issuer::step(&state.issuer, &input, &self.0.weak).next,
             changes: state.changes.checked_sub(1)?,
@@ -320,6 +320,25 @@ impl Model for Pay {
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        self.all_actions(state, actions);
+    }
+
+    fn next_state(&self, state: &State, action: Action) -> Option<State> {
+        self.apply(state, &action, &mut Chart::off())
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        super::properties(&self.0)
+    }
+}
+
+impl World for Pay {
+    const SCOPE: Scope = Scope::Pay;
+    type Packed = [u64; 2];
+
+    const PARTS: usize = 1;
+
+    fn actions_of(&self, _: usize, state: &State, actions: &mut Vec<Action>) {
         actions.extend([Action::Show, Action::Authorise, Action::Ask]);
         if state.said {
             actions.push(Action::HearPay);
@@ -362,17 +381,9 @@ impl Model for Pay {
         }
     }
 
-    fn next_state(&self, state: &State, action: Action) -> Option<State> {
-        self.apply(state, &action, &mut Chart::off())
+    fn fields(_: usize) -> Fields {
+        Fields::All
     }
-
-    fn properties(&self) -> Vec<Property<Self>> {
-        super::properties(&self.0)
-    }
-}
-
-impl World for Pay {
-    const SCOPE: Scope = Scope::Pay;
 
     fn new(config: Config) -> Self {
         Self(config)

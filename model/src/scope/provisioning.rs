@@ -7,7 +7,7 @@
 use kaika_spec::{PropertyId, Scope, TokenState};
 use stateright::{Model, Property};
 
-use super::{Check, Config, HONEST, Scenario, Tier, World};
+use super::{Check, Config, Fields, HONEST, Scenario, Tier, World};
 use crate::chart::Chart;
 use crate::role::{Verdict, chip, issuer, verifier};
 
@@ -123,7 +123,7 @@ impl Provisioning {
         if self.0.tier >= Tier::T2 { 2 } else { 1 }
     }
 
-    fn actions_of(&self, state: &State, at: usize, actions: &mut Vec<Action>) {
+    fn actions_of_chip(&self, state: &State, at: usize, actions: &mut Vec<Action>) {
         let chip = &state.chips[at];
         let live = state.verifier.phase == verifier::Phase::AwaitProvision;
         if live && state.openings > 0 {
@@ -194,7 +194,7 @@ impl Provisioning {
         if outcome.verdict.is_good() && next.issuer.session == issuer::Session::Opened {
             next.opening = (state.opening.0 + 1, at);
         }
-        if outcome.out == [issuer::Output::Script] {
+        if outcome.out[..] == [issuer::Output::Script] {
             // A weak issuer writes a token that is active already to the other chip.
             next.opening = (state.opening.0 + 1, at);
         }
@@ -374,21 +374,7 @@ impl Model for Provisioning {
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
-        if state.issuer.request != issuer::Request::Issued
-            && state.issuer.card == issuer::Card::None
-        {
-            actions.push(Action::Mint);
-            return;
-        }
-        for at in 0..self.chips() {
-            self.actions_of(state, at, actions);
-        }
-        if state.verifier.phase == verifier::Phase::AwaitProvision {
-            actions.extend([Action::Cancel, Action::Ask]);
-        }
-        if state.owed {
-            actions.push(Action::Compensate);
-        }
+        self.all_actions(state, actions);
     }
 
     fn next_state(&self, state: &State, action: Action) -> Option<State> {
@@ -402,6 +388,38 @@ impl Model for Provisioning {
 
 impl World for Provisioning {
     const SCOPE: Scope = Scope::Provisioning;
+    type Packed = [u64; 3];
+
+    const PARTS: usize = 3;
+
+    fn actions_of(&self, part: usize, state: &State, actions: &mut Vec<Action>) {
+        let minted = state.issuer.request == issuer::Request::Issued
+            || state.issuer.card != issuer::Card::None;
+        if part < 2 {
+            if minted && part < self.chips() {
+                self.actions_of_chip(state, part, actions);
+            }
+            return;
+        }
+        if !minted {
+            actions.push(Action::Mint);
+            return;
+        }
+        if state.verifier.phase == verifier::Phase::AwaitProvision {
+            actions.extend([Action::Cancel, Action::Ask]);
+        }
+        if state.owed {
+            actions.push(Action::Compensate);
+        }
+    }
+
+    fn fields(part: usize) -> Fields {
+        match part {
+            0 => Fields::AllBut(&["chips[1]"]),
+            1 => Fields::AllBut(&["chips[0]"]),
+            _ => Fields::Only(&["issuer", "verifier", "owed"]),
+        }
+    }
 
     fn new(config: Config) -> Self {
         Self(config)

@@ -6,7 +6,7 @@
 use kaika_spec::{PropertyId, Refusal, Scope};
 use stateright::{Model, Property};
 
-use super::{Check, Config, HONEST, Scenario, Tier, World, holding};
+use super::{Check, Config, Fields, HONEST, Scenario, Tier, World, holding};
 use crate::chart::Chart;
 use crate::role::issuer::Posting;
 use crate::role::{Verdict, chip, issuer, pos};
@@ -105,6 +105,57 @@ pub enum Action {
     Lose,
 }
 
+/// What a cryptogram that is held to a terminal depends on.
+macro_rules! field_of {
+    ($this:literal, $other:literal) => {
+        &[
+            "made",
+            concat!($this, ".pos"),
+            concat!($this, ".amount"),
+            concat!($this, ".number"),
+            concat!($this, ".given"),
+            concat!($other, ".given"),
+        ]
+    };
+}
+
+/// What a request to the issuer depends on.
+macro_rules! request_of {
+    ($sale:literal) => {
+        &[
+            "issuer",
+            "last",
+            "made",
+            "approved",
+            "unsigned",
+            "dead",
+            "overtaken",
+            "replayed",
+            "repelled",
+            concat!($sale, ".amount"),
+            concat!($sale, ".number"),
+            concat!($sale, ".given"),
+            concat!($sale, ".record"),
+            concat!($sale, ".told"),
+        ]
+    };
+}
+
+/// What an answer, a time-out and a reversal depend on.
+macro_rules! shop_of {
+    ($sale:literal) => {
+        &[
+            "issuer",
+            "timeouts",
+            concat!($sale, ".pos"),
+            concat!($sale, ".record"),
+            concat!($sale, ".told"),
+            concat!($sale, ".reversal"),
+            concat!($sale, ".reversed"),
+        ]
+    };
+}
+
 /// The world of payments at a shop.
 #[derive(Clone, Copy, Debug)]
 pub struct Tap(Config);
@@ -131,6 +182,51 @@ const fn paying() -> chip::State {
 }
 
 impl Tap {
+    /// The chip signs, or loses power.
+    fn actions_of_chip(&self, state: &State, actions: &mut Vec<Action>) {
+        for (at, sale) in state.sales.iter().enumerate() {
+            actions.push(Action::Sign(at));
+            if self.0.tier >= Tier::T1 {
+                actions.push(Action::SignOther(at, 3 - sale.amount));
+            }
+        }
+        actions.push(Action::Cut);
+    }
+
+    /// Something is held to the shop's terminal.
+    fn actions_of_field(&self, state: &State, at: usize, actions: &mut Vec<Action>) {
+        let attacked = self.0.tier >= Tier::T1;
+        let sale = &state.sales[at];
+        if attacked {
+            actions.push(Action::GiveNumber(at));
+        }
+        for signed in state.made.iter().flatten() {
+            let own = signed.amount == sale.amount && signed.number == sale.number;
+            if attacked || own && Some(Some(*signed)) != state.sales[1 - at].given {
+                actions.push(Action::Give(at, signed.atc));
+            }
+        }
+    }
+
+    /// What the network heard reaches the shop's terminal, or its patience ends.
+    fn actions_of_shop(state: &State, at: usize, actions: &mut Vec<Action>) {
+        let sale = &state.sales[at];
+        for (heard, yes) in sale.told.iter().zip([true, false]) {
+            if *heard {
+                actions.push(Action::Tell(at, yes));
+            }
+        }
+        if state.timeouts > 0 && sale.pos == pos::State::Asked {
+            actions.push(Action::TimeOut(at));
+        }
+        if sale.reversal {
+            actions.push(Action::Reverse(at));
+        }
+        if sale.reversed {
+            actions.push(Action::Reversed(at));
+        }
+    }
+
     fn sign(&self, state: &State, amount: u8, number: u8, chart: &mut Chart) -> Option<State> {
         let mut next = *state;
         let slot = next.made.get_mut(usize::from(state.atc))?;
@@ -153,8 +249,16 @@ impl Tap {
             number,
         };
         *slot = Some(signed);
-        chart.say("shop", "chip", format!("pay {amount}, number {number}"));
-        chart.answer("chip", "shop", format!("cryptogram, counter {}", next.atc));
+        chart.say(
+            "shop",
+            "chip",
+            format_args!("pay {amount}, number {number}"),
+        );
+        chart.answer(
+            "chip",
+            "shop",
+            format_args!("cryptogram, counter {}", next.atc),
+        );
         Some(next)
     }
 
@@ -172,11 +276,11 @@ impl Tap {
             return None;
         }
         let fits = given.is_some_and(|g| g.amount == sale.amount && g.number == sale.number);
-        let what = given.map_or_else(
-            || "the token's number".to_owned(),
-            |g| format!("cryptogram {}, sale {at}", g.atc),
-        );
-        chart.say(if fits { "chip" } else { "mallory" }, "shop", what);
+        let who = if fits { "chip" } else { "mallory" };
+        match given {
+            None => chart.say(who, "shop", "the token's number"),
+            Some(g) => chart.say(who, "shop", format_args!("cryptogram {}, sale {at}", g.atc)),
+        }
         sale.pos = outcome.next;
         sale.given = Some(given);
         Some(next)
@@ -285,41 +389,7 @@ impl Model for Tap {
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
-        let attacked = self.0.tier >= Tier::T1;
-        for (at, sale) in state.sales.iter().enumerate() {
-            actions.push(Action::Sign(at));
-            if attacked {
-                actions.push(Action::SignOther(at, 3 - sale.amount));
-                actions.push(Action::GiveNumber(at));
-            }
-            for signed in state.made.iter().flatten() {
-                let own = signed.amount == sale.amount && signed.number == sale.number;
-                if attacked || own && Some(Some(*signed)) != state.sales[1 - at].given {
-                    actions.push(Action::Give(at, signed.atc));
-                }
-            }
-            if sale.given.is_some() {
-                actions.push(Action::Arrive(at));
-            }
-            for (heard, yes) in sale.told.iter().zip([true, false]) {
-                if *heard {
-                    actions.push(Action::Tell(at, yes));
-                }
-            }
-            if state.timeouts > 0 && sale.pos == pos::State::Asked {
-                actions.push(Action::TimeOut(at));
-            }
-            if sale.reversal {
-                actions.push(Action::Reverse(at));
-            }
-            if sale.reversed {
-                actions.push(Action::Reversed(at));
-            }
-        }
-        actions.push(Action::Cut);
-        if state.changes > 0 {
-            actions.extend([Action::Suspend, Action::Lose]);
-        }
+        self.all_actions(state, actions);
     }
 
     fn next_state(&self, state: &State, action: Action) -> Option<State> {
@@ -333,6 +403,44 @@ impl Model for Tap {
 
 impl World for Tap {
     const SCOPE: Scope = Scope::Tap;
+    type Packed = [u64; 2];
+
+    const PARTS: usize = 8;
+
+    fn actions_of(&self, part: usize, state: &State, actions: &mut Vec<Action>) {
+        match part {
+            0 => self.actions_of_chip(state, actions),
+            1 | 2 => self.actions_of_field(state, part - 1, actions),
+            3 | 4 if state.sales[part - 3].given.is_some() => {
+                actions.push(Action::Arrive(part - 3));
+            }
+            3 | 4 => {}
+            5 | 6 => Self::actions_of_shop(state, part - 5, actions),
+            _ if state.changes > 0 => actions.extend([Action::Suspend, Action::Lose]),
+            _ => {}
+        }
+    }
+
+    fn fields(part: usize) -> Fields {
+        Fields::Only(match part {
+            0 => &[
+                "chip",
+                "atc",
+                "made",
+                "sales[0].amount",
+                "sales[0].number",
+                "sales[1].amount",
+                "sales[1].number",
+            ],
+            1 => field_of!("sales[0]", "sales[1]"),
+            2 => field_of!("sales[1]", "sales[0]"),
+            3 => request_of!("sales[0]"),
+            4 => request_of!("sales[1]"),
+            5 => shop_of!("sales[0]"),
+            6 => shop_of!("sales[1]"),
+            _ => &["issuer", "changes"],
+        })
+    }
 
     fn new(config: Config) -> Self {
         Self(config)

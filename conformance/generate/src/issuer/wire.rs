@@ -219,8 +219,11 @@ fn spoilt(sent: &Value, place: &str, value: &Value) -> Value {
     refused(sent, "malformed")
 }
 
+/// A body, and what is wrong with it: fields and the values that they must not have.
+type Wrong = (Value, Vec<(&'static str, Vec<Value>)>);
+
 fn forms() -> Vec<Value> {
-    let wrong: [(Value, Vec<(&str, Vec<Value>)>); 7] = [
+    let wrong: [Wrong; 7] = [
         (spelt(), eligibility_forms()),
         (enrol(json!({})), vec![("/phone", phones())]),
         (debit(json!(1)), debit_forms()),

@@ -117,12 +117,12 @@ pub(super) fn heard(request: &Request, saying: Saying, branch: Branch) -> verifi
     }
 }
 
-pub(super) fn said(saying: Saying, input: verifier::Input) -> String {
+pub(super) const fn said(saying: Saying, input: verifier::Input) -> &'static str {
     match saying {
-        Saying::OtherApplicant => "applicant: another person".to_owned(),
-        Saying::IssueOther => "issue, for another person".to_owned(),
-        Saying::PoorFrames => "frames(of a poor match)".to_owned(),
-        _ => input.to_string(),
+        Saying::OtherApplicant => "applicant: another person",
+        Saying::IssueOther => "issue, for another person",
+        Saying::PoorFrames => "frames(of a poor match)",
+        _ => input.name(),
     }
 }
 
@@ -135,12 +135,9 @@ pub(super) const fn which(state: &State, at: usize) -> &'static str {
     }
 }
 
-pub(super) fn words(out: &[verifier::Output]) -> String {
-    let toward_terminal = out
-        .iter()
-        .map(ToString::to_string)
-        .find_map(|word| word.strip_prefix("terminal:").map(str::to_owned));
-    toward_terminal.unwrap_or_else(|| "refused".to_owned())
+pub(super) fn words(out: &[verifier::Output]) -> &'static str {
+    let toward_terminal = |word: &verifier::Output| word.name().strip_prefix("terminal:");
+    out.iter().find_map(toward_terminal).unwrap_or("refused")
 }
 
 pub(super) fn history(request: &mut Request, saying: Saying, verdict: Verdict) {

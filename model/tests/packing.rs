@@ -1,0 +1,155 @@
+//! The explorer's encodings and memories say what the worlds say: every explored state, every action.
+
+use std::collections::BTreeSet;
+
+use kaika_model::chart::Chart;
+use kaika_model::pack::{Wide, Words};
+use kaika_model::scope::issuance::Issuance;
+use kaika_model::scope::manage::Manage;
+use kaika_model::scope::pay::Pay;
+use kaika_model::scope::provisioning::Provisioning;
+use kaika_model::scope::tap::Tap;
+use kaika_model::scope::{Fields, World};
+use kaika_model::{Config, Tier, Weak};
+
+/// States that are looked at in one world: the first levels hold every kind of action.
+const STATES: usize = 8_000;
+
+/// Walks a world by its own steps alone.
+fn walk<W: World>(world: &W, mut look: impl FnMut(&W::State)) {
+    let mut known: BTreeSet<W::State> = world.init_states().into_iter().collect();
+    let mut level: Vec<W::State> = known.iter().cloned().collect();
+    while !level.is_empty() && known.len() < STATES {
+        let mut next = Vec::new();
+        for state in &level {
+            look(state);
+            let mut actions = Vec::new();
+            world.actions(state, &mut actions);
+            for action in &actions {
+                if let Some(after) = world.apply(state, action, &mut Chart::off())
+                    && known.insert(after.clone())
+                {
+                    next.push(after);
+                }
+            }
+        }
+        level = next;
+    }
+}
+
+fn mask<W: World>(part: usize) -> W::Packed {
+    let of = |paths: &[&str]| W::Packed::mask::<W::State>(paths).unwrap_or_default();
+    match W::fields(part) {
+        Fields::All => of(&[""]),
+        Fields::Only(paths) => of(paths),
+        Fields::AllBut(paths) => {
+            let (mut all, but) = (of(&[""]), of(paths));
+            for (word, but) in all.as_mut().iter_mut().zip(but.as_ref()) {
+                *word &= !but;
+            }
+            all
+        }
+    }
+}
+
+fn masked<P: Words>(state: &P, mask: &P) -> P {
+    let mut out = *state;
+    for (word, mask) in out.as_mut().iter_mut().zip(mask.as_ref()) {
+        *word &= mask;
+    }
+    out
+}
+
+/// What a part comes to is decided by the fields that it names: two states that agree in them have the same actions,
+/// and what these change is the same and inside them.
+fn depends_on_what_it_says<W: World>(world: &W) {
+    for part in 0..W::PARTS {
+        let mask = mask::<W>(part);
+        let mut seen = std::collections::BTreeMap::new();
+        walk(world, |state| {
+            let packed = W::Packed::of(state);
+            let mut actions = Vec::new();
+            world.actions_of(part, state, &mut actions);
+            let outcome: Vec<(String, Option<W::Packed>)> = actions
+                .iter()
+                .map(|action| {
+                    let next = world.apply(state, action, &mut Chart::off());
+                    let next = next.map(|next| masked(&W::Packed::of(&next), &mask));
+                    (format!("{action:?}"), next)
+                })
+                .collect();
+            let key = masked(&packed, &mask);
+            let known = seen.entry(key).or_insert_with(|| outcome.clone());
+            assert_eq!(*known, outcome, "part {part} of {} reads more", W::SCOPE);
+        });
+    }
+}
+
+fn comes_back<W: World>(world: &W) {
+    walk(world, |state| {
+        let packed = W::Packed::of(state);
+        assert_eq!(packed.to::<W::State>(), *state);
+    });
+}
+
+/// The specification, every single weakness, and all of them.
+fn weak() -> Vec<Weak> {
+    let single = kaika_spec::Weakness::ALL.iter().map(|one| Weak::only(*one));
+    [Weak::HARDENED, Weak::as_claimed()]
+        .into_iter()
+        .chain(single)
+        .collect()
+}
+
+fn of_world<W: World>(tier: Tier) {
+    let config = Config::hardened(tier);
+    comes_back(&W::new(config));
+    for weak in weak() {
+        let config = Config { weak, ..config };
+        comes_back(&W::new(config));
+    }
+    depends_on_what_it_says(&W::new(config));
+    let weak = Weak::as_claimed();
+    depends_on_what_it_says(&W::new(Config { weak, ..config }));
+}
+
+#[test]
+fn issuance() {
+    of_world::<Issuance>(Tier::T5);
+}
+
+#[test]
+fn provisioning() {
+    of_world::<Provisioning>(Tier::T2);
+}
+
+#[test]
+fn pay() {
+    of_world::<Pay>(Tier::T2);
+}
+
+#[test]
+fn tap() {
+    of_world::<Tap>(Tier::T2);
+}
+
+#[test]
+fn manage() {
+    of_world::<Manage>(Tier::T2);
+}
+
+#[test]
+fn no_two_fields_share_a_bit() {
+    assert_eq!(
+        <kaika_model::scope::manage::State as Wide>::place("issuer.held"),
+        Some((23, 1))
+    );
+    assert_eq!(
+        <kaika_model::scope::manage::State as Wide>::place("issuer.nothing"),
+        None
+    );
+    assert_eq!(
+        <kaika_model::scope::tap::State as Wide>::place("sales[2]"),
+        None
+    );
+}
