@@ -4,7 +4,7 @@
 //! copy  =  generation (4)  image (IMAGE_LEN)  check (8)        check = SHA-256 of the rest, shortened
 //! ```
 //! A write goes to the copy that does not count, its check last. Wherever power fails, the other copy stands. What was
-//! wiped stands in the older copy until that is written over, which a deletion does at once and [`Journal::open`] when
+//! wiped stands in the older copy until that is written over, which a deletion does at once and a start when
 //! power failed in between.
 
 use kaika_crypto::digest::sha256;

@@ -1,4 +1,4 @@
-//! Fields that are one word of a few, and the drawn actions. [`words!`] makes their types.
+//! Fields that are one word of a few, and the drawn actions. A macro makes their types.
 
 use serde::{Deserialize, Serialize};
 
