@@ -206,23 +206,34 @@ impl<'a, C: Card> Play<'a, C> {
             .check(command, data, number, (&before, &self.card.image()));
         let held = self.keys();
         self.narrow(command, data, number);
-        self.deleted_keys_are_gone(command, held);
+        self.deleted_keys_are_gone(command, &held);
         Some((data.to_vec(), number))
     }
 
-    /// Token keys that the chip may hold.
+    /// Token keys that the chip holds, whichever of its possible states it is in.
     fn keys(&self) -> BTreeSet<[u8; 16]> {
-        let slots = self.twins.iter().flat_map(|twin| &twin.durable.slots);
-        slots.flatten().map(|slot| slot.udk).collect()
+        let of = |twin: &Twin| {
+            twin.durable
+                .slots
+                .iter()
+                .flatten()
+                .map(|slot| slot.udk)
+                .collect()
+        };
+        let mut twins = self.twins.iter().map(of);
+        let first: BTreeSet<_> = twins.next().unwrap_or_default();
+        twins.fold(first, |common, keys| &common & &keys)
     }
 
     /// MNG-8: after DELETE the key is nowhere in memory, not even where an older image stands.
-    fn deleted_keys_are_gone(&mut self, command: &[u8], held: BTreeSet<[u8; 16]>) {
+    fn deleted_keys_are_gone(&mut self, command: &[u8], held: &BTreeSet<[u8; 16]>) {
         if command.get(1) != Some(&0xE4) {
             return;
         }
+        let slots = self.twins.iter().flat_map(|twin| &twin.durable.slots);
+        let kept: BTreeSet<_> = slots.flatten().map(|slot| slot.udk).collect();
         let image = self.card.image();
-        for key in held.difference(&self.keys()) {
+        for key in held.difference(&kept) {
             let left = image.windows(key.len()).any(|window| window == key);
             assert!(!left, "the key of a deleted token is still in memory");
         }

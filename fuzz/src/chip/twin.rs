@@ -321,7 +321,10 @@ impl Twin {
                 outcomes.extend(next.done(self, status, Body::Holding(tlv(&[0x84], &aid))));
             }
         }
-        if outcomes.is_empty() || fields.data.len() < 5 {
+        // A directory has a name, not an AID: a chip need not know it by a part.
+        let whole = |(aid, ..): &(Vec<u8>, Selected, u16)| *aid == fields.data;
+        let part_of_aid = host::ISD[..5].iter().eq(fields.data.iter().take(5));
+        if outcomes.is_empty() || !(part_of_aid || self.visible().iter().any(whole)) {
             outcomes.extend(self.refused_select(&[0x6A82, 0x6700]));
         }
         outcomes
@@ -343,14 +346,16 @@ impl Twin {
         if fields.header[2..] != [0, 0] {
             return self.refuse(0x6A86);
         }
-        if !fields.data.is_empty() {
-            return self.refuse(0x6700);
-        }
         let mut next = self.clone();
-        match next.pending.take() {
+        let mut outcomes = match next.pending.take() {
             Some(body) => next.done(self, 0x9000, body),
             None => self.refuse(0x6985),
+        };
+        if !fields.data.is_empty() {
+            // The table names no refusal for data that nobody asked for.
+            outcomes.extend(self.refuse(0x6700));
         }
+        outcomes
     }
 
     fn initialize_update(&self, fields: &Fields) -> Vec<Outcome> {
@@ -514,34 +519,17 @@ impl Twin {
         if same.is_some_and(|(_, state)| state != State::Staged) {
             return self.refuse_blocks(&[0x6985, 0x6A84]);
         }
-        next.stage(self, slot, same.map(|(n, _)| n))
+        next.stage(self, slot)
     }
 
-    /// The slots that a template may go to: the one staged for the same reference, else a free or another staged one.
-    fn stage(&self, before: &Self, slot: Slot, same: Option<usize>) -> Vec<Outcome> {
-        let free = |n: &usize| self.durable.slots[*n].is_none();
-        let staged = |n: &usize| {
-            self.durable.slots[*n]
-                .as_ref()
-                .is_some_and(|slot| slot.state == State::Staged)
+    /// At most one slot is staged: a template goes there, else to a free slot.
+    fn stage(mut self, before: &Self, slot: Slot) -> Vec<Outcome> {
+        let free = self.durable.slots.iter().position(Option::is_none);
+        let Some(n) = self.staged().or(free) else {
+            return before.refuse_blocks(&[0x6A84]);
         };
-        let mut places: Vec<usize> = match same {
-            Some(n) => vec![n],
-            None => (0..limit::SLOTS).filter(|n| free(n)).take(1).collect(),
-        };
-        let mut outcomes = Vec::new();
-        if same.is_none() {
-            places.extend((0..limit::SLOTS).filter(staged));
-            if !(0..limit::SLOTS).any(|n| free(&n)) {
-                outcomes.extend(before.refuse_blocks(&[0x6A84]));
-            }
-        }
-        for n in places {
-            let mut next = self.clone();
-            next.durable.slots[n] = Some(slot.clone());
-            outcomes.extend(next.good(before, Vec::new()));
-        }
-        outcomes
+        self.durable.slots[n] = Some(slot);
+        self.good(before, Vec::new())
     }
 
     /// After a refused block the blocks so far are gone, or not: the specification does not say.
