@@ -789,6 +789,9 @@ impl Twin {
         let [.., record, p2] = fields.header;
         let known_file = p2 == (1 << 3 | 4);
         let known_record = (1..=2).contains(&record);
+        if record == 0 || p2 & 7 != 4 {
+            return self.refuse(0x6A86);
+        }
         let mut next = self.clone();
         next.pending = None;
         match self.paying() {
