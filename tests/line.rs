@@ -39,6 +39,66 @@ fn a_scope_that_holds_exits_0_and_one_that_does_not_exits_1() {
     );
 }
 
+/// A budget that is met is said, and is neither a verdict nor a violation.
+#[test]
+fn a_memory_budget_ends_in_a_partial_result() {
+    let partial = kaika(&["check", "tap", "--engine", "native", "--memory", "1"]);
+    assert_eq!(partial.status.code(), Some(4), "{}", complained(&partial));
+    let text = told(&partial);
+    assert!(text.contains("PARTIAL, no violation so far"), "{text}");
+    assert!(
+        !text.contains("holds for") && !text.contains("NOT REACHED"),
+        "{text}"
+    );
+    let other = kaika(&["check", "tap", "--memory", "1"]);
+    assert_eq!(other.status.code(), Some(4));
+    assert!(complained(&other).contains("needs --engine native"));
+}
+
+/// Both engines through the front door, and one property alone.
+#[test]
+fn engines_and_properties_can_be_chosen() {
+    for engine in ["stateright", "native"] {
+        let output = kaika(&[
+            "check",
+            "pay",
+            "--tier",
+            "T2",
+            "--engine",
+            engine,
+            "--threads",
+            "1",
+        ]);
+        assert_eq!(output.status.code(), Some(0), "{engine}");
+        assert!(
+            told(&output).contains("for 1152 states, 3972 transitions"),
+            "{engine}"
+        );
+    }
+    let weak = [
+        "check",
+        "manage",
+        "--weaken",
+        "boolean-suspend",
+        "--property",
+    ];
+    let of = |id| kaika(&[&weak[..], &[id]].concat()).status.code();
+    assert_eq!((of("P43"), of("P36")), (Some(1), Some(0)));
+    assert_eq!(of("P99"), Some(2));
+}
+
+/// `kaika attack NAME | head -1`.
+#[test]
+fn a_reader_that_goes_away_is_no_fault() {
+    let line = "\"$0\" attack otp-not-bound | head -1; \"$0\" completions bash | true";
+    let run = Command::new("sh")
+        .args(["-c", line, env!("CARGO_BIN_EXE_kaika")])
+        .output();
+    let Ok(output) = run else { panic!("no sh") };
+    assert!(told(&output).starts_with("otp-not-bound breaks P05"));
+    assert_eq!(complained(&output), "");
+}
+
 #[test]
 fn json_is_json() {
     for arguments in [

@@ -220,7 +220,11 @@ fn print_end(runs: &[(Config, Report)], weak: Weak, charts: bool) {
     for (config, report) in runs {
         violated += report.violated.len();
         print_violated(*config, report, charts);
-        for name in report.unreached.iter().filter(|_| hardened) {
+        for name in report
+            .unreached
+            .iter()
+            .filter(|_| hardened && report.exhausted)
+        {
             println!("NOT REACHED in {}: {name}", report.scope);
         }
     }

@@ -26,6 +26,8 @@ const OK: u8 = 0;
 const NO: u8 = 1;
 /// The world was not as it must be: a port in use, a server that does not answer, a file that cannot be read.
 const WORLD: u8 = 4;
+/// Nobody reads the output any more: what a shell makes of SIGPIPE.
+const NOBODY_READS: i32 = 141;
 
 /// A reference implementation of applying for a virtual card online and paying with it.
 ///
@@ -72,8 +74,21 @@ enum Command {
     },
 }
 
+/// A reader that has seen enough (`kaika attack NAME | head`) is no fault: ends as a shell's own tools do, without a word.
+fn end_quietly_when_nobody_reads() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |broken| {
+        let said = broken.payload_as_str().unwrap_or_default();
+        if said.starts_with("failed printing to stdout") && said.contains("Broken pipe") {
+            std::process::exit(NOBODY_READS);
+        }
+        usual(broken);
+    }));
+}
+
 /// Runs the command line and returns its exit code.
 pub fn main() -> ExitCode {
+    end_quietly_when_nobody_reads();
     let line = Line::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -99,7 +114,9 @@ pub fn main() -> ExitCode {
         Command::Pay(args) => runtime.block_on(pay::run(args)),
         Command::Tap(args) => runtime.block_on(tap::run(args)),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Line::command(), "kaika", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Line::command(), "kaika", &mut script);
+            print!("{}", String::from_utf8_lossy(&script));
             Ok(OK)
         }
     };
