@@ -61,8 +61,30 @@ impl Script for Templates {
         let open = [Input::SelectDomain, Input::InitUpdate, Input::ExtAuth];
         let begun = || open.into_iter().chain([Input::StoreMore]);
         let again = [Input::InitUpdate, Input::ExtAuth, Input::StoreMore];
+        let refused = std::iter::once(Input::SelectDomain)
+            .chain(failed.repeat(most + 1))
+            .chain([Input::InitUpdate]);
+        let paying = [
+            Input::StoreLast,
+            Input::Commit,
+            Input::SelectSlot,
+            Input::Gpo,
+        ];
+        let paying = || begun().chain(paying);
+        let select = Input::SelectSlot;
         vec![
             ("channel", way.collect()),
+            ("channel", refused.collect()),
+            (
+                "payment",
+                paying().chain([select, Input::GenerateArqc]).collect(),
+            ),
+            (
+                "payment",
+                paying()
+                    .chain([Input::GenerateArqc, select, Input::GenerateTc])
+                    .collect(),
+            ),
             ("script", begun().chain(again).collect()),
             (
                 "script",
