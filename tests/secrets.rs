@@ -2,6 +2,8 @@
 //!
 //! [`leaks`] is the search; the last part of the test plants every secret in every place and wants each one found.
 
+mod ports;
+
 use std::io::{Read, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -9,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use ports::free;
 use serde_json::Value;
 
 const KAIKA: &str = env!("CARGO_BIN_EXE_kaika");
@@ -35,10 +38,6 @@ fn listener() -> (TcpListener, SocketAddr) {
         panic!("no address")
     };
     (listener, address)
-}
-
-fn free() -> SocketAddr {
-    listener().1
 }
 
 /// An ear on the wire to `target`: whoever connects to the returned address talks to it and is heard.

@@ -2,12 +2,15 @@
 //!
 //! [`Town`] runs each role as a process of its own; [`Town::kill`] is kill -9.
 
+mod ports;
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use ports::free;
 use serde_json::{Value, json};
 
 const KAIKA: &str = env!("CARGO_BIN_EXE_kaika");
@@ -54,16 +57,6 @@ struct Town {
     pos: SocketAddr,
     verifier: Running,
     chip: Running,
-}
-
-/// A port that was free a moment ago.
-fn free() -> SocketAddr {
-    let port =
-        std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    match port {
-        Ok(port) => port,
-        Err(error) => panic!("{error}"),
-    }
 }
 
 /// Starts a process and waits until it says where it listens; with people to enrol, until it has.
