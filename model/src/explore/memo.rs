@@ -57,6 +57,13 @@ fn mask<W: World>(fields: Fields) -> W::Packed {
     }
 }
 
+/// The place of an action as an edge keeps it; one that does not fit would make a wrong trace.
+#[inline(always)]
+fn place_of(at: usize) -> u8 {
+    assert!(at <= 255, "a state has more than 255 actions");
+    at as u8
+}
+
 /// `a & b`, word by word.
 #[inline(always)]
 fn both<P: Words>(a: &P, b: &P) -> P {
@@ -113,7 +120,7 @@ impl<P: Words> Memo<P> {
         packed: &P,
         mut say: impl FnMut(u8, P),
     ) {
-        let mut before = 0;
+        let mut before = 0_usize;
         for (at, part) in self.parts.iter_mut().enumerate() {
             if part.whole {
                 before += plainly(world, at, packed, before, &mut say);
@@ -128,9 +135,12 @@ impl<P: Words> Memo<P> {
             let span = part.spans[place];
             let begin = span.begin as usize;
             for next in &part.next[begin..begin + usize::from(span.len)] {
-                say(before + next.by, blend(packed, &next.bits, &part.mask));
+                say(
+                    place_of(before + usize::from(next.by)),
+                    blend(packed, &next.bits, &part.mask),
+                );
             }
-            before += span.actions;
+            before += usize::from(span.actions);
         }
     }
 }
@@ -140,18 +150,18 @@ fn plainly<W: World>(
     world: &W,
     at: usize,
     packed: &W::Packed,
-    before: u8,
+    before: usize,
     say: &mut impl FnMut(u8, W::Packed),
-) -> u8 {
+) -> usize {
     let state: W::State = packed.to();
     let mut actions = Vec::new();
     world.actions_of(at, &state, &mut actions);
     for (by, action) in actions.iter().enumerate() {
         if let Some(next) = world.apply(&state, action, &mut Chart::off()) {
-            say(before + by as u8, W::Packed::of(&next));
+            say(place_of(before + by), W::Packed::of(&next));
         }
     }
-    actions.len() as u8
+    actions.len()
 }
 
 impl<P: Words> Part<P> {
@@ -183,12 +193,13 @@ impl<P: Words> Part<P> {
                 blend(packed, &bits, &self.mask) == next,
                 "{action:?} writes more than its part"
             );
-            self.next.push(Next { by: by as u8, bits });
+            let by = place_of(by);
+            self.next.push(Next { by, bits });
         }
         self.spans.push(Span {
             begin: begin as u32,
-            len: (self.next.len() - begin) as u8,
-            actions: actions.len() as u8,
+            len: place_of(self.next.len() - begin),
+            actions: place_of(actions.len()),
         });
         self.known.add(key, mixed);
         self.spans.len() - 1
