@@ -146,6 +146,8 @@ pub enum Step {
     Arrange(Arrange),
     /// How often the subject asked a peer.
     Asked(Asked),
+    /// A message, and what happens before the peer that it waits for has answered.
+    Meanwhile(Meanwhile),
     /// A chip from the factory; needs `hook:chip`.
     Insert(Insert),
     /// INITIALIZE UPDATE: the beginning of a secure channel.
@@ -191,6 +193,22 @@ pub struct Asked {
     /// A pattern that the body of each of these questions matches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub with: Option<Value>,
+}
+
+/// A message whose answer waits for a peer that the runner plays, and is late.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Meanwhile {
+    /// The message.
+    pub send: Send,
+    /// The peer that is asked because of it.
+    pub at: String,
+    /// The path of that question.
+    pub path: Vec<Value>,
+    /// As in [`Arrange`].
+    pub having: Value,
+    /// What is done between the question and its answer.
+    pub steps: Vec<Step>,
 }
 
 /// A chip from the factory.
@@ -534,6 +552,10 @@ impl File {
                         .ok_or_else(|| format!("no part {}", named.part))?;
                     all.extend(overridden(part, named)?);
                 }
+                Step::Meanwhile(waits) => all.push(Step::Meanwhile(Meanwhile {
+                    steps: self.expanded(&waits.steps)?,
+                    ..waits.clone()
+                })),
                 other => all.push(other.clone()),
             }
         }
@@ -541,6 +563,17 @@ impl File {
     }
 
     fn lint_step(&self, step: &Step, bound: &mut BTreeSet<String>) -> Result<(), String> {
+        if let Step::Meanwhile(waits) = step {
+            let asked = waits.path.iter().chain([&waits.having]);
+            asked
+                .cloned()
+                .try_for_each(|value| self.lint_value(&value, bound))?;
+            let inner = waits.steps.iter();
+            inner
+                .chain([&Step::Send(waits.send.clone())])
+                .try_for_each(|step| self.lint_step(step, bound))?;
+            return Ok(());
+        }
         let value = serde_json::to_value(step).map_err(|e| e.to_string())?;
         if let Step::Send(Send {
             expect: Expect::Refuse(name),

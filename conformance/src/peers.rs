@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -38,9 +39,36 @@ struct Question {
     body: String,
 }
 
+/// Questions that are answered late.
+#[derive(Clone, Debug)]
+struct Hold {
+    at: String,
+    path: String,
+    having: String,
+    /// Told when the question has come.
+    came: std::sync::mpsc::Sender<()>,
+    /// Open for as long as the answer is held back.
+    held: tokio::sync::watch::Receiver<()>,
+}
+
+/// An answer that is held back until this is dropped.
+#[derive(Debug)]
+pub struct Late {
+    came: std::sync::mpsc::Receiver<()>,
+    _held: tokio::sync::watch::Sender<()>,
+}
+
+impl Late {
+    /// Waits for the question; false when it does not come.
+    pub fn asked(&self, patience: Duration) -> bool {
+        self.came.recv_timeout(patience).is_ok()
+    }
+}
+
 #[derive(Debug, Default)]
 struct Desk {
     answers: Vec<Answer>,
+    holds: Vec<Hold>,
     questions: Vec<Question>,
     keys: BTreeMap<String, Vec<u8>>,
 }
@@ -113,10 +141,28 @@ impl Peers {
         self.desk().answers.push(answer);
     }
 
+    /// Holds back the answer to what `at` is asked at a path, with a text.
+    pub fn hold(&self, at: &str, path: &str, having: &str) -> Late {
+        let (came, question) = std::sync::mpsc::channel();
+        let (open, held) = tokio::sync::watch::channel(());
+        self.desk().holds.push(Hold {
+            at: at.to_owned(),
+            path: path.to_owned(),
+            having: having.to_owned(),
+            came,
+            held,
+        });
+        Late {
+            came: question,
+            _held: open,
+        }
+    }
+
     /// Forgets what the tests with this text arranged and asked.
     pub fn forget(&self) {
         let mut desk = self.desk();
         desk.answers.clear();
+        desk.holds.clear();
         desk.questions.clear();
     }
 
@@ -160,8 +206,16 @@ async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> (StatusCode, [(&'static str, &'static str); 1], String) {
-    let mut desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
-    let (status, body) = desk.judge(&role, &method, uri.path(), &headers, &body);
+    let ((status, body), hold) = {
+        let mut desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = desk.judge(&role, &method, uri.path(), &headers, &body);
+        (answer, desk.held(&role))
+    };
+    if let Some(mut hold) = hold {
+        // Whoever waits may be gone already; the other end is dropped when the answer may go.
+        let _ = hold.came.send(());
+        while hold.held.changed().await.is_ok() {}
+    }
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let kind = if status.is_success() {
         "application/json"
@@ -198,6 +252,15 @@ impl Desk {
         };
         self.questions.push(question);
         answer
+    }
+
+    /// The hold on the question that came last.
+    fn held(&self, role: &str) -> Option<Hold> {
+        let question = self.questions.last().filter(|asked| asked.at == role)?;
+        let fits = |hold: &&Hold| {
+            hold.at == role && question.path == hold.path && question.contains(&hold.having)
+        };
+        self.holds.iter().find(fits).cloned()
     }
 
     fn is_signed(

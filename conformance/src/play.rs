@@ -13,11 +13,12 @@ use crate::calc::Bench;
 use crate::codec::{Fields, iso_read, iso_write};
 use crate::crypto::channel::Channel;
 use crate::crypto::kaika_mac;
-use crate::format::{Arrange, Asked, Expect, File, Iso, Send, Step, Test, operator};
+use crate::format::{Arrange, Asked, Expect, File, Iso, Meanwhile, Send, Step, Test, operator};
 use crate::manifest::Manifest;
 use crate::peers::{Answer, Peers, problem};
 
 mod chip;
+mod http;
 
 /// How long one answer may take.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -66,54 +67,6 @@ struct Scene<'a> {
     channels: BTreeMap<String, Channel>,
     /// The last sequence counter that the chip showed.
     sequence: Option<u32>,
-}
-
-/// An answer over HTTP.
-struct Heard {
-    status: u16,
-    /// Its media type, without parameters.
-    kind: String,
-    body: Map<String, Value>,
-}
-
-/// The members of a problem document; all but the last must be there.
-const PROBLEM: &[&str] = &["type", "title", "status", "code", "class", "detail"];
-
-impl Heard {
-    fn is_of(&self, kind: &str) -> Outcome {
-        let right = self.kind == kind;
-        right.then_some(()).ok_or_else(|| wrong(kind, &self.kind))
-    }
-
-    fn is_problem(&self) -> Outcome {
-        let text = |name: &str| self.body.get(name).is_some_and(Value::is_string);
-        let status = self.body.get("status").and_then(Value::as_u64);
-        let whole = text("type") && text("title") && status == Some(u64::from(self.status));
-        let known = self
-            .body
-            .keys()
-            .all(|name| PROBLEM.contains(&name.as_str()));
-        let detail = !self.body.contains_key("detail") || text("detail");
-        (whole && known && detail).then_some(()).ok_or_else(|| {
-            wrong(
-                "type, title, status, code, class and no more than detail",
-                self,
-            )
-        })
-    }
-}
-
-impl std::fmt::Display for Heard {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let body = serde_json::to_string(&self.body).unwrap_or_default();
-        write!(f, "{} {body}", self.status)
-    }
-}
-
-/// `Application/JSON; charset=utf-8` is `application/json`.
-fn essence(kind: &str) -> String {
-    let kind = kind.split(';').next().unwrap_or_default();
-    kind.trim().to_ascii_lowercase()
 }
 
 type Outcome = Result<(), (String, String)>;
@@ -273,6 +226,10 @@ fn describe(step: &Step) -> String {
         Step::Capture(named) => format!("sms -> runner : {}", named.name),
         Step::Arrange(step) => format!("runner : an answer as {}", step.at),
         Step::Asked(step) => format!("runner : what {} was asked", step.at),
+        Step::Meanwhile(step) => {
+            let first = describe(&Step::Send(step.send.clone()));
+            format!("{first}, while {} is late", step.at)
+        }
         Step::Insert(_) => "runner : a new chip".to_owned(),
         Step::Challenge(_) => "issuer -> chip : INITIALIZE UPDATE".to_owned(),
         Step::Authenticate(_) => "issuer -> chip : EXTERNAL AUTHENTICATE".to_owned(),
@@ -301,6 +258,7 @@ impl Scene<'_> {
             }
             Step::Arrange(step) => self.arrange(step),
             Step::Asked(step) => self.asked(step),
+            Step::Meanwhile(step) => self.meanwhile(step),
             Step::Insert(step) => self.insert(&step.name),
             Step::Challenge(step) => self.challenge(step),
             Step::Authenticate(step) => self.authenticate(step),
@@ -483,124 +441,6 @@ impl Scene<'_> {
             self.matches(pattern, there.get(name))
                 .map_err(|(expected, seen)| wrong(format!("{name}: {expected}"), seen))
         })
-    }
-
-    fn send(&mut self, send: &Send) -> Outcome {
-        let path = self.path(&send.path)?;
-        let body = match (&send.raw, &send.body) {
-            (Some(raw), _) => self.text(raw)?,
-            (None, Some(body)) => self.value(body)?.to_string(),
-            (None, None) => String::new(),
-        };
-        let mut headers =
-            BTreeMap::from([("Kaika-Time".to_owned(), self.runner.now().to_string())]);
-        if send.method == "POST" {
-            headers.insert("Content-Type".to_owned(), "application/json".to_owned());
-            headers.insert("Idempotency-Key".to_owned(), hex::encode(random(16)));
-        }
-        if send.from != "terminal" {
-            headers.insert("Kaika-Caller".to_owned(), send.from.clone());
-        }
-        let mut given_mac = None;
-        for (name, value) in &send.headers {
-            match value {
-                Value::Null => drop(headers.remove(name)),
-                value => {
-                    let text = self.text(value)?;
-                    if name == "Kaika-Mac" {
-                        given_mac = Some(text);
-                    } else {
-                        headers.insert(name.clone(), text);
-                    }
-                }
-            }
-        }
-        let key = match &send.session {
-            Some(session) => hex::decode(self.text(session)?).ok(),
-            None => self.runner.key(&send.from, &send.to),
-        };
-        if let Some(key) = key.filter(|_| !send.headers.contains_key("Kaika-Mac")) {
-            let of = |name: &str| headers.get(name).map_or("", String::as_str);
-            let mac = kaika_mac(
-                &key,
-                &send.from,
-                &send.method,
-                &path,
-                of("Kaika-Time"),
-                of("Idempotency-Key"),
-                body.as_bytes(),
-            );
-            given_mac = Some(hex::encode(mac));
-        }
-        headers.extend(given_mac.map(|mac| ("Kaika-Mac".to_owned(), mac)));
-        let heard = self.exchange(send, &path, &headers, body)?;
-        self.judge(&send.expect, &heard)
-    }
-
-    fn exchange(
-        &self,
-        send: &Send,
-        path: &str,
-        headers: &BTreeMap<String, String>,
-        body: String,
-    ) -> Result<Heard, (String, String)> {
-        let url = format!(
-            "{}{path}",
-            self.runner.address(&send.to, false)?.trim_end_matches('/')
-        );
-        let mut request = axum::http::Request::builder()
-            .method(send.method.as_str())
-            .uri(url);
-        for (name, value) in headers {
-            request = request.header(name, value);
-        }
-        let request = request.body(body).map_err(|e| wrong("a request", e))?;
-        let mut answer = self
-            .runner
-            .agent
-            .run(request)
-            .map_err(|e| wrong("an answer", e))?;
-        let status = answer.status().as_u16();
-        let kind = answer.headers().get("content-type");
-        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        let kind = essence(kind);
-        let text = answer
-            .body_mut()
-            .read_to_string()
-            .map_err(|e| wrong("an answer", e))?;
-        let body = serde_json::from_str(&text)
-            .map_err(|_| wrong("a JSON object", format!("{status} {text:.80}")))?;
-        Ok(Heard { status, kind, body })
-    }
-
-    fn judge(&mut self, expect: &Expect, heard: &Heard) -> Outcome {
-        match expect {
-            Expect::Accept(fields) => {
-                if !(200..300).contains(&heard.status) {
-                    return Err(wrong("accepted", heard));
-                }
-                heard.is_of("application/json")?;
-                let wanted = |key: &str| fields.contains_key(key);
-                self.fields(fields.iter(), wanted, &heard.body)
-            }
-            Expect::Refuse(name) => {
-                let refusal = Refusal::from_name(name).ok_or_else(|| wrong("a refusal", name))?;
-                let text = |field: &str| heard.body.get(field).and_then(Value::as_str);
-                let code = text("code").unwrap_or_default();
-                let known = self.runner.subject.error_map.get(code);
-                let code = known.map_or(code, String::as_str);
-                let right = code == refusal.seen()
-                    && heard.status == refusal.http_status()
-                    && text("class") == Some(refusal.class().name());
-                if !right {
-                    let (status, seen) = (refusal.http_status(), refusal.seen());
-                    let expected = format!("{name}: {status} {seen} {}", refusal.class());
-                    return Err(wrong(expected, heard));
-                }
-                heard.is_of("application/problem+json")?;
-                heard.is_problem()
-            }
-        }
     }
 
     fn capture(&mut self, phone: &str, name: &str) -> Outcome {

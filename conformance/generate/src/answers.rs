@@ -127,15 +127,7 @@ const ANSWERS: &[Answers] = &[
 
 /// Puts into every pattern of a good answer the fields that its route answers beside.
 pub fn complete(file: &mut File) {
-    let sends = file
-        .parts
-        .values_mut()
-        .flatten()
-        .filter_map(|step| match step {
-            Step::Send(send) => Some(send),
-            _ => None,
-        });
-    sends.for_each(filled);
+    file.parts.values_mut().flatten().for_each(filled);
     let last = |steps: &[Step]| {
         steps.iter().rev().find_map(|step| match step {
             Step::Send(send) => Some(route(send)),
@@ -162,10 +154,16 @@ pub fn complete(file: &mut File) {
     }
 }
 
-fn filled(send: &mut Send) {
-    let route = route(send);
-    if let Expect::Accept(fields) = &mut send.expect {
-        fill(&route, fields);
+fn filled(step: &mut Step) {
+    match step {
+        Step::Send(send) => {
+            let route = route(send);
+            if let Expect::Accept(fields) = &mut send.expect {
+                fill(&route, fields);
+            }
+        }
+        Step::Meanwhile(late) => late.steps.iter_mut().for_each(filled),
+        _ => {}
     }
 }
 

@@ -40,6 +40,23 @@ pub struct Question {
 /// What the subject is to have asked its peers.
 pub type Questions = Vec<Question>;
 
+/// A test that no path of the model is: parts in order, each with what is expected of it.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    /// The rest of its id.
+    pub id: String,
+    /// Requirement.
+    pub requirement: &'static str,
+    /// The hook that it needs.
+    pub needs: Option<&'static str>,
+    /// Whether it ends in a refusal.
+    pub result: Kind,
+    /// What is played.
+    pub acts: Vec<(String, Expected)>,
+    /// What shows that nothing changed.
+    pub post: Vec<(String, Expected)>,
+}
+
 /// The messages of one role: templates for the letters of its alphabet.
 pub trait Script {
     /// Its machine.
@@ -73,6 +90,11 @@ pub trait Script {
 
     /// Ways that are worth walking although a shorter one leads to a state that looks the same.
     fn detours() -> Vec<(&'static str, Vec<<Self::M as Machine>::Input>)> {
+        Vec::new()
+    }
+
+    /// Tests about what the alphabet cannot say.
+    fn scenes() -> Vec<Scene> {
         Vec::new()
     }
 
@@ -221,6 +243,35 @@ fn test<S: Script>(
     Some((test, writing.parts))
 }
 
+/// The test of a scene, and the parts that it uses.
+fn staged<S: Script>(scene: Scene) -> (Test, BTreeSet<String>) {
+    let mut writing = Writing::<S>::new(&[]);
+    for (part, expected) in scene.acts {
+        writing.act(part, expected);
+    }
+    let steps = std::mem::take(&mut writing.steps);
+    for (part, expected) in scene.post {
+        writing.act(part, expected);
+    }
+    let test = Test {
+        title: scene.id.replacen('/', ": ", 1),
+        id: format!("{}/{}", S::ROLE, scene.id),
+        sut: vec![S::ROLE.to_owned()],
+        needs: scene.needs.map(str::to_owned).into_iter().collect(),
+        result: scene.result,
+        flags: Vec::new(),
+        requirements: vec![scene.requirement.to_owned()],
+        origin: Origin {
+            criterion: Criterion::Hand,
+            model_path: Vec::new(),
+            kills: Vec::new(),
+        },
+        steps,
+        post: writing.steps,
+    };
+    (test, writing.parts)
+}
+
 /// The weaknesses that this test is the first to tell: some answer on its way is another.
 fn fresh_kills<S: Script>(
     alphabet: &[Input<S>],
@@ -295,6 +346,10 @@ pub fn suite<S: Script>(digest: &str) -> Result<File, String> {
                 tests.push(test);
             }
         }
+    }
+    for (test, parts) in S::scenes().into_iter().map(staged::<S>) {
+        used.extend(parts);
+        tests.push(test);
     }
     let parts = used
         .into_iter()

@@ -7,6 +7,7 @@ mod issue;
 mod pay;
 mod prove;
 mod questions;
+mod scenes;
 
 use kaika_model::role::verifier::{Input, Order, Output, Phase, State, Verifier};
 use kaika_model::{Outcome, Verdict};
@@ -14,7 +15,8 @@ use kaika_spec::limit;
 use serde_json::{Value, json};
 
 use crate::script::{
-    Expected, Questions, Script, bind, concat, digits, fields, fresh, known, named, post, stranger,
+    Expected, Questions, Scene, Script, bind, concat, digits, fields, fresh, known, named, post,
+    stranger,
 };
 
 /// The templates of the verifier.
@@ -49,7 +51,7 @@ impl Script for Templates {
         match part {
             "setup" => setup(),
             LAST_RESEND => prove::resent(0),
-            _ => Input::from_name(part).map_or_else(Vec::new, said),
+            _ => Input::from_name(part).map_or_else(|| scenes::steps(part), said),
         }
     }
 
@@ -81,6 +83,10 @@ impl Script for Templates {
 
     fn detours() -> Vec<(&'static str, Vec<Input>)> {
         detours::all()
+    }
+
+    fn scenes() -> Vec<Scene> {
+        scenes::scenes()
     }
 
     fn shown() -> &'static [Input] {

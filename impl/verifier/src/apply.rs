@@ -202,6 +202,8 @@ impl Case<'_> {
     /// The issuer decided which proof it wants.
     pub(crate) fn eligible(self, request_id: &str, status: u16, body: &Value) -> Decision {
         let mut row = self.row(request_id)?;
+        //= spec/20-apply.md#app-15-a-late-answer-finds-nobody-waiting
+        //# The verifier MUST refuse a message as `wrong-order` when the peer it waited for answers after a cancel
         if row.state != State::AwaitEligibility {
             return Err(Refusal::WrongOrder.into());
         }

@@ -73,6 +73,8 @@ impl Case<'_> {
     /// The gateway took the code, or was silent: the terminal may ask for another one.
     pub(crate) fn sent(self, request_id: &str, _status: u16) -> Decision {
         let row = self.row(request_id)?;
+        //= spec/20-apply.md#app-15-a-late-answer-finds-nobody-waiting
+        //# The verifier MUST refuse a message as `wrong-order` when the peer it waited for answers after a cancel
         if row.state != State::AwaitOtp {
             return Err(Refusal::WrongOrder.into());
         }
@@ -328,6 +330,8 @@ impl Case<'_> {
         body: &Value,
     ) -> Decision {
         let mut row = self.row(request_id)?;
+        //= spec/20-apply.md#app-15-a-late-answer-finds-nobody-waiting
+        //# The verifier MUST refuse a message as `wrong-order` when the peer it waited for answers after a cancel
         if row.state != State::AwaitMatch {
             return Err(Refusal::WrongOrder.into());
         }

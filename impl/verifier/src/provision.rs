@@ -37,7 +37,8 @@ impl Case<'_> {
 
     pub(crate) fn provisioned(self, request_id: &str, status: u16, body: &Value) -> Decision {
         let mut row = self.row(request_id)?;
-        // The request may have been cancelled while the issuer was asked.
+        //= spec/20-apply.md#app-15-a-late-answer-finds-nobody-waiting
+        //# The verifier MUST refuse a message as `wrong-order` when the peer it waited for answers after a cancel
         if !matches!(row.state, State::AwaitProvision | State::Done) {
             return Err(Refusal::WrongOrder.into());
         }

@@ -40,7 +40,7 @@ pub(super) fn resent(left: u32) -> Vec<Value> {
     ]
 }
 
-fn typed(names: Names, otp_id: Value, code: Value) -> Value {
+pub(super) fn typed(names: Names, otp_id: Value, code: Value) -> Value {
     let next = json!({"next": "issue"});
     names.signed(&["otp"], json!({"otp_id": otp_id, "code": code}), next)
 }
@@ -117,13 +117,13 @@ fn photos(names: Names, policy: Value, accept: Value) -> Vec<Value> {
 }
 
 /// The challenge of a video: its policy, nonce and actions.
-struct Video {
+pub(super) struct Video {
     policy: &'static str,
     nonce: &'static str,
     actions: &'static str,
 }
 
-const VIDEO: Video = Video {
+pub(super) const VIDEO: Video = Video {
     policy: "policy_id",
     nonce: "nonce",
     actions: "actions",
@@ -146,10 +146,10 @@ fn matched(request: &str, answer: Value) -> Value {
     arrange("identity", json!(["v1", "matches"]), known(request), answer)
 }
 
-const ALL: &[usize] = &[0, 1, 2];
+pub(super) const ALL: &[usize] = &[0, 1, 2];
 
 /// New pictures, and what the identity system says about them.
-fn shown(answer: Value, video: &Video, shown: &[usize]) -> Vec<Value> {
+pub(super) fn shown(answer: Value, video: &Video, shown: &[usize]) -> Vec<Value> {
     vec![
         named("image", fresh(16)),
         matched("request_id", answer),
@@ -157,7 +157,7 @@ fn shown(answer: Value, video: &Video, shown: &[usize]) -> Vec<Value> {
     ]
 }
 
-fn scored() -> Value {
+pub(super) fn scored() -> Value {
     body(json!({"reference": known("reference"), "status": "scored"}))
 }
 

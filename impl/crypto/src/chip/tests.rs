@@ -1,1 +1,50 @@
-//! Known answers.
+//! Known answers, computed with Python's `cryptography` from the formulas of `spec/85-apdu.md`.
+
+use super::{ChipKeys, Receipt, receipt, token_key, unwrap_token_key, wrap_token_key};
+use crate::secret::{ChipMasterKey, IssuerMasterKey};
+
+const SE_ID: [u8; 8] = [1, 2, 3, 4, 5, 6, 7, 8];
+
+fn counting<const N: usize>() -> [u8; N] {
+    core::array::from_fn(|at| u8::try_from(at).unwrap_or_default())
+}
+
+fn keys() -> ChipKeys {
+    ChipKeys::derive(&ChipMasterKey::new(counting()), &SE_ID)
+}
+
+#[test]
+fn the_four_keys_of_a_chip() {
+    let keys = keys();
+    let derived =
+        [&keys.enc, &keys.mac, &keys.dek, &keys.receipt].map(|key| hex::encode(key.bytes()));
+    let known = [
+        "403c2fb9b245d10e628b2f1abca4274c",
+        "2ae013325cbd3081fcf1297981760e22",
+        "790d790c85d535fe6f85cbeac43ab0f2",
+        "dfde4df900d142e40fdb99c3ecbdf978",
+    ];
+    assert_eq!(derived, known);
+}
+
+#[test]
+fn the_key_of_a_token_in_the_clear_and_wrapped() {
+    let key = token_key(&IssuerMasterKey::new(counting()), "6226000000000019", 1);
+    assert_eq!(hex::encode(key.bytes()), "b5e3163ecde0f2ba3e4554250dc4ba9e");
+    let wrapped = wrap_token_key(&keys().dek, &key);
+    assert_eq!(hex::encode(wrapped), "2cba66c09127da10c23a19044b41f9dc");
+    assert!(unwrap_token_key(&keys().dek, &wrapped).is_same(&key));
+}
+
+#[test]
+fn a_receipt() {
+    let says = Receipt {
+        se_id: &SE_ID,
+        token_ref: &[0x77; 16],
+        request_context: &[0x88; 32],
+        version: 1,
+        data_digest: &[0x99; 32],
+    };
+    let made = receipt(&keys().receipt, &says);
+    assert_eq!(hex::encode(made), "276c5230e77d7e5a5fc0c06c7b3b2ee0");
+}

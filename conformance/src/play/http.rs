@@ -1,0 +1,185 @@
+//! Messages to servers and what must come back.
+
+use super::*;
+
+type Request = axum::http::Request<String>;
+
+/// An answer over HTTP.
+struct Heard {
+    status: u16,
+    /// Its media type, without parameters.
+    kind: String,
+    body: Map<String, Value>,
+}
+
+/// The members of a problem document; all but the last must be there.
+const PROBLEM: &[&str] = &["type", "title", "status", "code", "class", "detail"];
+
+impl Heard {
+    fn is_of(&self, kind: &str) -> Outcome {
+        let right = self.kind == kind;
+        right.then_some(()).ok_or_else(|| wrong(kind, &self.kind))
+    }
+
+    fn is_problem(&self) -> Outcome {
+        let text = |name: &str| self.body.get(name).is_some_and(Value::is_string);
+        let status = self.body.get("status").and_then(Value::as_u64);
+        let whole = text("type") && text("title") && status == Some(u64::from(self.status));
+        let known = self
+            .body
+            .keys()
+            .all(|name| PROBLEM.contains(&name.as_str()));
+        let detail = !self.body.contains_key("detail") || text("detail");
+        (whole && known && detail).then_some(()).ok_or_else(|| {
+            wrong(
+                "type, title, status, code, class and no more than detail",
+                self,
+            )
+        })
+    }
+}
+
+impl std::fmt::Display for Heard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let body = serde_json::to_string(&self.body).unwrap_or_default();
+        write!(f, "{} {body}", self.status)
+    }
+}
+
+/// `Application/JSON; charset=utf-8` is `application/json`.
+fn essence(kind: &str) -> String {
+    let kind = kind.split(';').next().unwrap_or_default();
+    kind.trim().to_ascii_lowercase()
+}
+
+impl Runner {
+    fn exchange(&self, request: Request) -> Result<Heard, (String, String)> {
+        let answer = self.agent.run(request);
+        let mut answer = answer.map_err(|e| wrong("an answer", e))?;
+        let status = answer.status().as_u16();
+        let kind = answer.headers().get("content-type");
+        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = essence(kind);
+        let text = answer.body_mut().read_to_string();
+        let text = text.map_err(|e| wrong("an answer", e))?;
+        let body = serde_json::from_str(&text)
+            .map_err(|_| wrong("a JSON object", format!("{status} {text:.80}")))?;
+        Ok(Heard { status, kind, body })
+    }
+}
+
+impl Scene<'_> {
+    pub(super) fn send(&mut self, send: &Send) -> Outcome {
+        let request = self.request(send)?;
+        let heard = self.runner.exchange(request)?;
+        self.judge(&send.expect, &heard)
+    }
+
+    /// Sends a message, does something else once its peer was asked, and only then lets the peer answer.
+    pub(super) fn meanwhile(&mut self, step: &Meanwhile) -> Outcome {
+        let (runner, path) = (self.runner, self.path(&step.path)?);
+        let having = self.text(&step.having)?;
+        let late = self.peers()?.hold(&step.at, &path, &having);
+        let request = self.request(&step.send)?;
+        let heard = std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| runner.exchange(request));
+            let done = late
+                .asked(runner.patience)
+                .then_some(())
+                .ok_or_else(|| wrong(format!("{} asked", step.at), "nothing"))
+                .and_then(|()| step.steps.iter().try_for_each(|step| self.step(step)));
+            drop(late);
+            let heard = waiting.join().map_err(|_| wrong("an answer", "a panic"))?;
+            done.and(heard)
+        })?;
+        self.judge(&step.send.expect, &heard)
+    }
+
+    fn request(&mut self, send: &Send) -> Result<Request, (String, String)> {
+        let path = self.path(&send.path)?;
+        let body = match (&send.raw, &send.body) {
+            (Some(raw), _) => self.text(raw)?,
+            (None, Some(body)) => self.value(body)?.to_string(),
+            (None, None) => String::new(),
+        };
+        let mut headers =
+            BTreeMap::from([("Kaika-Time".to_owned(), self.runner.now().to_string())]);
+        if send.method == "POST" {
+            headers.insert("Content-Type".to_owned(), "application/json".to_owned());
+            headers.insert("Idempotency-Key".to_owned(), hex::encode(random(16)));
+        }
+        if send.from != "terminal" {
+            headers.insert("Kaika-Caller".to_owned(), send.from.clone());
+        }
+        let mut given_mac = None;
+        for (name, value) in &send.headers {
+            match value {
+                Value::Null => drop(headers.remove(name)),
+                value => {
+                    let text = self.text(value)?;
+                    if name == "Kaika-Mac" {
+                        given_mac = Some(text);
+                    } else {
+                        headers.insert(name.clone(), text);
+                    }
+                }
+            }
+        }
+        let key = match &send.session {
+            Some(session) => hex::decode(self.text(session)?).ok(),
+            None => self.runner.key(&send.from, &send.to),
+        };
+        if let Some(key) = key.filter(|_| !send.headers.contains_key("Kaika-Mac")) {
+            let of = |name: &str| headers.get(name).map_or("", String::as_str);
+            let mac = kaika_mac(
+                &key,
+                &send.from,
+                &send.method,
+                &path,
+                of("Kaika-Time"),
+                of("Idempotency-Key"),
+                body.as_bytes(),
+            );
+            given_mac = Some(hex::encode(mac));
+        }
+        headers.extend(given_mac.map(|mac| ("Kaika-Mac".to_owned(), mac)));
+        let host = self.runner.address(&send.to, false)?.trim_end_matches('/');
+        let mut request = axum::http::Request::builder()
+            .method(send.method.as_str())
+            .uri(format!("{host}{path}"));
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        request.body(body).map_err(|e| wrong("a request", e))
+    }
+
+    fn judge(&mut self, expect: &Expect, heard: &Heard) -> Outcome {
+        match expect {
+            Expect::Accept(fields) => {
+                if !(200..300).contains(&heard.status) {
+                    return Err(wrong("accepted", heard));
+                }
+                heard.is_of("application/json")?;
+                let wanted = |key: &str| fields.contains_key(key);
+                self.fields(fields.iter(), wanted, &heard.body)
+            }
+            Expect::Refuse(name) => {
+                let refusal = Refusal::from_name(name).ok_or_else(|| wrong("a refusal", name))?;
+                let text = |field: &str| heard.body.get(field).and_then(Value::as_str);
+                let code = text("code").unwrap_or_default();
+                let known = self.runner.subject.error_map.get(code);
+                let code = known.map_or(code, String::as_str);
+                let right = code == refusal.seen()
+                    && heard.status == refusal.http_status()
+                    && text("class") == Some(refusal.class().name());
+                if !right {
+                    let (status, seen) = (refusal.http_status(), refusal.seen());
+                    let expected = format!("{name}: {status} {seen} {}", refusal.class());
+                    return Err(wrong(expected, heard));
+                }
+                heard.is_of("application/problem+json")?;
+                heard.is_problem()
+            }
+        }
+    }
+}
