@@ -20,6 +20,7 @@ pub const FUNCTIONS: &[&str] = &[
     "head",
     "holds",
     "luhn",
+    "mask",
     "object",
     "open-digest",
     "order-digest",
@@ -126,6 +127,12 @@ impl Bench {
                 base64::engine::general_purpose::STANDARD.encode(text(args, "text")?)
             )),
             "concat" => concat(args),
+            "mask" => {
+                let shown: Vec<char> = text(args, "text")?.chars().collect();
+                let hidden = shown.len().saturating_sub(2);
+                let tail: String = shown[hidden..].iter().collect();
+                Ok(json!("*".repeat(hidden) + &tail))
+            }
             "chip-data" => chip_data(args),
             "head" => {
                 let length = args.get("len").and_then(Value::as_u64).unwrap_or(0);

@@ -419,6 +419,7 @@ pub const OPERATORS: &[&str] = &[
     "$bind",
     "$hex",
     "$oneOf",
+    "$text",
     "$any",
     "$absent",
     "$optional",
@@ -662,6 +663,16 @@ impl File {
                     return Err(format!("no function {function}"));
                 }
                 self.lint_value(argument.get("args").unwrap_or(&Value::Null), bound)
+            }
+            "$text" => {
+                let known = ["has", "lacks"];
+                let map = argument.as_object().ok_or("$text takes has and lacks")?;
+                match map.keys().find(|key| !known.contains(&key.as_str())) {
+                    Some(key) => Err(format!("$text knows no {key}")),
+                    None => map
+                        .values()
+                        .try_for_each(|texts| self.lint_value(texts, bound)),
+                }
             }
             "$mutate" | "$repeat" => {
                 self.lint_value(argument.get("of").unwrap_or(&Value::Null), bound)

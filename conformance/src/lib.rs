@@ -13,3 +13,4 @@ pub mod play;
 pub mod report;
 pub mod softchip;
 pub mod suite;
+pub mod transcript;

@@ -15,6 +15,7 @@ use kaika_spec::Refusal;
 use serde_json::{Value, json};
 
 use crate::crypto::kaika_mac;
+use crate::transcript::{Exchange, Transcript};
 
 /// An answer that a test arranged.
 #[derive(Clone, Debug)]
@@ -71,6 +72,7 @@ struct Desk {
     holds: Vec<Hold>,
     questions: Vec<Question>,
     keys: BTreeMap<String, Vec<u8>>,
+    transcript: Option<Transcript>,
 }
 
 /// The peers, listening until this is dropped.
@@ -136,6 +138,11 @@ impl Peers {
         self.desk().keys = keys.iter().filter_map(known).collect();
     }
 
+    /// Writes down what is asked and answered from now on.
+    pub fn write_down(&self, transcript: Transcript) {
+        self.desk().transcript = Some(transcript);
+    }
+
     /// Arranges an answer; the latest that fits is given.
     pub fn arrange(&self, answer: Answer) {
         self.desk().answers.push(answer);
@@ -197,6 +204,38 @@ impl Question {
     }
 }
 
+fn noted(
+    transcript: &Transcript,
+    role: &str,
+    (method, uri): (&Method, &Uri),
+    headers: &HeaderMap,
+    body: &[u8],
+    answer: &(u16, Value),
+) -> std::io::Result<()> {
+    let caller = headers.get("kaika-caller");
+    transcript.note(&Exchange {
+        by: "subject",
+        from: caller
+            .and_then(|caller| caller.to_str().ok())
+            .unwrap_or_default(),
+        to: role,
+        method: method.as_str(),
+        path: uri.path(),
+        sent: &String::from_utf8_lossy(body),
+        status: answer.0,
+        kind: kind_of(answer.0),
+        body: &answer.1,
+    })
+}
+
+const fn kind_of(status: u16) -> &'static str {
+    if status < 300 {
+        "application/json"
+    } else {
+        "application/problem+json"
+    }
+}
+
 type Desked = (String, Arc<Mutex<Desk>>);
 
 async fn answer(
@@ -209,6 +248,13 @@ async fn answer(
     let ((status, body), hold) = {
         let mut desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = desk.judge(&role, &method, uri.path(), &headers, &body);
+        if let Some(transcript) = &desk.transcript {
+            let said = noted(transcript, &role, (&method, &uri), &headers, &body, &answer);
+            if let Err(error) = said {
+                // The subject is not to blame, and the answer goes on; the runner's own lines fail its tests.
+                eprintln!("transcript: {error}");
+            }
+        }
         (answer, desk.held(&role))
     };
     if let Some(mut hold) = hold {
@@ -216,12 +262,8 @@ async fn answer(
         let _ = hold.came.send(());
         while hold.held.changed().await.is_ok() {}
     }
+    let kind = kind_of(status);
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let kind = if status.is_success() {
-        "application/json"
-    } else {
-        "application/problem+json"
-    };
     (status, [("content-type", kind)], body.to_string())
 }
 

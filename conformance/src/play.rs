@@ -16,6 +16,7 @@ use crate::crypto::kaika_mac;
 use crate::format::{Arrange, Asked, Expect, File, Iso, Meanwhile, Send, Step, Test, operator};
 use crate::manifest::Manifest;
 use crate::peers::{Answer, Peers, problem};
+use crate::transcript::Transcript;
 
 mod chip;
 mod http;
@@ -55,6 +56,7 @@ pub struct Runner {
     patience: Duration,
     ahead: AtomicI64,
     peers: Option<Peers>,
+    transcript: Option<Transcript>,
 }
 
 /// What one test knows so far.
@@ -95,6 +97,7 @@ impl Runner {
             patience,
             ahead: AtomicI64::new(0),
             peers: None,
+            transcript: None,
         }
     }
 
@@ -104,6 +107,18 @@ impl Runner {
         peers.know(&self.subject.keys);
         Self {
             peers: Some(peers),
+            ..self
+        }
+    }
+
+    /// The same runner, which writes down what is said over HTTP.
+    #[must_use]
+    pub fn with_transcript(self, transcript: Transcript) -> Self {
+        if let Some(peers) = &self.peers {
+            peers.write_down(transcript.clone());
+        }
+        Self {
+            transcript: Some(transcript),
             ..self
         }
     }
@@ -274,6 +289,13 @@ impl Scene<'_> {
             .map_or_else(|| value.to_string(), str::to_owned))
     }
 
+    fn texts(&mut self, values: Option<&Value>) -> Result<Vec<String>, (String, String)> {
+        let values = values
+            .and_then(Value::as_array)
+            .map_or(&[][..], Vec::as_slice);
+        values.iter().map(|value| self.text(value)).collect()
+    }
+
     fn value(&mut self, value: &Value) -> Result<Value, (String, String)> {
         if let Some((name, argument)) = operator(value) {
             return self.operate(name, argument);
@@ -392,6 +414,16 @@ impl Scene<'_> {
                         .as_array()
                         .is_some_and(|all| all.iter().any(|one| Some(one) == seen));
                     known.then_some(()).ok_or_else(differs)
+                }
+                "$text" => {
+                    let seen = text()?.to_owned();
+                    let has = self.texts(argument.get("has"))?;
+                    let lacks = self.texts(argument.get("lacks"))?;
+                    let right = has.iter().all(|part| seen.contains(part))
+                        && !lacks.iter().any(|part| seen.contains(part));
+                    right.then_some(()).ok_or_else(|| {
+                        wrong(format!("a text with {has:?}, without {lacks:?}"), seen)
+                    })
                 }
                 "$bind" => {
                     if let Some(inner) = argument.get("match") {

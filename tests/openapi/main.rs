@@ -7,6 +7,7 @@ mod paper;
 
 mod bodies;
 mod edges;
+mod wire;
 
 use std::collections::BTreeSet;
 

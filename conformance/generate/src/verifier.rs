@@ -372,10 +372,19 @@ fn under(mut step: Value, key: &str) -> Value {
     step
 }
 
+fn mask(name: &str) -> Value {
+    json!({"$calc": {"fn": "mask", "args": {"text": known(name)}}})
+}
+
 /// A code was sent: how many tries and sends are left.
 fn code_sent(name: &str, sends: Value) -> Value {
+    let phone_mask = if name == "otp" {
+        mask("phone")
+    } else {
+        json!({"$any": null})
+    };
     let otp = json!({
-        "otp_id": {"$hex": {"len": 16}}, "phone_mask": {"$any": null}, "expires_at": {"$any": null},
+        "otp_id": {"$hex": {"len": 16}}, "phone_mask": phone_mask, "expires_at": {"$any": null},
         "tries_left": limit::OTP_TRIES_MAX, "sends_left": sends,
     });
     json!({"next": "otp", "otp": {"$bind": {"as": name, "match": otp}}})

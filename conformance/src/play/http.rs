@@ -1,8 +1,14 @@
 //! Messages to servers and what must come back.
 
 use super::*;
+use crate::transcript::Exchange;
 
-type Request = axum::http::Request<String>;
+/// A message, ready to be sent.
+struct Request {
+    from: String,
+    to: String,
+    http: axum::http::Request<String>,
+}
 
 /// An answer over HTTP.
 struct Heard {
@@ -54,7 +60,9 @@ fn essence(kind: &str) -> String {
 
 impl Runner {
     fn exchange(&self, request: Request) -> Result<Heard, (String, String)> {
-        let answer = self.agent.run(request);
+        let (method, uri) = (request.http.method().clone(), request.http.uri().clone());
+        let sent = request.http.body().clone();
+        let answer = self.agent.run(request.http);
         let mut answer = answer.map_err(|e| wrong("an answer", e))?;
         let status = answer.status().as_u16();
         let kind = answer.headers().get("content-type");
@@ -64,7 +72,23 @@ impl Runner {
         let text = text.map_err(|e| wrong("an answer", e))?;
         let body = serde_json::from_str(&text)
             .map_err(|_| wrong("a JSON object", format!("{status} {text:.80}")))?;
-        Ok(Heard { status, kind, body })
+        let heard = Heard { status, kind, body };
+        if let Some(transcript) = &self.transcript {
+            let exchange = Exchange {
+                by: "runner",
+                from: &request.from,
+                to: &request.to,
+                method: method.as_str(),
+                path: uri.path(),
+                sent: &sent,
+                status,
+                kind: &heard.kind,
+                body: &Value::Object(heard.body.clone()),
+            };
+            let noted = transcript.note(&exchange);
+            noted.map_err(|e| wrong("a transcript", e))?;
+        }
+        Ok(heard)
     }
 }
 
@@ -150,7 +174,9 @@ impl Scene<'_> {
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        request.body(body).map_err(|e| wrong("a request", e))
+        let http = request.body(body).map_err(|e| wrong("a request", e))?;
+        let (from, to) = (send.from.clone(), send.to.clone());
+        Ok(Request { from, to, http })
     }
 
     fn judge(&mut self, expect: &Expect, heard: &Heard) -> Outcome {

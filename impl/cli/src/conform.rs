@@ -9,6 +9,7 @@ use kaika_conformance::peers::Peers;
 use kaika_conformance::play::{PATIENCE, Runner};
 use kaika_conformance::report;
 use kaika_conformance::suite::{Filter, Outcome, run as play};
+use kaika_conformance::transcript::Transcript;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -29,6 +30,9 @@ pub(crate) struct Args {
     /// Where report.txt and report.json are written.
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
+    /// Where every HTTP message of the run and its answer are written, one JSON document a line.
+    #[arg(long, value_name = "FILE")]
+    transcript: Option<PathBuf>,
     /// One JSON document instead of text.
     #[arg(long)]
     json: bool,
@@ -47,10 +51,17 @@ pub(crate) fn run(args: &Args, runtime: &Runtime) -> anyhow::Result<u8> {
         only: args.only.clone(),
     };
     let roles = roles(args.role.as_deref())?;
+    let transcript = match &args.transcript {
+        Some(path) => {
+            let begun = Transcript::begin(path);
+            Some(begun.with_context(|| format!("writing {}", path.display()))?)
+        }
+        None => None,
+    };
     let mut runs = Vec::new();
     if args.subject == "reference" {
         for role in roles {
-            runs.extend(reference(role, &filter, runtime)?);
+            runs.extend(reference(role, &filter, transcript.as_ref(), runtime)?);
         }
     } else {
         runs = manifest(
@@ -58,6 +69,7 @@ pub(crate) fn run(args: &Args, runtime: &Runtime) -> anyhow::Result<u8> {
             &roles,
             args.role.is_some(),
             &filter,
+            transcript.as_ref(),
         )?;
     }
     if runs.is_empty() {
@@ -98,6 +110,7 @@ pub(crate) fn suites(role: &str, filter: &Filter) -> anyhow::Result<Vec<File>> {
 pub(crate) fn reference(
     role: &str,
     filter: &Filter,
+    transcript: Option<&Transcript>,
     runtime: &Runtime,
 ) -> anyhow::Result<Vec<Run>> {
     let files = suites(role, filter)?;
@@ -110,8 +123,16 @@ pub(crate) fn reference(
         Some(peers) => runner.with_peers(peers),
         None => runner,
     };
+    let runner = written_down(runner, transcript);
     let runs = files.iter().map(|file| watched(&runner, file, filter));
     runs.collect()
+}
+
+fn written_down(runner: Runner, transcript: Option<&Transcript>) -> Runner {
+    match transcript {
+        Some(transcript) => runner.with_transcript(transcript.clone()),
+        None => runner,
+    }
 }
 
 fn selects(file: &File, filter: &Filter) -> bool {
@@ -126,6 +147,7 @@ fn manifest(
     roles: &[&'static str],
     named: bool,
     filter: &Filter,
+    transcript: Option<&Transcript>,
 ) -> anyhow::Result<Vec<Run>> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
@@ -135,6 +157,7 @@ fn manifest(
     if !subject.peers.is_empty() {
         runner = runner.with_peers(Peers::start(&subject.peers).map_err(anyhow::Error::msg)?);
     }
+    let runner = written_down(runner, transcript);
     let mut runs = Vec::new();
     for role in roles {
         if !subject.roles.contains_key(*role) {

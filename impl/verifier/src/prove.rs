@@ -306,7 +306,7 @@ impl Case<'_> {
 
     fn are_new(&self, digests: &[String]) -> Result<(), Refused> {
         //= spec/30-prove.md#prv-13-frames-are-new
-        //# The verifier MUST refuse frames whose digest it has accepted before.
+        //# The verifier MUST refuse frames whose digest it has accepted before, or that stands twice in the message.
         let twice = digests
             .iter()
             .enumerate()

@@ -29,10 +29,14 @@ const LIMITS: &[(&str, i64)] = &[
     ("nearly(policy-ttl)", limit::POLICY_TTL_MS),
     ("nearly(request-ttl)", limit::REQUEST_TTL_MS),
     ("nearly(order-ttl)", limit::ORDER_TTL_MS),
+    ("nearly(guess-window)", limit::GUESS_WINDOW_MS),
 ];
 const REST: &str = "the rest of it";
 const OLDEST: &str = "otp(oldest)";
 const NOTE_OLDEST: &str = "the first code is kept";
+const TOLD: &str = "what the text said";
+const AGAIN_LOCKED: &str = "another request, otp(locked)";
+const AGAIN: &str = "another request, otp(ok)";
 const UNHEARD: &str = "no code was sent";
 
 fn act(input: Input) -> (String, Expected) {
@@ -69,6 +73,7 @@ fn state(state: &str, next: &str) -> (String, Expected) {
 pub(super) fn scenes() -> Vec<Scene> {
     let mut scenes = edges();
     scenes.extend(late());
+    scenes.extend(told());
     scenes
 }
 
@@ -144,6 +149,20 @@ fn edges() -> Vec<Scene> {
             "PAY-5",
             last(&[&ordered], "nearly(order-ttl)", &[Input::Pay]),
         ),
+        edge(
+            "guesses last",
+            "PRV-9",
+            [
+                all(&[START, &[Input::GuessesOfPhone]]),
+                vec![
+                    part("nearly(guess-window)"),
+                    part(AGAIN_LOCKED),
+                    part(REST),
+                    part(AGAIN),
+                ],
+            ]
+            .concat(),
+        ),
         edge("a code superseded twice", "PRV-7", superseded.concat()),
     ]
 }
@@ -173,6 +192,35 @@ fn late() -> Vec<Scene> {
     ]
 }
 
+/// What a text and an answer show, and a picture that is shown twice.
+fn told() -> Vec<Scene> {
+    let scene = |id: &str, requirement, result, acts, post| Scene {
+        id: id.to_owned(),
+        requirement,
+        needs: None,
+        result,
+        acts,
+        post,
+    };
+    let twice = [all(&[FIRST]), vec![part("frames(one-twice)")]].concat();
+    vec![
+        scene(
+            "told/code",
+            "PRV-10",
+            Kind::Valid,
+            [all(&[START]), vec![part(TOLD)]].concat(),
+            Vec::new(),
+        ),
+        scene(
+            "told/one picture twice",
+            "PRV-13",
+            Kind::Invalid,
+            twice,
+            vec![state("await-frames", "frames"), act(Input::Frames)],
+        ),
+    ]
+}
+
 /// The steps of a part that only scenes have.
 pub(super) fn steps(name: &str) -> Vec<Value> {
     let limit = LIMITS.iter().find(|(part, _)| *part == name);
@@ -189,6 +237,38 @@ pub(super) fn steps(name: &str) -> Vec<Value> {
             let mut sent = prove::typed(super::OURS, known("oldest_otp_id"), known("oldest_code"));
             sent["expect"] = refusal("otp-superseded");
             vec![sent]
+        }
+        TOLD => {
+            let body = json!({
+                "message_id": {"$hex": {"len": 16}}, "to": known("phone"),
+                "text": {"$text": {
+                    "has": [known("code"), "apply", "gold", super::mask("account_id")], "lacks": [known("account_id")],
+                }},
+            });
+            let shown = json!({"op": "asked", "at": "sms", "path": "/v1/messages", "having": known("phone"), "times": 1, "with": body});
+            vec![shown]
+        }
+        AGAIN | AGAIN_LOCKED => {
+            let mut steps = vec![known_customer("applicant", "phone")];
+            steps
+                .extend(super::OTHER.applied("applicant", super::code_sent("other_otp", json!(2))));
+            steps.push(super::capture("phone", "other_code"));
+            let mut sent =
+                prove::typed(super::OTHER, known("other_otp.otp_id"), known("other_code"));
+            if name == AGAIN_LOCKED {
+                sent["expect"] = refusal("otp-locked");
+            }
+            steps.push(sent);
+            steps
+        }
+        "frames(one-twice)" => {
+            let mut steps = prove::shown(prove::scored(), &prove::VIDEO, prove::ALL);
+            if let Some(sent) = steps.last_mut() {
+                let first = sent["body"]["frames"][0]["image"].clone();
+                sent["body"]["frames"][2]["image"] = first;
+                sent["expect"] = refusal("frames-replayed");
+            }
+            steps
         }
         UNHEARD => vec![json!({
             "op": "asked", "at": "sms", "path": "/v1/messages", "having": known("phone"), "times": 0,
