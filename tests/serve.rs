@@ -337,6 +337,8 @@ fn a_first_card_outlives_kills_before_the_photos_and_before_the_video() {
     let between = state(&town);
     assert!(between.contains("frames"), "{between}");
     assert_eq!(request_id(&before), request_id(&between));
+    // As if the terminal had died before it read the answer to the photos.
+    assert!(std::fs::write(town.path("state.json"), &before).is_ok());
     town.kill_everybody();
     let (code, answer) = town.apply_as(&BO, &format!("{photos}{frames}"));
     assert_eq!(

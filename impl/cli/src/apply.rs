@@ -156,6 +156,9 @@ pub(crate) fn refused(failure: &Failure, as_json: bool) -> anyhow::Result<u8> {
 fn advice(code: &str) -> &'static str {
     match code {
         "rate-limited" => " (a code was sent a moment ago; run the same again in a minute)",
+        "idempotency-conflict" => {
+            " (other photos than the ones that were sent; start a new request)"
+        }
         "policy-expired" => " (the photos or the video came too late; start a new request)",
         _ => "",
     }

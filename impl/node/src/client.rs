@@ -76,10 +76,10 @@ impl Phone {
     }
 
     async fn send(&mut self, message: Http, person: &mut impl Person) -> Input {
-        let key = if message.method == "POST" {
-            dice::id()
-        } else {
-            String::new()
+        let key = match &message.again {
+            Some(key) => key.clone(),
+            None if message.method == "POST" => dice::id(),
+            None => String::new(),
         };
         self.last = Some((message, key));
         self.send_again(person).await
@@ -95,6 +95,7 @@ impl Phone {
             path,
             body,
             key,
+            again: _,
         } = message;
         let wire = Message {
             caller: None,

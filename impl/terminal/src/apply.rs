@@ -84,6 +84,12 @@ pub struct Apply {
     waited: u32,
 }
 
+/// The idempotency key of the photos for a policy: a restarted terminal knows it again.
+fn photos_key(session_key: &str, policy_id: &str) -> String {
+    let digest = kaika_crypto::digest::labelled("kaika/photos-key/1", &[session_key, policy_id]);
+    hex::encode(digest.get(..16).unwrap_or_default())
+}
+
 /// How often a match under way is asked about before the video is taken again.
 const WAITS_MAX: u32 = 3;
 
@@ -158,6 +164,7 @@ impl Apply {
                 path,
                 body: Value::Null,
                 key: None,
+                again: None,
             });
         }
         self.stage = Stage::Opening;
@@ -174,6 +181,7 @@ impl Apply {
             path: "/v1/requests".into(),
             body,
             key: None,
+            again: None,
         })
     }
 
@@ -228,6 +236,7 @@ impl Apply {
             path,
             body: json!({"proof": hex::encode(proved.proof)}),
             key: None,
+            again: None,
         })
     }
 
@@ -244,7 +253,8 @@ impl Apply {
         let asked = self.kept.as_ref().and_then(|kept| kept.asked.clone());
         match (text("next"), asked) {
             ("otp", Some(asked @ Asked::Code { .. }))
-            | ("id-photos", Some(asked @ Asked::Photos { .. }))
+            // Sent perhaps, and not heard: the same photos under the same key have the same answer.
+            | ("id-photos" | "frames", Some(asked @ Asked::Photos { .. }))
             | ("frames", Some(asked @ Asked::Frames { .. })) => self.ask(asked),
             (next, _) => self.go_on(next),
         }
@@ -366,7 +376,14 @@ impl Apply {
             return self.fail(Failure::Unexpected);
         };
         let body = json!({"policy_id": policy_id, "front": Image(front), "back": Image(back)});
-        self.signed("id-photos", body)
+        let again = self
+            .kept
+            .as_ref()
+            .map(|kept| photos_key(&kept.session_key, &policy_id));
+        match self.signed("id-photos", body) {
+            Effect::Send(message) => Effect::Send(Http { again, ..message }),
+            other => other,
+        }
     }
 
     fn frames(&mut self, pictures: Vec<Vec<u8>>) -> Effect {
@@ -407,6 +424,7 @@ impl Apply {
             path,
             body,
             key,
+            again: None,
         })
     }
 
@@ -540,11 +558,18 @@ mod tests {
             path(&apply.handle(Input::Frames(vec![vec![1]]))),
             "POST /v1/requests/r/frames true"
         );
-        // What the verifier no longer waits for is not answered.
-        assert_eq!(
-            resume(&photos, "await-frames", "frames").1,
-            Effect::Failed(Failure::Unexpected)
-        );
+        // The photos were sent and their answer was not heard: they are sent again, under the same key.
+        let sent = |(mut apply, effect, _): (Apply, Effect, Value)| {
+            assert_eq!(effect, Effect::AskPhotos);
+            match apply.handle(Input::Photos(vec![1], vec![2])) {
+                Effect::Send(message) => message.again,
+                other => panic!("{other:?}"),
+            }
+        };
+        let first = sent(resume(&photos, "await-photos", "id-photos"));
+        let second = sent(resume(&photos, "await-frames", "frames"));
+        assert!(first.is_some());
+        assert_eq!(first, second);
         assert_eq!(
             path(&resume(&code, "await-issue", "issue").1),
             "POST /v1/requests/r/issue true"

@@ -11,7 +11,7 @@ pub mod password;
 pub mod pay;
 
 /// One HTTP request to the verifier.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Http {
     /// `GET` or `POST`.
     pub method: &'static str,
@@ -21,6 +21,15 @@ pub struct Http {
     pub body: Value,
     /// Key of the message's MAC, once there is one.
     pub key: Option<[u8; 32]>,
+    /// The idempotency key, where a terminal that is started again must find the same one; a new one elsewhere.
+    pub again: Option<String>,
+}
+
+/// Bodies hold codes, photos and proofs: only the route is printed.
+impl core::fmt::Debug for Http {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
 }
 
 /// Whatever happens to the terminal.
@@ -52,7 +61,7 @@ pub enum Input {
 /// Whatever the terminal wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Send this under a new idempotency key.
+    /// Send this, under a new idempotency key unless it names its own.
     Send(Http),
     /// Send the last message again, under the same key.
     SendAgain,

@@ -77,6 +77,7 @@ impl Pay {
             path: "/v1/orders".into(),
             body,
             key: None,
+            again: None,
         })
     }
 
@@ -111,6 +112,7 @@ impl Pay {
             path: format!("/v1/orders/{order_id}/pay"),
             body,
             key: None,
+            again: None,
         })
     }
 
