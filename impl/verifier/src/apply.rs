@@ -10,12 +10,19 @@ use kaika_wire::messages::verifier::{
 };
 use kaika_wire::messages::{Applicant, issuer, parse};
 use kaika_wire::value::Hex;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::answers::{self, Answer};
 use crate::password::{Judged, applicant_digest};
 use crate::rows::{ACCOUNTS, Account, CardRequest, Eligibility, REQUESTS, State, Waiting};
 use crate::{Case, Decision, ask, call_id, next};
+
+/// The key of the session that the password opened.
+fn session_of(row: &CardRequest) -> Option<[u8; 32]> {
+    let key = hex::decode(row.session_key.as_deref()?).ok()?;
+    key.try_into().ok()
+}
 
 impl Case<'_> {
     pub(crate) fn enrol(self, body: &[u8]) -> Decision {
@@ -92,28 +99,27 @@ impl Case<'_> {
         Ok(row)
     }
 
-    /// The same, when the message is from the terminal that proved the password, and the state is the one for it.
-    pub(crate) fn signed(
+    /// The body of a message from the terminal that proved the password. Before there is a proof anybody may speak.
+    pub(crate) fn heard<T: DeserializeOwned>(
         &self,
         request_id: &str,
         request: &Request,
-        states: &[State],
-    ) -> Result<CardRequest, Refused> {
-        let row = self.row(request_id)?;
+    ) -> Result<T, Refused> {
+        let row: Option<CardRequest> = read(self.rows, REQUESTS, request_id);
+        let key = row.as_ref().and_then(session_of);
         //= spec/20-apply.md#app-14-requests-stay-with-their-terminal
         //# The verifier MUST refuse a message about a card request after the password proof unless its MAC verifies under the
         //# session key of that proof.
-        let key = row
-            .session_key
-            .as_deref()
-            .and_then(|key| hex::decode(key).ok())
-            .and_then(|key| key.try_into().ok());
-        match key {
-            Some(key) if !request.verify(&key) => return Err(Refusal::BadSignature.into()),
-            Some(_) | None => {}
+        if key.is_some_and(|key| !request.verify(&key)) {
+            return Err(Refusal::BadSignature.into());
         }
+        parse(&request.body)
+    }
+
+    /// A live request with a session, in one of these states.
+    pub(crate) fn at(&self, request_id: &str, states: &[State]) -> Result<CardRequest, Refused> {
         let row = self.live(request_id)?;
-        if key.is_some() && states.contains(&row.state) {
+        if session_of(&row).is_some() && states.contains(&row.state) {
             Ok(row)
         } else {
             Err(Refusal::WrongOrder.into())
@@ -152,13 +158,12 @@ impl Case<'_> {
     pub(crate) fn applicant(self, request_id: &str, request: &Request) -> Decision {
         //= spec/20-apply.md#app-6-the-applicant-is-complete
         //# The verifier MUST refuse an applicant without name, kind of ID, ID number and end of validity.
-        let asked: ApplicantRequest = parse(&request.body)?;
+        let asked: ApplicantRequest = self.heard(request_id, request)?;
         //= spec/20-apply.md#app-1-password-before-anything
         //# The verifier MUST NOT ask the issuer for eligibility before the account's password was proved for the purpose `apply`
         //# in the same request.
-        let mut row = self.signed(
+        let mut row = self.at(
             request_id,
-            request,
             &[State::AwaitApplicant, State::AwaitEligibility],
         )?;
         let account = self

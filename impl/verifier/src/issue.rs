@@ -2,8 +2,8 @@
 
 use kaika_spec::{Refusal, Role};
 use kaika_wire::core::{Change, Request, Write};
+use kaika_wire::messages::Empty;
 use kaika_wire::messages::issuer::Issued;
-use kaika_wire::messages::{Empty, parse};
 use serde_json::{Value, json};
 
 use crate::answers::{self, Answer};
@@ -14,8 +14,8 @@ use crate::{Case, Decision, ask, call_id};
 impl Case<'_> {
     /// Asks for the card. A request that is being issued asks again under the same key: the issuer answers alike.
     pub(crate) fn issue(self, request_id: &str, request: &Request) -> Decision {
-        let Empty {} = parse(&request.body)?;
-        let mut row = self.signed(request_id, request, &[State::AwaitIssue, State::Issuing])?;
+        let Empty {} = self.heard(request_id, request)?;
+        let mut row = self.at(request_id, &[State::AwaitIssue, State::Issuing])?;
         let body = message(request_id, &row).ok_or(Refusal::WrongOrder)?;
         row.state = State::Issuing;
         let waiting = Waiting::Issue {

@@ -2,7 +2,7 @@
 
 use kaika_spec::{Refusal, Role};
 use kaika_wire::core::{Change, Request, Write};
-use kaika_wire::messages::{Empty, parse};
+use kaika_wire::messages::Empty;
 use serde_json::{Value, json};
 
 use crate::answers::{self, Answer};
@@ -24,8 +24,8 @@ const CANCELLABLE: &[State] = &[
 
 impl Case<'_> {
     pub(crate) fn cancel(self, request_id: &str, request: &Request) -> Decision {
-        let Empty {} = parse(&request.body)?;
-        self.signed(request_id, request, CANCELLABLE)?;
+        let Empty {} = self.heard(request_id, request)?;
+        self.at(request_id, CANCELLABLE)?;
         let waiting = Waiting::Compensate {
             request_id: request_id.into(),
         };

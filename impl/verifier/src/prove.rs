@@ -7,9 +7,9 @@ use kaika_spec::limit::{
 };
 use kaika_spec::{Refusal, Role};
 use kaika_wire::core::{Change, Refused, Request, Write, read};
+use kaika_wire::messages::Empty;
 use kaika_wire::messages::identity::Matched;
 use kaika_wire::messages::verifier::{FramesRequest, Next, Otp as Sent, OtpRequest, PhotosRequest};
-use kaika_wire::messages::{Empty, parse};
 use kaika_wire::value::Hex;
 use kaika_wire::words::{Action, Actions};
 use serde_json::{Value, json};
@@ -83,8 +83,8 @@ impl Case<'_> {
     }
 
     pub(crate) fn resend(self, request_id: &str, request: &Request) -> Decision {
-        let Empty {} = parse(&request.body)?;
-        let row = self.signed(request_id, request, &[State::AwaitOtp])?;
+        let Empty {} = self.heard(request_id, request)?;
+        let row = self.at(request_id, &[State::AwaitOtp])?;
         let otp = row.otp.as_ref().ok_or(Refusal::WrongOrder)?;
         //= spec/30-prove.md#prv-8-sends-are-bounded
         //# The verifier MUST send at most `OTP_SENDS_MAX` codes for a request, at least `OTP_RESEND_MS` apart.
@@ -98,8 +98,8 @@ impl Case<'_> {
     }
 
     pub(crate) fn otp(self, request_id: &str, request: &Request) -> Decision {
-        let asked: OtpRequest = parse(&request.body)?;
-        let mut row = self.signed(request_id, request, &[State::AwaitOtp])?;
+        let asked: OtpRequest = self.heard(request_id, request)?;
+        let mut row = self.at(request_id, &[State::AwaitOtp])?;
         let otp = row.otp.clone().ok_or(Refusal::WrongOrder)?;
         let budgets = budgets(&row);
         let judged = self.judge_code(&otp, &asked, &budgets);
@@ -199,8 +199,8 @@ impl Case<'_> {
     }
 
     pub(crate) fn photos(mut self, request_id: &str, request: &Request) -> Decision {
-        let asked: PhotosRequest = parse(&request.body)?;
-        let mut row = self.signed(request_id, request, &[State::AwaitPhotos])?;
+        let asked: PhotosRequest = self.heard(request_id, request)?;
+        let mut row = self.at(request_id, &[State::AwaitPhotos])?;
         //= spec/30-prove.md#prv-11-the-photos-answer-a-policy
         //# The verifier MUST refuse ID photos that do not name the current policy of the request.
         self.fresh(&self.current(&row, &asked.policy_id)?)?;
@@ -257,12 +257,8 @@ impl Case<'_> {
     }
 
     pub(crate) fn frames(self, request_id: &str, request: &Request) -> Decision {
-        let asked: FramesRequest = parse(&request.body)?;
-        let mut row = self.signed(
-            request_id,
-            request,
-            &[State::AwaitFrames, State::AwaitMatch],
-        )?;
+        let asked: FramesRequest = self.heard(request_id, request)?;
+        let mut row = self.at(request_id, &[State::AwaitFrames, State::AwaitMatch])?;
         let policy = self.current(&row, &asked.policy_id)?;
         //= spec/30-prove.md#prv-12-the-video-answers-a-fresh-challenge
         //# The verifier MUST refuse frames that do not answer, in order, the actions drawn at random for the request, or that

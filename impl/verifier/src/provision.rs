@@ -3,7 +3,6 @@
 use kaika_spec::{Refusal, Role};
 use kaika_wire::core::{Change, Request, Write};
 use kaika_wire::messages::issuer::Provisioned;
-use kaika_wire::messages::parse;
 use kaika_wire::messages::verifier::{Next, ProvisionRequest};
 use serde_json::{Value, json};
 
@@ -13,10 +12,10 @@ use crate::{Case, Decision, ask};
 
 impl Case<'_> {
     pub(crate) fn provision(self, request_id: &str, request: &Request) -> Decision {
-        let asked: ProvisionRequest = parse(&request.body)?;
+        let asked: ProvisionRequest = self.heard(request_id, request)?;
         //= spec/50-bind.md#bnd-3-bound-before-provisioned
         //# The verifier MUST NOT start provisioning before the card is bound.
-        let row = self.signed(request_id, request, &[State::AwaitProvision, State::Done])?;
+        let row = self.at(request_id, &[State::AwaitProvision, State::Done])?;
         let card = row.card.as_ref().ok_or(Refusal::NotBound)?;
         //= spec/50-bind.md#bnd-4-the-binding-is-named
         //# Every provisioning message from the verifier to the issuer MUST carry the binding id.

@@ -212,6 +212,17 @@ fn told() -> Vec<Scene> {
             Vec::new(),
         ),
         scene(
+            "told/incomplete and unsigned",
+            "WIR-9",
+            Kind::Invalid,
+            [
+                all(&[&[Input::Open, Input::Password]]),
+                vec![part("applicant(incomplete,unsigned)")],
+            ]
+            .concat(),
+            vec![act(Input::ApplicantKnown)],
+        ),
+        scene(
             "told/one picture twice",
             "PRV-13",
             Kind::Invalid,
@@ -267,6 +278,16 @@ pub(super) fn steps(name: &str) -> Vec<Value> {
                 let first = sent["body"]["frames"][0]["image"].clone();
                 sent["body"]["frames"][2]["image"] = first;
                 sent["expect"] = refusal("frames-replayed");
+            }
+            steps
+        }
+        "applicant(incomplete,unsigned)" => {
+            let mut steps = super::unsigned(
+                &["applicant"],
+                json!({"applicant": {"name": "Wang Xiaoming"}}),
+            );
+            if let Some(sent) = steps.last_mut() {
+                sent["expect"] = refusal("bad-signature");
             }
             steps
         }
