@@ -70,3 +70,5 @@ pub const ARGON2_M_KIB: u32 = 19_456;
 pub const ARGON2_T: u32 = 2;
 /// Argon2id lanes (LIM-32).
 pub const ARGON2_P: u32 = 1;
+/// A token pays for this long after it was minted, ms (LIM-33).
+pub const TOKEN_LIFE_MS: i64 = 157_680_000_000;

@@ -411,6 +411,11 @@ pub fn get(from: &str, to: &str, path: Value, accept: Value) -> Value {
     json!({"op": "send", "from": from, "to": to, "method": "GET", "path": path, "expect": {"accept": accept}})
 }
 
+/// Time passes.
+pub fn advance(ms: i64) -> Value {
+    json!({"op": "advance", "ms": ms})
+}
+
 /// A name for a value.
 pub fn named(name: &str, value: Value) -> Value {
     json!({"op": "let", "as": name, "value": value})

@@ -15,8 +15,8 @@ use kaika_spec::limit;
 use serde_json::{Value, json};
 
 use crate::script::{
-    Expected, Questions, Scene, Script, bind, concat, digits, fields, fresh, known, named, post,
-    stranger,
+    Expected, Questions, Scene, Script, advance, bind, concat, digits, fields, fresh, known, named,
+    post, stranger,
 };
 
 /// The templates of the verifier.
@@ -430,16 +430,12 @@ fn said(input: Input) -> Vec<Value> {
         _ if input <= Input::ApplicantConflict => apply::told(input),
         _ if input <= Input::FramesRefused => prove::told(input),
         _ if input <= Input::CancelUnsigned => issue::told(input),
-        Input::AdvanceResend => advance(limit::OTP_RESEND_MS),
-        Input::AdvanceOtp => advance(limit::OTP_TTL_MS),
-        Input::AdvancePolicy => advance(limit::POLICY_TTL_MS),
-        Input::AdvanceRequest => advance(limit::REQUEST_TTL_MS),
-        Input::AdvanceLock => advance(limit::PASSWORD_LOCK_MS),
-        Input::AdvanceOrder => advance(limit::ORDER_TTL_MS),
+        Input::AdvanceResend => vec![advance(limit::OTP_RESEND_MS + 1)],
+        Input::AdvanceOtp => vec![advance(limit::OTP_TTL_MS + 1)],
+        Input::AdvancePolicy => vec![advance(limit::POLICY_TTL_MS + 1)],
+        Input::AdvanceRequest => vec![advance(limit::REQUEST_TTL_MS + 1)],
+        Input::AdvanceLock => vec![advance(limit::PASSWORD_LOCK_MS + 1)],
+        Input::AdvanceOrder => vec![advance(limit::ORDER_TTL_MS + 1)],
         _ => pay::told(input),
     }
-}
-
-fn advance(ms: i64) -> Vec<Value> {
-    vec![json!({"op": "advance", "ms": ms + 1})]
 }

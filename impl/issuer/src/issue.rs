@@ -1,7 +1,7 @@
 //! Issue: one transaction that judges everything and makes card, card code, agreement, token and outcome, or nothing.
 
 use kaika_crypto::digest;
-use kaika_spec::limit::{CARD_LIMIT_MINOR, CARDS_PER_PRODUCT};
+use kaika_spec::limit::{CARD_LIMIT_MINOR, CARDS_PER_PRODUCT, TOKEN_LIFE_MS};
 use kaika_spec::{Refusal, TokenState};
 use kaika_tokenization::lifecycle::Event;
 use kaika_tokenization::{Lifecycle, mint};
@@ -20,9 +20,6 @@ use crate::rows::{
     OUTCOMES, Outcome, PANS, REFERENCES, TOKENS, Token,
 };
 use crate::{Case, Decision};
-
-/// Five years: how long a token lives.
-const TOKEN_LIFE_MS: i64 = 5 * 365 * 86_400_000;
 
 /// That the evidence of a branch was verified: only [`Case::verified`] and a fitting score make one.
 pub(crate) struct Proven {

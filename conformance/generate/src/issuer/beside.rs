@@ -10,7 +10,7 @@ use super::tap::authorise;
 use super::{
     ENOUGH, FIRST, KNOWN, blocked, customer, eligibility, issue, otp_evidence, reference, score,
 };
-use crate::script::{bind, concat, digits, fresh, get, known, named, post, stranger};
+use crate::script::{advance, bind, concat, digits, fresh, get, known, named, post, stranger};
 
 /// The steps of a letter.
 pub(super) fn said(input: Input) -> Vec<Value> {
@@ -120,7 +120,7 @@ fn asked(input: Input) -> Vec<Value> {
             )]
         }
         Input::AdvanceEligibilityAlmost => {
-            vec![json!({"op": "advance", "ms": limit::ELIGIBILITY_TTL_MS - SLACK_MS})]
+            vec![advance(limit::ELIGIBILITY_TTL_MS - SLACK_MS)]
         }
         _ => {
             let first = json!({"branch": FIRST, "eligibility_id": bind("other_decision")});
@@ -351,7 +351,7 @@ fn aged(input: Input) -> Vec<Value> {
         (limit::INACTIVE_TOKEN_TTL_MS - SLACK_MS, "inactive")
     };
     vec![
-        json!({"op": "advance", "ms": ms}),
+        advance(ms),
         ask(
             "GET",
             json!(["v1", "tokens", known("token_ref")]),

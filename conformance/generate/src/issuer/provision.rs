@@ -4,7 +4,7 @@ use kaika_model::role::issuer::Input;
 use kaika_spec::limit;
 use serde_json::{Value, json};
 
-use crate::script::{bind, fresh, known, post};
+use crate::script::{advance, bind, fresh, known, post};
 
 pub(super) fn provision(
     binding: Value,
@@ -87,6 +87,6 @@ pub(super) fn provisioned(input: Input) -> Vec<Value> {
                 opened,
             )]
         }
-        _ => vec![json!({"op": "advance", "ms": limit::INACTIVE_TOKEN_TTL_MS + 1})],
+        _ => vec![advance(limit::INACTIVE_TOKEN_TTL_MS + 1)],
     }
 }

@@ -8,7 +8,7 @@ use kaika_spec::limit;
 use serde_json::{Value, json};
 
 use super::{issue, known_customer, ours, prove, refusal};
-use crate::script::{Expected, Scene, fields, known, named};
+use crate::script::{Expected, Scene, advance, fields, known, named};
 
 const MARGIN_MS: i64 = 20_000;
 
@@ -236,10 +236,10 @@ fn told() -> Vec<Scene> {
 pub(super) fn steps(name: &str) -> Vec<Value> {
     let limit = LIMITS.iter().find(|(part, _)| *part == name);
     if let Some((_, ms)) = limit {
-        return vec![json!({"op": "advance", "ms": ms - MARGIN_MS})];
+        return vec![advance(ms - MARGIN_MS)];
     }
     match name {
-        REST => vec![json!({"op": "advance", "ms": MARGIN_MS})],
+        REST => vec![advance(MARGIN_MS)],
         NOTE_OLDEST => vec![
             named("oldest_otp_id", known("otp_id")),
             named("oldest_code", known("code")),
