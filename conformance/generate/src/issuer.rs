@@ -1,6 +1,5 @@
 //! What the issuer is told: by the verifier, its operator, the shop, and through its identity system.
 
-use kaika_conformance::format::Kind;
 use kaika_model::role::issuer::{Card, Input, Issuer, Output, Posting, Request, Session, State};
 use kaika_model::{Outcome, Verdict};
 use kaika_spec::{Branch, Refusal, TokenState, limit};
@@ -13,6 +12,7 @@ use crate::script::{
 
 mod beside;
 mod provision;
+mod scenes;
 mod tap;
 mod wire;
 
@@ -25,10 +25,6 @@ pub struct Templates;
 
 const KNOWN: &str = "known-customer";
 const FIRST: &str = "first-card";
-/// Just before the end of a token's life, and the rest of it.
-const NEARLY_OLD: &str = "nearly(token-life)";
-const OLD: &str = "the rest of it";
-const OLD_MARGIN_MS: i64 = 10_000;
 /// What every debit and tap is over, minor units.
 const AMOUNT: u64 = 1250;
 
@@ -37,39 +33,8 @@ impl Script for Templates {
     const ROLE: &'static str = "issuer";
     const REQUIREMENTS: &'static [&'static str] = &["WIR-9"];
 
-    /// A token pays until its life ends, and not after.
     fn scenes() -> Vec<Scene> {
-        let act = |name: String| (name, Expected::default());
-        let card = [
-            Input::EligibilityKnown,
-            Input::IssueOtp,
-            Input::ProvisionStart,
-            Input::ProvisionAnswers,
-            Input::ProvisionReceipt,
-        ];
-        let customer = ["customer".to_owned()].into_iter();
-        let mut acts: Vec<_> = customer
-            .chain(card.map(|input| input.to_string()))
-            .map(act)
-            .collect();
-        let declined = Expected {
-            accept: fields(&json!({"39": "05"})),
-            ..Expected::default()
-        };
-        acts.extend([
-            act(NEARLY_OLD.to_owned()),
-            act(Input::Tap.to_string()),
-            act(OLD.to_owned()),
-            (Input::Tap.to_string(), declined),
-        ]);
-        vec![Scene {
-            id: "edges/a token lasts".to_owned(),
-            requirement: "TAP-9",
-            needs: Some("hook:clock"),
-            result: Kind::Valid,
-            acts,
-            post: Vec::new(),
-        }]
+        scenes::scenes()
     }
 
     /// What is left of a card and its money after ways that end where shorter ones do.
@@ -163,9 +128,8 @@ impl Script for Templates {
         match name {
             "setup" => setup(),
             "customer" => vec![customer("applicant", "phone")],
-            NEARLY_OLD => vec![advance(limit::TOKEN_LIFE_MS - 2 * OLD_MARGIN_MS)],
-            OLD => vec![advance(2 * OLD_MARGIN_MS)],
-            _ => Input::from_name(name).map_or_else(Vec::new, |input| said(input, branch)),
+            _ => Input::from_name(name)
+                .map_or_else(|| scenes::steps(name), |input| said(input, branch)),
         }
     }
 
