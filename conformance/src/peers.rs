@@ -40,7 +40,7 @@ struct Question {
     body: String,
 }
 
-/// Questions that are answered late.
+/// A question that is answered late.
 #[derive(Clone, Debug)]
 struct Hold {
     at: String,
@@ -148,7 +148,7 @@ impl Peers {
         self.desk().answers.push(answer);
     }
 
-    /// Holds back the answer to what `at` is asked at a path, with a text.
+    /// Holds back the answer to the next question to `at` at a path, with a text.
     pub fn hold(&self, at: &str, path: &str, having: &str) -> Late {
         let (came, question) = std::sync::mpsc::channel();
         let (open, held) = tokio::sync::watch::channel(());
@@ -296,13 +296,14 @@ impl Desk {
         answer
     }
 
-    /// The hold on the question that came last.
-    fn held(&self, role: &str) -> Option<Hold> {
+    /// The hold on the question that came last; it holds no other.
+    fn held(&mut self, role: &str) -> Option<Hold> {
         let question = self.questions.last().filter(|asked| asked.at == role)?;
-        let fits = |hold: &&Hold| {
+        let fits = |hold: &Hold| {
             hold.at == role && question.path == hold.path && question.contains(&hold.having)
         };
-        self.holds.iter().find(fits).cloned()
+        let place = self.holds.iter().position(fits)?;
+        Some(self.holds.swap_remove(place))
     }
 
     fn is_signed(

@@ -141,6 +141,7 @@ pub fn complete(file: &mut File) {
         .collect();
     for test in &mut file.tests {
         for step in test.steps.iter_mut().chain(&mut test.post) {
+            filled(step);
             if let Step::Do(Do {
                 part,
                 accept: Some(fields),

@@ -128,8 +128,7 @@ impl Script for Templates {
         match name {
             "setup" => setup(),
             "customer" => vec![customer("applicant", "phone")],
-            _ => Input::from_name(name)
-                .map_or_else(|| scenes::steps(name), |input| said(input, branch)),
+            _ => Input::from_name(name).map_or_else(Vec::new, |input| said(input, branch)),
         }
     }
 

@@ -52,9 +52,25 @@ pub struct Scene {
     /// Whether it ends in a refusal.
     pub result: Kind,
     /// What is played.
-    pub acts: Vec<(String, Expected)>,
+    pub acts: Vec<Act>,
     /// What shows that nothing changed.
-    pub post: Vec<(String, Expected)>,
+    pub post: Vec<Act>,
+}
+
+/// A piece of a scene.
+#[derive(Clone, Debug)]
+pub enum Act {
+    /// A part, and what is expected of it.
+    Part(String, Expected),
+    /// Steps of the scene's own.
+    Say(Vec<Value>),
+}
+
+impl Act {
+    /// A part that says by itself what is expected.
+    pub fn part(name: &str) -> Self {
+        Self::Part(name.to_owned(), Expected::default())
+    }
 }
 
 /// The messages of one role: templates for the letters of its alphabet.
@@ -142,6 +158,14 @@ impl<S: Script> Writing<S> {
             sw: expected.sw,
             accept: expected.accept,
         }));
+    }
+
+    fn play(&mut self, act: Act) -> Result<(), String> {
+        match act {
+            Act::Part(name, expected) => self.act(name, expected),
+            Act::Say(steps) => self.steps.extend(read_steps(&steps)?),
+        }
+        Ok(())
     }
 
     fn say(&mut self, state: &State<S>, input: &Input<S>) -> State<S> {
@@ -244,15 +268,17 @@ fn test<S: Script>(
 }
 
 /// The test of a scene, and the parts that it uses.
-fn staged<S: Script>(scene: Scene) -> (Test, BTreeSet<String>) {
+fn staged<S: Script>(scene: Scene) -> Result<(Test, BTreeSet<String>), String> {
     let mut writing = Writing::<S>::new(&[]);
-    for (part, expected) in scene.acts {
-        writing.act(part, expected);
-    }
+    scene
+        .acts
+        .into_iter()
+        .try_for_each(|act| writing.play(act))?;
     let steps = std::mem::take(&mut writing.steps);
-    for (part, expected) in scene.post {
-        writing.act(part, expected);
-    }
+    scene
+        .post
+        .into_iter()
+        .try_for_each(|act| writing.play(act))?;
     let test = Test {
         title: scene.id.replacen('/', ": ", 1),
         id: format!("{}/{}", S::ROLE, scene.id),
@@ -269,7 +295,7 @@ fn staged<S: Script>(scene: Scene) -> (Test, BTreeSet<String>) {
         steps,
         post: writing.steps,
     };
-    (test, writing.parts)
+    Ok((test, writing.parts))
 }
 
 /// The weaknesses that this test is the first to tell: some answer on its way is another.
@@ -347,7 +373,8 @@ pub fn suite<S: Script>(digest: &str) -> Result<File, String> {
             }
         }
     }
-    for (test, parts) in S::scenes().into_iter().map(staged::<S>) {
+    for scene in S::scenes() {
+        let (test, parts) = staged::<S>(scene)?;
         used.extend(parts);
         tests.push(test);
     }

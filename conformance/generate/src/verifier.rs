@@ -51,7 +51,7 @@ impl Script for Templates {
         match part {
             "setup" => setup(),
             LAST_RESEND => prove::resent(0),
-            _ => Input::from_name(part).map_or_else(|| scenes::steps(part), said),
+            _ => Input::from_name(part).map_or_else(Vec::new, said),
         }
     }
 
@@ -86,7 +86,7 @@ impl Script for Templates {
     }
 
     fn scenes() -> Vec<Scene> {
-        scenes::scenes()
+        scenes::all()
     }
 
     fn shown() -> &'static [Input] {

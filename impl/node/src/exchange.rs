@@ -113,14 +113,7 @@ pub fn on_answer(
 ) -> (Vec<Write>, Outcome) {
     let id = &pending.call.id;
     if rows.get(OUTBOX, id).is_none() {
-        return (
-            vec![],
-            Outcome {
-                reply: None,
-                calls: vec![],
-                event: None,
-            },
-        );
+        return overtaken(&moment, rows, pending);
     }
     let input = Input::Answer {
         call: id.clone(),
@@ -139,6 +132,35 @@ pub fn on_answer(
     }
     (writes, outcome)
 }
+
+/// The call was answered to another message, or to this one before a crash.
+fn overtaken(moment: &Moment<'_>, rows: &dyn Rows, pending: &Pending) -> (Vec<Write>, Outcome) {
+    let place = pending.origin.as_deref();
+    let known: Option<Remembered> = place.and_then(|place| read(rows, ANSWERS, place));
+    match (place, known) {
+        (
+            Some(place),
+            Some(Remembered {
+                digest,
+                answer: None,
+            }),
+        ) => {
+            //= spec/90-wire.md#wir-12-one-call-one-message
+            //# A server MUST refuse a message as `wrong-order` when the call it waits for was answered to another message.
+            let reply = problem::reply(Refusal::WrongOrder, None);
+            let writes = vec![remember(place, digest, &reply)];
+            (writes, moment.refused(&Refusal::WrongOrder.into()))
+        }
+        _ => (vec![], NOTHING),
+    }
+}
+
+/// A repeated answer that nobody waits for.
+const NOTHING: Outcome = Outcome {
+    reply: None,
+    calls: vec![],
+    event: None,
+};
 
 /// The scope of a key: caller, method, path.
 fn place(request: &Request) -> String {

@@ -3,18 +3,14 @@
 use kaika_conformance::format::Kind;
 use kaika_model::role::issuer::Input;
 use kaika_spec::limit;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::script::{Expected, Scene, advance, fields};
+use crate::script::{Act, Expected, Scene, advance, fields};
 
-/// Just before the end of a token's life, and the rest of it.
-const NEARLY_OLD: &str = "nearly(token-life)";
-const OLD: &str = "the rest of it";
-const OLD_MARGIN_MS: i64 = 10_000;
+const MARGIN_MS: i64 = 20_000;
 
 /// A token pays until its life ends, and not after.
 pub(super) fn scenes() -> Vec<Scene> {
-    let act = |name: String| (name, Expected::default());
     let card = [
         Input::EligibilityKnown,
         Input::IssueOtp,
@@ -22,20 +18,17 @@ pub(super) fn scenes() -> Vec<Scene> {
         Input::ProvisionAnswers,
         Input::ProvisionReceipt,
     ];
-    let customer = ["customer".to_owned()].into_iter();
-    let mut acts: Vec<_> = customer
-        .chain(card.map(|input| input.to_string()))
-        .map(act)
-        .collect();
+    let mut acts = vec![Act::part("customer")];
+    acts.extend(card.map(|input| Act::part(&input.to_string())));
     let declined = Expected {
         accept: fields(&json!({"39": "05"})),
         ..Expected::default()
     };
     acts.extend([
-        act(NEARLY_OLD.to_owned()),
-        act(Input::Tap.to_string()),
-        act(OLD.to_owned()),
-        (Input::Tap.to_string(), declined),
+        Act::Say(vec![advance(limit::TOKEN_LIFE_MS - MARGIN_MS)]),
+        Act::part(&Input::Tap.to_string()),
+        Act::Say(vec![advance(MARGIN_MS)]),
+        Act::Part(Input::Tap.to_string(), declined),
     ]);
     vec![Scene {
         id: "edges/a token lasts".to_owned(),
@@ -45,13 +38,4 @@ pub(super) fn scenes() -> Vec<Scene> {
         acts,
         post: Vec::new(),
     }]
-}
-
-/// The steps of a part that only scenes have.
-pub(super) fn steps(name: &str) -> Vec<Value> {
-    match name {
-        NEARLY_OLD => vec![advance(limit::TOKEN_LIFE_MS - 2 * OLD_MARGIN_MS)],
-        OLD => vec![advance(2 * OLD_MARGIN_MS)],
-        _ => Vec::new(),
-    }
 }

@@ -42,12 +42,17 @@ fn unknown_account() -> Vec<Value> {
     ]
 }
 
-/// Another person's details in one field.
-fn differs(field: &str, value: Value) -> Value {
-    let mut who = json!({
+/// The applicant with every field in its place.
+pub(super) fn spelt() -> Value {
+    json!({
         "name": known("applicant.name"), "id_type": known("applicant.id_type"), "id_no": known("applicant.id_no"),
         "id_valid_to": known("applicant.id_valid_to"),
-    });
+    })
+}
+
+/// Another person's details in one field.
+fn differs(field: &str, value: Value) -> Value {
+    let mut who = spelt();
     who[field] = value;
     who
 }

@@ -128,6 +128,26 @@ fn debited(answer: Value) -> Value {
     arrange("issuer", json!(["v1", "debits"]), known("order_id"), answer)
 }
 
+/// The order is paid with the card of this name.
+pub(super) fn with_card(card: &'static str) -> Vec<Value> {
+    let posted = json!({"debit_id": known("order_id"), "result": "posted", "auth_code": "A1B2C3"});
+    let mut steps = vec![debited(body(posted))];
+    let done = json!({"order_id": known("order_id"), "result": "paid", "auth_code": "A1B2C3"});
+    let payment = Payment {
+        card,
+        ..Payment::default()
+    };
+    steps.extend(pay(&payment, done));
+    steps
+}
+
+/// What the order shows.
+pub(super) fn shown(result: &str) -> Value {
+    let path = json!(["v1", "orders", known("order_id")]);
+    let accept = json!({"order_id": known("order_id"), "result": result});
+    get("terminal", "verifier", path, accept)
+}
+
 pub(super) fn told(input: Input) -> Vec<Value> {
     let posted = || {
         debited(body(

@@ -50,7 +50,7 @@ fn provision() -> Value {
     json!({"binding_id": {"$hex": {"len": 16}}, "se_id": known("se_id"), "session": null, "responses": []})
 }
 
-fn debit() -> Value {
+pub(super) fn debit() -> Value {
     json!({
         "debit_id": known("order_id"), "card_code": known("card_code"), "agreement": known("agreement"),
         "payee": "book-shop", "amount_minor": 1250, "currency": "156", "order_digest": known("order_digest"),
