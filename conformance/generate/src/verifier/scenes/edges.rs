@@ -100,19 +100,20 @@ pub(super) fn scenes() -> Vec<Scene> {
     ]
 }
 
-/// The first of three codes is typed, then the last.
+/// The first of three codes is typed, as often as a wrong one may be, then the last: none of them counts.
 fn superseded() -> [Vec<Act>; 6] {
     let kept: Vec<Value> = vec![
         named("oldest_otp_id", known("otp_id")),
         named("oldest_code", known("code")),
     ];
     let oldest = prove::typed(OURS, known("oldest_otp_id"), known("oldest_code"));
+    let oldest = spoilt(vec![oldest], "otp-superseded").remove(0);
     [
         parts(&[START]),
         say(kept),
         parts(&[&[Input::AdvanceResend, Input::OtpResend, Input::AdvanceResend]]),
         vec![Act::part(LAST_RESEND)],
-        say(spoilt(vec![oldest], "otp-superseded")),
+        say(vec![oldest; limit::OTP_TRIES_MAX as usize]),
         parts(&[&[Input::Otp]]),
     ]
 }
