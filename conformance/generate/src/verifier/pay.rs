@@ -124,7 +124,7 @@ fn paying(key: &str, body: &str, accept: Value) -> Value {
     under(post("terminal", "verifier", path, known(body), accept), key)
 }
 
-fn debited(answer: Value) -> Value {
+pub(super) fn debited(answer: Value) -> Value {
     arrange("issuer", json!(["v1", "debits"]), known("order_id"), answer)
 }
 

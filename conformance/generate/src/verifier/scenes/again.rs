@@ -29,6 +29,7 @@ pub(super) fn scenes() -> Vec<Scene> {
         silent(),
         two_places(),
         second_card(),
+        unreadable(),
         good(
             "again/closed at the issuer",
             "APP-13",
@@ -131,6 +132,27 @@ fn two_places() -> Scene {
         "WIR-6",
         &[parts(&[START]), say(steps)],
     )
+}
+
+/// An answer that cannot be read settles nothing; the next one does.
+fn unreadable() -> Scene {
+    let mut steps = pay::told(Input::PayUnheard);
+    if let Some(answer) = steps.iter_mut().find(|step| step["op"] == "arrange") {
+        *answer = pay::debited(body(
+            json!({"debit_id": known("order_id"), "result": "posted"}),
+        ));
+    }
+    let sent = steps.iter().rposition(|step| step["op"] == "send");
+    if let Some(sent) = sent.and_then(|at| steps.get_mut(at)) {
+        sent["expect"] = refusal("in-progress");
+    }
+    steps.push(pay::shown("pending"));
+    let acts = [
+        parts(&[START, CARD, &[Input::Order]]),
+        say(steps),
+        parts(&[&[Input::Pay]]),
+    ];
+    good("again/an answer nobody can read", "PAY-13", &acts)
 }
 
 /// A debit that was not answered is asked again as it was, though the payer names another card now.
