@@ -6,7 +6,7 @@ use base64::Engine as _;
 use serde_json::{Value, json};
 
 use crate::codec::{find, tlv};
-use crate::crypto::channel::{ChipKeys, receipt};
+use crate::crypto::channel::{ChipKeys, evidence, receipt};
 use crate::crypto::{cbc_encrypt, emv, labelled, password};
 use crate::softchip::{Fault, Sale, SoftChip, TapFault};
 
@@ -17,6 +17,7 @@ pub const FUNCTIONS: &[&str] = &[
     "chip-answers",
     "chip-data",
     "concat",
+    "evidence",
     "head",
     "holds",
     "luhn",
@@ -134,6 +135,7 @@ impl Bench {
                 Ok(json!("*".repeat(hidden) + &tail))
             }
             "chip-data" => chip_data(args),
+            "evidence" => self.evidence(args),
             "head" => {
                 let length = args.get("len").and_then(Value::as_u64).unwrap_or(0);
                 let length = usize::try_from(length).unwrap_or(0);
@@ -208,6 +210,19 @@ impl Bench {
         Ok(json!({
             "first": hex::encode(first), "last": hex::encode(last), "receipt": hex::encode(receipt),
         }))
+    }
+
+    /// What a chip with keys under the bench's master signs.
+    fn evidence(&self, args: &Value) -> Result<Value, String> {
+        let (se_id, digest) = (bytes(args, "se_id")?, bytes(args, "digest")?);
+        let label = match text(args, "kind")? {
+            "consent" => "kaika/consent/1",
+            "payment" => "kaika/payment/1",
+            other => return Err(format!("no evidence of kind {other}")),
+        };
+        let keys = ChipKeys::of(&self.kmc, &se_id);
+        let made = evidence(&keys.receipt, label, &se_id, &digest);
+        Ok(json!(hex::encode(made)))
     }
 
     fn chip_answers(&mut self, args: &Value) -> Result<Value, String> {

@@ -4,7 +4,7 @@ use kaika_model::role::chip::{Chip, Input, Output, Payment, Slot, State};
 use kaika_model::{Outcome, Verdict};
 use serde_json::{Value, json};
 
-use crate::script::{Expected, Script, bind, concat, fresh, known, named};
+use crate::script::{Expected, Script, bind, concat, evidence, fresh, known, named};
 use kaika_spec::limit;
 
 /// The templates of the chip.
@@ -272,6 +272,11 @@ fn said(input: Input, second: bool) -> Vec<Value> {
             "data",
             concat(json!(["9f7f08", known("se_id")])),
         )],
+        Input::SignConsent => vec![sign("01", "consent")],
+        Input::SignPayment => vec![sign("02", "payment")],
+        Input::SignOtherKind => vec![apdu(&format!("802a030020{}00", "08".repeat(32)))],
+        Input::SignShort => vec![apdu(&format!("802a01001f{}00", "08".repeat(31)))],
+        Input::SignLong => vec![apdu(&format!("802a020021{}00", "08".repeat(33)))],
         Input::Gpo => {
             let step = apdu(&format!("80a80000238321{}{SALE}00", "36000000"));
             vec![with(step, "data", json!("770a82021800940408010200"))]
@@ -289,6 +294,14 @@ fn said(input: Input, second: bool) -> Vec<Value> {
         Input::Chained => vec![apdu(&format!("10a4040007{DOMAIN}00"))],
         Input::UnknownInstruction => vec![apdu("00ee000000")],
     }
+}
+
+/// The chip signs what it is given, and the runner computes the same.
+fn sign(p1: &str, kind: &str) -> Value {
+    let digest = known("request_context");
+    let made = evidence(kind, digest.clone());
+    let command = concat(json!([format!("802a{p1}0020"), digest, "00"]));
+    json!({"op": "apdu", "command": command, "sw": "9000", "data": made})
 }
 
 /// The record of the token: track 2, number, expiry, sequence number and country.

@@ -473,6 +473,11 @@ pub fn concat(parts: Value) -> Value {
     json!({"$calc": {"fn": "concat", "args": {"parts": parts}}})
 }
 
+/// What the chip `se_id` signs over a digest.
+pub fn evidence(kind: &str, digest: Value) -> Value {
+    json!({"$calc": {"fn": "evidence", "args": {"kind": kind, "se_id": known("se_id"), "digest": digest}}})
+}
+
 /// A person nobody has heard of.
 pub fn stranger() -> Value {
     json!({"name": "Wang Xiaoming", "id_type": "resident-id", "id_no": digits(18), "id_valid_to": "2040-01-01"})

@@ -72,6 +72,11 @@ pub fn receipt(
     )
 }
 
+/// Evidence over a digest; the label says of which kind.
+pub fn evidence(key: &Block, label: &str, se_id: &[u8], digest: &[u8]) -> Block {
+    cmac(key, &[label.as_bytes(), se_id, digest])
+}
+
 /// One end of an open channel.
 #[derive(Clone, Debug)]
 pub struct Channel {

@@ -214,6 +214,13 @@ pub fn receipt(
     )
 }
 
+/// What the chip must answer to SIGN EVIDENCE.
+pub fn evidence(key: &[u8; 16], kind: u8, se_id: &[u8; 8], digest: &[u8; 32]) -> [u8; 16] {
+    let word = if kind == 1 { "consent" } else { "payment" };
+    let label = format!("kaika/{word}/1");
+    cmac(key, &[label.as_bytes(), se_id, digest])
+}
+
 fn tdes(key: &[u8; 16], block: [u8; 8]) -> [u8; 8] {
     let mut block = block.into();
     TdesEde2::new(key.into()).encrypt_block(&mut block);

@@ -106,7 +106,7 @@ fn what(op: u8, reader: &mut Reader<'_>) -> Op {
         ),
         14 => managed(0xE4, 0, 0, named(reader.byte())),
         15 => managed(0xF2, 0x40, 0x02, vec![0x4F, 0x00]),
-        16 => get_data(reader.byte()),
+        16 => asked(reader.byte()),
         17 => Op::Plain(options(reader.byte())),
         18 => generate_ac(reader),
         19 => Op::Plain(vec![0x00, 0xB2, 1 + reader.byte() % 3, 0x0C, 0x00]),
@@ -214,6 +214,18 @@ fn token(n: u8) -> [u8; 8] {
 fn luhn(place: usize, digit: char) -> u32 {
     let value = digit.to_digit(10).unwrap_or(0) * if place.is_multiple_of(2) { 2 } else { 1 };
     value / 10 + value % 10
+}
+
+/// GET DATA, or SIGN EVIDENCE: of a kind that there is or not, over as many bytes as it takes or one less.
+fn asked(which: u8) -> Op {
+    if which < 0xF0 {
+        return get_data(which);
+    }
+    let (kind, length) = (which % 4, if which < 0xFC { 32 } else { 31 });
+    let mut command = vec![0x80, 0x2A, kind, 0x00, length];
+    command.extend_from_slice(&grow::<32>(which)[..usize::from(length)]);
+    command.push(0x00);
+    Op::Plain(command)
 }
 
 fn get_data(which: u8) -> Op {

@@ -262,6 +262,7 @@ impl Twin {
             (0xA8, false, 0x80) => self.get_processing_options(&fields),
             (0xAE, false, 0x80) => self.generate_ac(&fields),
             (0xCA, false, 0x80) => self.get_data(&fields),
+            (0x2A, false, 0x80) => self.sign_evidence(&fields),
             (0x82, true, _) => self.external_authenticate(command, &fields),
             (0xE2 | 0xF0 | 0xE4 | 0xF2, true, _) => self.managed(command, &fields),
             (0xE2 | 0xF0 | 0xE4 | 0xF2, false, 0x80) => self.unsecured_management(),
@@ -703,6 +704,24 @@ impl Twin {
         self.clone().good(self, answer)
     }
 
+    fn sign_evidence(&self, fields: &Fields) -> Vec<Outcome> {
+        let [.., kind, p2] = fields.header;
+        if p2 != 0 || !matches!(kind, 1 | 2) {
+            return self.refuse(0x6A86);
+        }
+        let Ok(digest) = <[u8; 32]>::try_from(fields.data.as_slice()) else {
+            return self.refuse(0x6700);
+        };
+        if self.selected != Selected::Security {
+            return self.refuse(0x6985);
+        }
+        let mut next = self.clone();
+        next.pending = None;
+        let [.., receipt_key] = &self.keys;
+        let made = host::evidence(receipt_key, kind, &self.se_id, &digest);
+        next.good(self, made.to_vec())
+    }
+
     fn get_data(&self, fields: &Fields) -> Vec<Outcome> {
         let mut next = self.clone();
         next.pending = None;
@@ -914,6 +933,6 @@ fn class_refusals(cla: u8) -> Vec<u16> {
     statuses
 }
 
-const INSTRUCTIONS: [u8; 12] = [
-    0xA4, 0x50, 0x82, 0xE2, 0xF0, 0xE4, 0xF2, 0xCA, 0xA8, 0xB2, 0xAE, 0xC0,
+const INSTRUCTIONS: [u8; 13] = [
+    0x2A, 0xA4, 0x50, 0x82, 0xE2, 0xF0, 0xE4, 0xF2, 0xCA, 0xA8, 0xB2, 0xAE, 0xC0,
 ];

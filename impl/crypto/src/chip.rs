@@ -1,4 +1,4 @@
-//! Keys and receipt of a chip, as in `spec/85-apdu.md`.
+//! Keys, receipt and evidence of a chip, as in `spec/85-apdu.md`.
 
 use crate::digest::sha256;
 use crate::mac::{aes_cmac, hmac_sha256};
@@ -13,7 +13,7 @@ pub struct ChipKeys {
     pub mac: AesKey,
     /// Encrypts keys within the channel, K_DEK.
     pub dek: AesKey,
-    /// Signs receipts.
+    /// Signs receipts and evidence.
     pub receipt: AesKey,
 }
 
@@ -82,6 +82,24 @@ pub fn receipt(key: &AesKey, says: &Receipt<'_>) -> [u8; 16] {
             says.data_digest,
         ],
     )
+}
+
+/// What a chip signs for the person who holds the phone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// That a card is wanted; over a request context.
+    Consent,
+    /// That an order is paid; over the digest of order and card.
+    Payment,
+}
+
+/// The MAC under the chip's receipt key over one digest. Its label keeps it apart from receipts and from the other kind.
+pub fn evidence(key: &AesKey, kind: Evidence, se_id: &[u8; 8], digest: &[u8; 32]) -> [u8; 16] {
+    let label: &[u8] = match kind {
+        Evidence::Consent => b"kaika/consent/1",
+        Evidence::Payment => b"kaika/payment/1",
+    };
+    aes_cmac(key, &[label, se_id, digest])
 }
 
 /// The digest of a token template's value in pieces, with the token key in the clear.

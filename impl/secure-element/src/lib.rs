@@ -1,7 +1,7 @@
 //! The chip: an applet that is personalised over SCP03 and pays by EMV. `spec/85-apdu.md` is its contract.
 //!
 //! Read [`Chip::process`] first. A command is read, opened if it is secured, judged by one function of its file
-//! (`select`, `channel`, `provision`, `manage`, `tap`) into a `Change`, and only then is anything changed: first
+//! (`select`, `channel`, `evidence`, `provision`, `manage`, `tap`) into a `Change`, and only then is anything changed: first
 //! the non-volatile [`image`], in one atomic write of the [`journal`], then what is volatile, then the answer.
 #![no_std]
 #![cfg_attr(
@@ -14,6 +14,7 @@ use kaika_crypto::chip::ChipKeys;
 use kaika_spec::limit::APDU_MAX;
 
 mod channel;
+mod evidence;
 pub mod image;
 pub mod journal;
 mod manage;
@@ -151,6 +152,7 @@ mod ins {
     pub(super) const GET_DATA: u8 = 0xca;
     pub(super) const GET_PROCESSING_OPTIONS: u8 = 0xa8;
     pub(super) const GENERATE_AC: u8 = 0xae;
+    pub(super) const SIGN_EVIDENCE: u8 = 0x2a;
 }
 
 impl<F: Flash> Chip<F> {
@@ -237,6 +239,7 @@ impl<F: Flash> Chip<F> {
             ins::GET_DATA => self.get_data(&command),
             ins::GET_PROCESSING_OPTIONS => self.get_processing_options(&command),
             ins::GENERATE_AC => self.generate_ac(&command),
+            ins::SIGN_EVIDENCE => self.sign_evidence(&command),
             _ => Err(StatusWord::UNKNOWN_INSTRUCTION),
         };
         let mut change = change.inspect_err(|_| self.after_error(command.ins))?;
@@ -336,9 +339,11 @@ const fn class(cla: u8) -> Result<(), StatusWord> {
 const fn instruction(command: &Command<'_>) -> Result<(), StatusWord> {
     let fits = match command.ins {
         ins::SELECT | ins::READ_RECORD | ins::GET_RESPONSE => command.cla == 0x00,
-        ins::INITIALIZE_UPDATE | ins::GET_DATA | ins::GET_PROCESSING_OPTIONS | ins::GENERATE_AC => {
-            command.cla == 0x80
-        }
+        ins::INITIALIZE_UPDATE
+        | ins::GET_DATA
+        | ins::GET_PROCESSING_OPTIONS
+        | ins::GENERATE_AC
+        | ins::SIGN_EVIDENCE => command.cla == 0x80,
         ins::EXTERNAL_AUTHENTICATE => command.cla == 0x84,
         ins::STORE_DATA | ins::SET_STATUS | ins::DELETE | ins::GET_STATUS => command.cla != 0x00,
         _ => return Err(StatusWord::UNKNOWN_INSTRUCTION),

@@ -92,6 +92,8 @@ fn then_class_channel_and_instruction() {
             "84CA9F7F00",
             "00A8000000",
             "00AE800000",
+            "002A0100",
+            "842A0100",
         ],
     );
     all(
@@ -566,4 +568,26 @@ fn a_rest_waits_for_one_command() {
     bench.say(&plain("80CA9F7F04"));
     bench.chip.reset();
     check_on(&mut bench, &plain("00C0000000"), 0x6985);
+}
+
+#[test]
+fn evidence_is_of_two_kinds_and_over_a_digest() {
+    let digest = "88".repeat(32);
+    let bad = ["802A0000", "802A0300", "802AFF00", "802A0101", "802A0201"];
+    for header in bad {
+        check(domain, &plain(&format!("{header} 20 {digest} 00")), 0x6a86);
+        check(factory, &plain(&format!("{header} 01 00")), 0x6a86);
+    }
+    for length in [0, 1, 16, 31, 33, 64, 255] {
+        let data = "88".repeat(length);
+        let data = match length {
+            0 => "00".to_owned(),
+            _ => format!("{length:02X} {data} 00"),
+        };
+        check(domain, &plain(&format!("802A0100 {data}")), 0x6700);
+        check(factory, &plain(&format!("802A0200 {data}")), 0x6700);
+    }
+    for at in [factory, selected, initiated] {
+        check(at, &plain(&format!("802A0100 20 {digest} 00")), 0x6985);
+    }
 }

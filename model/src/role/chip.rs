@@ -108,6 +108,11 @@ alphabet! {
         GetStatus = "get-status",
         GetReceipt = "get-data(receipt)",
         GetChipId = "get-data(chip-id)",
+        SignConsent = "sign-evidence(consent)",
+        SignPayment = "sign-evidence(payment)",
+        SignOtherKind = "sign-evidence(other-kind)",
+        SignShort = "sign-evidence(short)",
+        SignLong = "sign-evidence(long)",
         Gpo = "get-processing-options",
         ReadRecord = "read-record",
         ReadRecordUnknown = "read-record(unknown)",
@@ -132,6 +137,7 @@ alphabet! {
         Receipt = "receipt",
         Status = "status",
         ChipId = "chip-id",
+        Evidence = "evidence",
         Options = "options",
         Record = "record",
         Arqc = "arqc",
@@ -206,6 +212,11 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
             _ => Outcome::sw(s, 0x6A88, &["PRO-13"]),
         },
         Input::GetChipId => good(s, Output::ChipId, &[]),
+        Input::SignConsent
+        | Input::SignPayment
+        | Input::SignOtherKind
+        | Input::SignShort
+        | Input::SignLong => sign(s, *input),
         Input::Gpo => gpo(s),
         Input::ReadRecord | Input::ReadRecordUnknown => read_record(s, *input),
         Input::GenerateArqc | Input::GenerateAac | Input::GenerateTc => generate(s, *input),
@@ -410,6 +421,16 @@ fn get_status(s: State) -> Step {
     }
 }
 
+fn sign(s: State, input: Input) -> Step {
+    let sw = match input {
+        Input::SignOtherKind => 0x6A86,
+        Input::SignShort | Input::SignLong => 0x6700,
+        _ if s.selected != Selected::Domain => 0x6985,
+        _ => return good(s, Output::Evidence, &["APD-8"]),
+    };
+    Outcome::sw(s, sw, &["APD-8"])
+}
+
 fn gpo(s: State) -> Step {
     if s.selected != Selected::Slot || s.slot != Slot::Active {
         return Outcome::sw(s, 0x6985, &["TAP-6", "MNG-9"]);
@@ -519,7 +540,8 @@ impl Machine for Chip {
             (
                 "channel",
                 all(Input::Reset, Input::ExtAuthReplayed)
-                    .chain([Input::GetStatus, Input::GetChipId])
+                    .chain([Input::GetStatus])
+                    .chain(all(Input::GetChipId, Input::SignLong))
                     .collect(),
             ),
             (
@@ -543,6 +565,7 @@ impl Machine for Chip {
                         Input::Suspend,
                         Input::SelectSlot,
                         Input::SelectDirectory,
+                        Input::SignPayment,
                     ])
                     .chain(all(Input::Gpo, Input::UnknownInstruction))
                     .collect(),

@@ -1,6 +1,8 @@
 //! Known answers, computed with Python's `cryptography` from the formulas of `spec/85-apdu.md`.
 
-use super::{ChipKeys, Receipt, receipt, token_key, unwrap_token_key, wrap_token_key};
+use super::{
+    ChipKeys, Evidence, Receipt, evidence, receipt, token_key, unwrap_token_key, wrap_token_key,
+};
 use crate::secret::{ChipMasterKey, IssuerMasterKey};
 
 const SE_ID: [u8; 8] = [1, 2, 3, 4, 5, 6, 7, 8];
@@ -47,4 +49,11 @@ fn a_receipt() {
     };
     let made = receipt(&keys().receipt, &says);
     assert_eq!(hex::encode(made), "276c5230e77d7e5a5fc0c06c7b3b2ee0");
+}
+
+#[test]
+fn evidence_of_both_kinds() {
+    let made = |kind| hex::encode(evidence(&keys().receipt, kind, &SE_ID, &[0x88; 32]));
+    assert_eq!(made(Evidence::Consent), "f70a48ae5d71fb47ad83cfb2c84828d4");
+    assert_eq!(made(Evidence::Payment), "8ba0d08140b7cd5e65db11e239550bac");
 }
