@@ -267,7 +267,7 @@ impl Town {
         for _ in 0..60 {
             let input = match effect {
                 Effect::Send(http) => self.http(&http),
-                Effect::Chip(commands) => {
+                Effect::Chip(commands) | Effect::Sign(commands) => {
                     Input::Chip(commands.iter().map(|command| send(chip, command)).collect())
                 }
                 Effect::AskCode { .. } => Input::Code(self.last_code()),
@@ -282,14 +282,19 @@ impl Town {
         effect
     }
 
-    fn pay(&mut self, wanted: Wanted) -> Effect {
+    fn pay(&mut self, chip: &mut Chip<MemoryFlash>, wanted: Wanted) -> Effect {
         let mut pay = Pay::new(wanted);
         let mut effect = pay.handle(Input::Start);
-        while let Effect::Send(http) = effect {
-            let input = self.http(&http);
+        loop {
+            let input = match effect {
+                Effect::Send(http) => self.http(&http),
+                Effect::Sign(commands) => {
+                    Input::Chip(commands.iter().map(|command| send(chip, command)).collect())
+                }
+                end => return end,
+            };
             effect = pay.handle(input);
         }
-        effect
     }
 
     fn authorise(&mut self, frame: &[u8]) -> Vec<u8> {
@@ -462,7 +467,7 @@ fn a_customer_whom_the_issuer_knows_gets_a_card_and_pays_with_it() {
     assert_eq!(town.token_state(&card), "active");
     let start = town.available(&card);
     assert!(matches!(
-        town.pay(ALICE_HERSELF.wants(&card, 1_250)),
+        town.pay(&mut chip, ALICE_HERSELF.wants(&card, 1_250)),
         Effect::Paid { .. }
     ));
     assert!(matches!(
@@ -552,7 +557,10 @@ fn a_lost_card_pays_nowhere() {
             .status,
         200
     );
-    assert_eq!(town.pay(ALICE_HERSELF.wants(&card, 100)), Effect::Declined);
+    assert_eq!(
+        town.pay(&mut chip, ALICE_HERSELF.wants(&card, 100)),
+        Effect::Declined
+    );
     assert_eq!(
         town.tap(&mut chip, sale(1, 100)),
         Outcome::Declined { code: "05".into() }
@@ -775,7 +783,7 @@ fn no_pan_leaves_the_issuer() {
     let mut town = town();
     let mut chip = chip_over(MemoryFlash::default());
     let card = issued(&mut town, &mut chip, &ALICE_HERSELF);
-    town.pay(ALICE_HERSELF.wants(&card, 100));
+    town.pay(&mut chip, ALICE_HERSELF.wants(&card, 100));
     town.tap(&mut chip, sale(1, 100));
     let Some(issuer) = town.servers.get("issuer") else {
         panic!("an issuer")

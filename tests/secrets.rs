@@ -430,7 +430,7 @@ fn way(data: &Path, heard: &Heard, [verifier, sms, chip, pos]: [SocketAddr; 4]) 
         .unwrap_or_default();
     for (amount, code) in [(1_250, 0), (9_999_999, 1)] {
         let line = format!(
-            "pay --verifier http://{verifier} --account meimei --password-file {password} --card {card} --payee book-shop --amount-minor {amount}"
+            "pay --verifier http://{verifier} --chip {chip} --account meimei --password-file {password} --card {card} --payee book-shop --amount-minor {amount}"
         );
         assert_eq!(run("pay", &line, "", heard), Some(code), "{amount}");
     }

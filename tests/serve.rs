@@ -227,8 +227,9 @@ impl Town {
 
     fn pay(&self, card: &str, amount: u64) -> (Option<i32>, Value) {
         let line = format!(
-            "pay --json --verifier http://{} --account meimei --password-file {} --card {card} --payee book-shop --amount-minor {amount}",
+            "pay --json --verifier http://{} --chip {} --account meimei --password-file {} --card {card} --payee book-shop --amount-minor {amount}",
             self.verifier.address,
+            self.chip.address,
             self.path("password").display()
         );
         let output = self.run(&line);

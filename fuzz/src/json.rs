@@ -24,6 +24,7 @@ pub const READERS: &[(&str, Reader)] = &[
     ("photos", read::<verifier::PhotosRequest>),
     ("frames", read::<verifier::FramesRequest>),
     ("order", read::<verifier::OrderRequest>),
+    ("consent", read::<verifier::IssueRequest>),
     ("pay", read::<verifier::PayRequest>),
     ("customer", read::<issuer::CustomerRequest>),
     ("eligibility", read::<issuer::EligibilityRequest>),

@@ -99,6 +99,8 @@ named! {
         ApplicantMismatch = "applicant-mismatch",
         /// The evidence is not the kind this branch needs.
         EvidenceKindMismatch = "evidence-kind-mismatch",
+        /// The chip's consent does not hold for this request.
+        ConsentInvalid = "consent-invalid",
         /// The evidence does not prove this request.
         EvidenceMismatch = "evidence-mismatch",
         /// The identity system knows no such reference.
@@ -155,6 +157,8 @@ named! {
         DomainViolation = "domain-violation",
         /// The cryptogram does not hold.
         CryptogramBad = "cryptogram-bad",
+        /// The chip's evidence does not hold for this debit.
+        PaymentEvidenceInvalid = "payment-evidence-invalid",
         /// The transaction counter was seen before.
         AtcReplay = "atc-replay",
         /// The amount is above the limit.
@@ -213,6 +217,7 @@ impl Refusal {
             | Self::ContextMismatch
             | Self::ApplicantMismatch
             | Self::EvidenceKindMismatch
+            | Self::ConsentInvalid
             | Self::EvidenceMismatch
             | Self::ReferenceUnknown
             | Self::ReferenceUsed
@@ -237,6 +242,7 @@ impl Refusal {
             | Self::TokenExpired
             | Self::DomainViolation
             | Self::CryptogramBad
+            | Self::PaymentEvidenceInvalid
             | Self::AtcReplay
             | Self::LimitExceeded
             | Self::Insufficient => Class::Fatal,
@@ -269,6 +275,7 @@ impl Refusal {
             | Self::TokenExpired
             | Self::DomainViolation
             | Self::CryptogramBad
+            | Self::PaymentEvidenceInvalid
             | Self::AtcReplay
             | Self::LimitExceeded
             | Self::Insufficient => 403,
@@ -290,6 +297,7 @@ impl Refusal {
             | Self::ContextMismatch
             | Self::ApplicantMismatch
             | Self::EvidenceKindMismatch
+            | Self::ConsentInvalid
             | Self::EvidenceMismatch
             | Self::ReferenceUnknown
             | Self::ReferenceUsed
@@ -348,6 +356,7 @@ impl Refusal {
             | Self::ContextMismatch
             | Self::ApplicantMismatch
             | Self::EvidenceKindMismatch
+            | Self::ConsentInvalid
             | Self::EvidenceMismatch
             | Self::ReferenceUnknown
             | Self::ReferenceUsed
@@ -364,6 +373,7 @@ impl Refusal {
             | Self::TokenExpired
             | Self::DomainViolation
             | Self::CryptogramBad
+            | Self::PaymentEvidenceInvalid
             | Self::AtcReplay
             | Self::LimitExceeded
             | Self::Insufficient => "declined",

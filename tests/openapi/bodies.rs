@@ -76,6 +76,7 @@ const READERS: &[Line] = &[
     ("verifier", "FramesNext", reader::<verifier::Next>),
     ("verifier", "FramesGive", reader::<verifier::FramesRequest>),
     ("verifier", "IssueNext", reader::<verifier::Next>),
+    ("verifier", "ConsentGive", reader::<verifier::IssueRequest>),
     ("verifier", "CardIssued", reader::<verifier::Next>),
     (
         "verifier",

@@ -169,7 +169,7 @@ fn apply() -> Vec<Value> {
             json!(["v1", "requests"]),
             opening,
             json!({
-                "request_id": bind("request_id"), "challenge": bind("challenge"),
+                "request_id": bind("request_id"), "verifier_nonce": bind("verifier_nonce"), "challenge": bind("challenge"),
             }),
         ),
         named("made", proof("apply", "request_id", "challenge", digest)),
@@ -239,14 +239,33 @@ fn face() -> Vec<Value> {
     ]
 }
 
+/// The chip signs; the runner does not know its keys here.
+fn signed(kind: &str, digest: &str, name: &str) -> [Value; 2] {
+    let command = concat(json!([format!("802a{kind}0020"), known(digest), "00"]));
+    let evidence = json!({"$bind": {"as": name, "match": {"$hex": {"len": 16}}}});
+    [
+        json!({"op": "apdu", "command": "00a4040007f04b41494b410000", "sw": "9000"}),
+        json!({"op": "apdu", "command": command, "sw": "9000", "data": evidence}),
+    ]
+}
+
 fn issue() -> Vec<Value> {
-    vec![ours(
+    let applicant = json!({"$calc": {"fn": "applicant-digest", "args": known("applicant")}});
+    let context = json!({"$calc": {"fn": "request-context", "args": {
+        "request_id": known("request_id"), "account_id": known("account_id"), "device_id": "device-1",
+        "se_id": known("se_id"), "applicant_digest": applicant, "product": "gold", "tos_version": "1",
+        "terminal_nonce": known("terminal_nonce"), "verifier_nonce": known("verifier_nonce"),
+    }}});
+    let mut steps = vec![named("context", context)];
+    steps.extend(signed("01", "context", "consent"));
+    steps.push(ours(
         &["issue"],
-        json!({}),
+        json!({"consent": known("consent")}),
         json!({
             "next": "provision", "card_code": bind("card_code"), "token_ref": bind("token_ref"), "agreement": {"$absent": null},
         }),
-    )]
+    ));
+    steps
 }
 
 fn provision() -> Vec<Value> {
@@ -278,10 +297,10 @@ fn pay() -> Vec<Value> {
     let path = json!(["v1", "orders", known("order_id"), "pay"]);
     let sent = json!({
         "account_id": known("account_id"), "card_code": known("card_code"), "order_digest": known("order_digest"),
-        "proof": known("pay_made.proof"),
+        "proof": known("pay_made.proof"), "evidence": known("evidence"),
     });
     let left = json!({"card_code": known("card_code"), "available_minor": 998_750});
-    vec![
+    let mut steps = vec![
         post(
             "terminal",
             "verifier",
@@ -291,10 +310,14 @@ fn pay() -> Vec<Value> {
                 "order_id": bind("order_id"), "order_digest": bind("order_digest"), "challenge": bind("order_challenge"),
             }),
         ),
+        named("pay_digest", digest),
         named(
             "pay_made",
-            proof("pay", "order_id", "order_challenge", digest),
+            proof("pay", "order_id", "order_challenge", known("pay_digest")),
         ),
+    ];
+    steps.extend(signed("02", "pay_digest", "evidence"));
+    steps.extend([
         post(
             "terminal",
             "verifier",
@@ -314,7 +337,8 @@ fn pay() -> Vec<Value> {
             json!(["v1", "cards", known("card_code")]),
             left,
         ),
-    ]
+    ]);
+    steps
 }
 
 fn tap() -> Vec<Value> {

@@ -6,14 +6,15 @@ use kaika_spec::{Branch, Refusal, TokenState, limit};
 use serde_json::{Value, json};
 
 use crate::script::{
-    Expected, Scene, Script, advance, bind, concat, digits, fields, fresh, get, known, named, post,
-    stranger,
+    Expected, Scene, Script, advance, bind, concat, digits, evidence, fields, fresh, get, known,
+    named, post, stranger,
 };
 
 mod beside;
 mod provision;
 mod scenes;
 mod tap;
+mod unsigned;
 mod wire;
 
 use provision::provisioned;
@@ -115,6 +116,7 @@ impl Script for Templates {
             Input::IssueApplicantChanged
             | Input::IssueContextChanged
             | Input::IssueEligibilityUnknown
+            | Input::IssueConsentWrong
             | Input::IssueEligibilityOther => format!("{input}/{branch}"),
             Input::IssueIdentity if branch == FIRST && !state.blocked => {
                 format!("{input}/{branch}")
@@ -275,6 +277,7 @@ fn setup() -> Vec<Value> {
         ("binding_id", 16),
         ("debit_id", 16),
         ("order_digest", 32),
+        ("order_nonce", 16),
         ("se_id", 8),
         ("otp_id", 16),
         ("session", 16),
@@ -283,6 +286,7 @@ fn setup() -> Vec<Value> {
     }
     steps.extend([
         named("verified_at", json!({"$now": null})),
+        named("consent", evidence("consent", known("request_context"))),
         named("phone_version", json!(1)),
         named("commands", json!([])),
         named("auth_code", json!("")),
@@ -356,6 +360,7 @@ fn issue(changes: &[(&str, Value)]) -> Vec<Value> {
         "request_id": known("request_id"), "request_context": known("request_context"),
         "eligibility_id": known("eligibility_id"), "applicant": known("applicant"), "product": "gold",
         "account_id": "account-1", "device_id": "device-1", "se_id": known("se_id"),
+        "consent": known("consent"),
     });
     for (field, value) in changes {
         body[*field] = value.clone();
@@ -455,6 +460,18 @@ fn said(input: Input, branch: &str) -> Vec<Value> {
         | Input::IssueKeyConflict
         | Input::Query
         | Input::Compensate => issued(input, branch),
+        Input::IssueConsentMissing
+        | Input::IssueConsentWrong
+        | Input::IssueConsentOther
+        | Input::IssueConsentPayment
+        | Input::IssueChipSwapped
+        | Input::DebitEvidenceMissing
+        | Input::DebitEvidenceWrong
+        | Input::DebitEvidenceOtherOrder
+        | Input::DebitEvidenceOtherCard
+        | Input::DebitEvidenceConsent
+        | Input::DebitEvidenceOtherAmount
+        | Input::DebitDigestOther => unsigned::said(input, branch),
         Input::ProvisionStart
         | Input::ProvisionAnswers
         | Input::ProvisionAnswersReceipted
@@ -660,14 +677,51 @@ fn issued(input: Input, branch: &str) -> Vec<Value> {
     }
 }
 
+/// A debit with the digest and the evidence of what it says; its parts get names that begin with `name`.
+fn authorised(name: &str, mut body: Value) -> (Vec<Value>, Value) {
+    let named_as = |what: &str| format!("{name}_{what}");
+    let [id, digest, signed] = ["no", "digest", "evidence"].map(named_as);
+    let mut steps = vec![named(&id, body["debit_id"].clone())];
+    body["debit_id"] = known(&id);
+    let order = json!({"$calc": {"fn": "order-digest", "args": {
+        "order_id": known(&id), "account_id": body["account_id"], "payee": body["payee"],
+        "amount_minor": body["amount_minor"].to_string(), "currency": body["currency"],
+        "expires_at": body["expires_at"].to_string(), "nonce": body["nonce"],
+    }}});
+    let shown = json!({"$calc": {"fn": "pay-digest", "args": {
+        "order_digest": known(&digest), "card_code": body["card_code"],
+    }}});
+    steps.extend([
+        named(&digest, order),
+        named(&signed, evidence("payment", shown)),
+    ]);
+    body["order_digest"] = known(&digest);
+    body["evidence"] = known(&signed);
+    (steps, body)
+}
+
+/// When an order of the payer ends: the issuer asks nobody what time it was.
+const ENDS: i64 = 4_102_444_800_000;
+
+fn ordered(card: &str, agreement: &str, amount: u64) -> Value {
+    json!({
+        "debit_id": known("debit_id"), "card_code": known(card), "agreement": known(agreement), "account_id": "account-1",
+        "payee": "book-shop", "amount_minor": amount, "currency": "156", "expires_at": ENDS, "nonce": known("order_nonce"),
+    })
+}
+
 fn debit(changes: &[(&str, Value)], key: Value, accept: Value) -> Vec<Value> {
-    let mut body = json!({
-        "debit_id": known("debit_id"), "card_code": known("card_code"), "agreement": known("agreement"),
-        "payee": "book-shop", "amount_minor": 1250, "currency": "156", "order_digest": known("order_digest"),
-    });
+    let mut body = ordered("card_code", "agreement", AMOUNT);
     for (field, value) in changes {
         body[*field] = value.clone();
     }
+    let (mut steps, body) = authorised("debit", body);
+    steps.extend(sent_debit(body, key, accept));
+    steps
+}
+
+/// A debit as it is.
+fn sent_debit(body: Value, key: Value, accept: Value) -> [Value; 4] {
     let mut sent = post(
         "verifier",
         "issuer",
@@ -676,7 +730,7 @@ fn debit(changes: &[(&str, Value)], key: Value, accept: Value) -> Vec<Value> {
         accept,
     );
     sent["headers"] = json!({"Idempotency-Key": known("debit_try")});
-    vec![
+    [
         named("debit_try", key),
         named("debit_body", body),
         sent,

@@ -209,6 +209,9 @@ fn setup() -> Vec<Value> {
         ("pay_key", 16),
         ("old_otp_id", 16),
         ("applicant_key", 16),
+        ("consent", 16),
+        ("evidence", 16),
+        ("order_nonce", 16),
     ] {
         steps.push(named(name, fresh(len)));
     }
@@ -229,6 +232,7 @@ fn setup() -> Vec<Value> {
         named("verifier_nonce", fresh(16)),
         named("provision_session", Value::Null),
         named("pay_body", json!({})),
+        named("order_ends", json!(LATER)),
     ]);
     steps
 }
@@ -244,6 +248,11 @@ fn signed(request: &str, session: &str, rest: &[&str], body: Value, accept: Valu
 
 fn ours(rest: &[&str], body: Value, accept: Value) -> Value {
     signed("request_id", "session", rest, body, accept)
+}
+
+/// The wish to issue: the verifier cannot check the chip's consent, and passes it on.
+fn wish() -> Value {
+    json!({"consent": known("consent")})
 }
 
 fn arrange(at: &str, path: Value, having: Value, answer: Value) -> Value {

@@ -143,6 +143,7 @@ pub(crate) fn refused(failure: &Failure, as_json: bool) -> anyhow::Result<u8> {
         Failure::Unexpected => "unexpected-answer",
         Failure::Password => "password-parameters",
         Failure::OrderDiffers => "order-differs",
+        Failure::Unsigned => "chip-does-not-sign",
     };
     if as_json {
         println!("{}", json!({"result": "refused", "code": why}));
@@ -159,6 +160,7 @@ fn advice(code: &str) -> &'static str {
         "idempotency-conflict" => {
             " (other photos than the ones that were sent; start a new request)"
         }
+        "chip-does-not-sign" => " (is --chip a chip of this issuer? `kaika se` plays one)",
         "policy-expired" => " (the photos or the video came too late; start a new request)",
         _ => "",
     }

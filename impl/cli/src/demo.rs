@@ -138,6 +138,7 @@ impl Person for Actor<'_> {
             Step::Chip(count) => {
                 println!("    terminal ⇄ chip: {count} commands, sealed by the issuer")
             }
+            Step::Sign => println!("    terminal ⇄ chip: the chip signs, for the issuer to verify"),
         }
     }
 }
@@ -192,7 +193,10 @@ async fn story(data: PathBuf) -> anyhow::Result<u8> {
         amount_minor: 1250,
         currency: "156".into(),
     };
-    match phone.pay(&mut Pay::new(wanted), &mut meimei).await? {
+    match phone
+        .pay(&mut Pay::new(wanted), &mut chip, &mut meimei)
+        .await?
+    {
         Effect::Paid { auth_code } => println!("    paid, authorisation code {auth_code}"),
         other => bail!("the payment ended with {other:?}"),
     }

@@ -1,9 +1,11 @@
 //! `kaika pay`: an order and its payment at servers that are running.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::bail;
+use kaika_node::chip::Remote;
 use kaika_node::client::Phone;
 use kaika_node::clock::System;
 use kaika_terminal::Effect;
@@ -19,6 +21,9 @@ pub(crate) struct Args {
     /// The verifier.
     #[arg(long, value_name = "URL")]
     verifier: String,
+    /// The chip that the card is in: it signs the payment.
+    #[arg(long, value_name = "HOST:PORT")]
+    chip: SocketAddr,
     /// Account.
     #[arg(long)]
     account: String,
@@ -59,8 +64,11 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
         state: None,
         verbose: !args.json,
     };
+    let mut chip = Remote::connect(args.chip).await?;
     let mut phone = Phone::new(&args.verifier, Arc::new(System))?;
-    let (text, json, code) = match phone.pay(&mut Pay::new(wanted), &mut person).await? {
+    let mut pay = Pay::new(wanted);
+    let paid = phone.pay(&mut pay, &mut chip, &mut person);
+    let (text, json, code) = match paid.await? {
         Effect::Paid { auth_code } => (
             format!("paid: {auth_code}"),
             json!({"result": "paid", "auth_code": auth_code}),

@@ -92,6 +92,7 @@ impl Person for AtTheKeyboard {
                 eprintln!("← {status} {}", body.get("next").unwrap_or(&Value::Null))
             }
             Step::Chip(count) => eprintln!("⇄ {count} commands to the chip"),
+            Step::Sign => eprintln!("⇄ the chip signs"),
         }
     }
 }

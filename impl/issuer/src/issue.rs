@@ -48,7 +48,7 @@ impl Case<'_> {
         }
     }
 
-    /// The live decision that a message quotes, for the same request, context and applicant.
+    /// The live decision that a message quotes, for the same request, context and applicant, with the chip's consent.
     pub(crate) fn quoted(&self, asked: &IssueRequest) -> Result<Decided, Refused> {
         let request_id = asked.request_id.to_string();
         match read::<Outcome>(self.rows, OUTCOMES, &request_id) {
@@ -81,6 +81,7 @@ impl Case<'_> {
             return Err(Refusal::ApplicantMismatch.into());
         }
         self.kind_fits(&decided, asked)?;
+        self.consented(asked)?;
         Ok(decided)
     }
 
@@ -268,6 +269,7 @@ impl Case<'_> {
         //# Compensation of a request MUST delete its token, terminate its agreement and close its card, or leave a tombstone
         //# when there is none.
         let outcome: Option<Outcome> = read(self.rows, OUTCOMES, request_id);
+        let consent = outcome.as_ref().and_then(|known| known.consent.clone());
         let card_code = outcome.and_then(|outcome| outcome.card_code);
         let mut writes = card_code
             .as_deref()
@@ -283,6 +285,7 @@ impl Case<'_> {
             &Outcome {
                 card_code,
                 undone: true,
+                consent,
             },
         ));
         Ok(Change::reply(
@@ -344,9 +347,12 @@ impl Made {
             card_code: self.card_code.clone(),
             terminated: false,
         };
+        //= spec/40-issue.md#iss-22-a-card-names-its-consent
+        //# The issuer MUST store the consent with the outcome of the request that it made a card for.
         let outcome = Outcome {
             card_code: Some(self.card_code.clone()),
             undone: false,
+            consent: Some(asked.consent.to_string()),
         };
         //= spec/40-issue.md#iss-12-all-or-none
         //# Card, card code, agreement, token and recorded outcome MUST be stored in one transaction.

@@ -1,7 +1,7 @@
 //! The card issuer: decides who may have a card, mints, personalises and debits. No I/O.
 //!
 //! Read [`Issuer`] and its [`Core::decide`] first: each resource is one function in the file of its hop
-//! (`apply`, `prove`, `issue`, `provision`, `pay`, `tap`, `manage`). What is stored is in [`rows`].
+//! (`apply`, `prove`, `issue`, `provision`, `pay`, `tap`, `manage`); what chips sign is judged in `evidence`. What is stored is in [`rows`].
 
 use kaika_crypto::{ChipMasterKey, IssuerMasterKey};
 use kaika_spec::{Refusal, Role};
@@ -11,6 +11,7 @@ use kaika_wire::front::parameters;
 use serde_json::Value;
 
 mod apply;
+mod evidence;
 mod issue;
 mod ledger;
 mod manage;

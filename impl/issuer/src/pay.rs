@@ -58,6 +58,7 @@ impl Case<'_> {
         {
             return Err(Refusal::AgreementTerminated);
         }
+        self.authorised(asked, &card)?;
         let debit_id = asked.debit_id.to_string();
         let movement = Movement {
             cause: format!("debit {debit_id}"),
@@ -188,7 +189,10 @@ fn declined(asked: &DebitRequest, refusal: Refusal) -> Change {
 }
 
 fn row(asked: &DebitRequest) -> Debit {
+    //= spec/70-pay.md#pay-18-a-debit-names-its-evidence
+    //# The issuer MUST store the evidence with every debit that it posts or declines.
     Debit {
+        evidence: Some(asked.evidence.to_string()),
         state: String::new(),
         message: message(asked),
         card_code: asked.card_code.to_string(),
@@ -206,6 +210,7 @@ fn tombstone(debit_id: &str, amount_minor: u64) -> Change {
         amount_minor,
         currency: String::new(),
         auth_code: None,
+        evidence: None,
     };
     Change::reply(
         200,

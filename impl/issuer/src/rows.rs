@@ -83,6 +83,9 @@ pub struct Outcome {
     pub card_code: Option<String>,
     /// Whether it was undone.
     pub undone: bool,
+    /// The chip's consent to it, hex, when a card was made.
+    #[serde(default)]
+    pub consent: Option<String>,
 }
 
 /// A card request that waits for a score.
@@ -218,6 +221,9 @@ pub struct Debit {
     pub currency: String,
     /// Authorisation code of a posted one.
     pub auth_code: Option<String>,
+    /// The chip's evidence for it, hex; none for a tombstone.
+    #[serde(default)]
+    pub evidence: Option<String>,
 }
 
 /// A tap.

@@ -1,6 +1,8 @@
 //! Tests of the issuer: histories and what they lead to. Every refusal leaves all rows as they were.
 
 use super::*;
+use kaika_crypto::chip::{ChipKeys, Evidence, evidence};
+use kaika_crypto::digest;
 use kaika_spec::limit::{ELIGIBILITY_TTL_MS, INACTIVE_TOKEN_TTL_MS};
 use kaika_wire::memory::MemoryRows;
 use serde_json::json;
@@ -28,20 +30,36 @@ fn context(number: u8) -> String {
     hex::encode([number; 32])
 }
 
+/// The chip that all cards here are for.
+const SE_ID: [u8; 8] = [1, 2, 3, 4, 5, 6, 7, 8];
+
+/// What a chip of this issuer signs.
+fn signed(se_id: [u8; 8], kind: Evidence, over: [u8; 32]) -> Value {
+    let keys = ChipKeys::derive(&ChipMasterKey::new([3; 16]), &se_id);
+    json!(hex::encode(evidence(&keys.receipt, kind, &se_id, &over)))
+}
+
+fn consent(number: u8) -> Value {
+    signed(SE_ID, Evidence::Consent, [number; 32])
+}
+
 fn phone_digest(phone: &str) -> String {
     hex::encode(kaika_crypto::digest::phone(phone))
 }
 
-/// Alice is a customer; everybody else is not.
-fn bench() -> Bench {
-    let config = Config {
+fn config() -> Config {
+    Config {
         verifier_key: [1; 32],
         operator_key: [2; 32],
         kmc: ChipMasterKey::new([3; 16]),
         imk: IssuerMasterKey::new([4; 32]),
-    };
+    }
+}
+
+/// Alice is a customer; everybody else is not.
+fn bench() -> Bench {
     let mut bench = Bench {
-        issuer: Issuer::new(config),
+        issuer: Issuer::new(config()),
         rows: MemoryRows::default(),
         dice: Dice::new([5; 32]),
         now: NOW,
@@ -134,6 +152,7 @@ impl Bench {
                 "kind": "otp", "otp_id": id(9), "phone_digest": phone_digest("+8613800000001"),
                 "phone_version": decision["phone_version"], "verified_at": NOW,
             },
+            "consent": consent(request),
         })
     }
 
@@ -202,6 +221,8 @@ fn one_wrong_field_and_no_card() {
     );
     check("/evidence", json!({"kind": "trust-me"}), Refusal::Malformed);
     check("/se_id", json!("01"), Refusal::Malformed);
+    check("/consent", Value::Null, Refusal::Malformed);
+    check("/consent", json!("00"), Refusal::Malformed);
 }
 
 #[test]
@@ -328,7 +349,7 @@ fn asked_for_a_score(bench: &mut Bench, request: u8, reference: u8) -> (String, 
     let message = json!({
         "request_id": id(request), "request_context": context(request), "eligibility_id": decision["eligibility_id"],
         "applicant": who("bob"), "product": "debit", "account_id": "bob", "device_id": "phone", "se_id": "0102030405060708",
-        "evidence": {"kind": "identity", "reference": id(reference)},
+        "evidence": {"kind": "identity", "reference": id(reference)}, "consent": consent(request),
     });
     match bench.verifier("/v1/issue", &message) {
         Ok((0, call)) => (
@@ -507,10 +528,30 @@ fn an_inactive_token_cannot_be_suspended_and_a_deleted_one_not_deleted() {
 }
 
 fn debit(issued: &Value, debit: u8, amount: u64) -> Value {
-    json!({
-        "debit_id": id(debit), "card_code": issued["card_code"], "agreement": issued["agreement"], "payee": "shop",
-        "amount_minor": amount, "currency": "156", "order_digest": context(1),
-    })
+    let ordered = json!({
+        "debit_id": id(debit), "card_code": issued["card_code"], "agreement": issued["agreement"], "account_id": "alice",
+        "payee": "shop", "amount_minor": amount, "currency": "156", "expires_at": NOW, "nonce": id(4),
+    });
+    authorised(ordered)
+}
+
+/// The same debit with digest and evidence of what it says.
+fn authorised(mut debit: Value) -> Value {
+    let text = |name: &str| debit[name].as_str().unwrap_or_default().to_owned();
+    let order = digest::order(&digest::Order {
+        order_id: &text("debit_id"),
+        account_id: &text("account_id"),
+        payee: &text("payee"),
+        amount_minor: &debit["amount_minor"].to_string(),
+        currency: &text("currency"),
+        expires_at: &debit["expires_at"].to_string(),
+        nonce: &text("nonce"),
+    });
+    let order = hex::encode(order);
+    let over = digest::pay(&order, &text("card_code"));
+    debit["order_digest"] = json!(order);
+    debit["evidence"] = signed(SE_ID, Evidence::Payment, over);
+    debit
 }
 
 #[test]
@@ -569,6 +610,7 @@ fn a_reversal_is_exactly_once_and_may_come_first() {
     let path = |debit: u8| format!("/v1/debits/{}/reverse", id(debit));
     let mut paid = debit(&issued, 1, 100);
     paid["currency"] = json!("840");
+    let paid = authorised(paid);
     assert!(bench.verifier("/v1/debits", &paid).is_ok());
     assert_eq!(
         bench.verifier(&path(1), &json!({"amount_minor": 99})),
@@ -708,6 +750,7 @@ fn no_number_is_given_twice() {
             "request_id": id(request), "request_context": context(request), "eligibility_id": decision["eligibility_id"],
             "applicant": who(name), "product": "debit", "account_id": name, "device_id": "phone",
             "se_id": "0102030405060708", "evidence": {"kind": "identity", "reference": reference},
+            "consent": consent(request),
         });
         let Ok((0, call)) = bench.verifier("/v1/issue", &message) else {
             panic!("a score is asked for")
@@ -763,4 +806,168 @@ fn an_id_in_a_path_has_the_form_of_an_id() {
         let asked = bench.say(Role::Verifier, "GET", path, &Value::Null);
         assert_eq!(asked, Err(want), "{path}");
     }
+}
+
+#[test]
+fn no_card_without_the_consent_of_its_chip_to_this_request() {
+    //= spec/40-issue.md#iss-21-the-chip-consents
+    //= type=test
+    //# The issuer MUST refuse to issue unless the consent verifies, over the request context, under the receipt key of the
+    //# chip that the message names.
+    let other = [9; 8];
+    for wrong in [
+        json!(id(0)),
+        consent(2),
+        signed(SE_ID, Evidence::Payment, [1; 32]),
+        signed(other, Evidence::Consent, [1; 32]),
+    ] {
+        check("/consent", wrong, Refusal::ConsentInvalid);
+    }
+    check("/se_id", json!(hex::encode(other)), Refusal::ConsentInvalid);
+}
+
+#[test]
+fn consent_is_ranked_after_the_kind_and_before_the_proof() {
+    let mut bench = bench();
+    let mut message = bench.message(1);
+    message["consent"] = json!(id(0));
+    message["evidence"]["phone_version"] = json!(7);
+    let said = bench.verifier("/v1/issue", &message);
+    assert_eq!(said, Err(Refusal::ConsentInvalid));
+    message["evidence"] = json!({"kind": "identity", "reference": id(7)});
+    let said = bench.verifier("/v1/issue", &message);
+    assert_eq!(said, Err(Refusal::EvidenceKindMismatch));
+}
+
+#[test]
+fn without_consent_no_score_is_asked_for() {
+    let mut bench = bench();
+    let decision = bench.decided(1, "bob");
+    let message = json!({
+        "request_id": id(1), "request_context": context(1), "eligibility_id": decision["eligibility_id"],
+        "applicant": who("bob"), "product": "debit", "account_id": "bob", "device_id": "phone", "se_id": hex::encode(SE_ID),
+        "evidence": {"kind": "identity", "reference": id(7)}, "consent": consent(2),
+    });
+    let said = bench.verifier("/v1/issue", &message);
+    assert_eq!(said, Err(Refusal::ConsentInvalid));
+}
+
+#[test]
+fn cards_and_debits_name_what_was_signed() {
+    //= spec/40-issue.md#iss-22-a-card-names-its-consent
+    //= type=test
+    //# The issuer MUST store the consent with the outcome of the request that it made a card for.
+    //= spec/70-pay.md#pay-18-a-debit-names-its-evidence
+    //= type=test
+    //# The issuer MUST store the evidence with every debit that it posts or declines.
+    let mut bench = bench();
+    let issued = bench.issued(1);
+    let kept = |bench: &Bench| {
+        let outcome: Option<rows::Outcome> =
+            kaika_wire::core::read(&bench.rows, rows::OUTCOMES, &id(1));
+        outcome.and_then(|outcome| outcome.consent)
+    };
+    assert_eq!(kept(&bench).map(Value::from), Some(consent(1)));
+    for (number, amount) in [(1, 100), (2, 99_999_999)] {
+        let asked = debit(&issued, number, amount);
+        let posted = bench.verifier("/v1/debits", &asked).is_ok();
+        assert_eq!(posted, number == 1);
+        let row: Option<rows::Debit> =
+            kaika_wire::core::read(&bench.rows, rows::DEBITS, &id(number));
+        let evidence = row.and_then(|row| row.evidence).map(Value::from);
+        assert_eq!(evidence.as_ref(), Some(&asked["evidence"]));
+    }
+    let undo = format!("/v1/issue/{}/compensate", id(1));
+    assert!(bench.verifier(&undo, &json!({})).is_ok());
+    assert_eq!(kept(&bench).map(Value::from), Some(consent(1)));
+}
+
+#[test]
+fn a_debit_that_the_chip_did_not_sign_is_declined_and_stays_so() {
+    //= spec/70-pay.md#pay-17-the-chip-authorises
+    //= type=test
+    //# The issuer MUST refuse a debit unless its evidence verifies, over the card code and the order digest that the issuer
+    //# computed from the debit itself, under the receipt key of the card's chip.
+    let mut bench = bench();
+    let issued = bench.issued(1);
+    let good = debit(&issued, 1, 100);
+    let spoilt = |field: &str, value: Value| {
+        let mut body = good.clone();
+        body[field] = value;
+        body
+    };
+    let order: [u8; 32] = hex::decode(good["order_digest"].as_str().unwrap_or_default())
+        .ok()
+        .and_then(|bytes| bytes.try_into().ok())
+        .unwrap_or_default();
+    let card = issued["card_code"].as_str().unwrap_or_default();
+    let over = digest::pay(&hex::encode(order), card);
+    let elsewhere = digest::pay(&hex::encode(order), "CAAAAAAAAAAAAAAAAAAAA");
+    let another = debit(&issued, 2, 100);
+    let mut dearer = spoilt("amount_minor", json!(101));
+    dearer["order_digest"] = debit(&issued, 1, 101)["order_digest"].clone();
+    for (what, wrong) in [
+        ("nothing", spoilt("evidence", json!(id(0)))),
+        (
+            "another order's",
+            spoilt("evidence", another["evidence"].clone()),
+        ),
+        (
+            "the order alone",
+            spoilt("evidence", signed(SE_ID, Evidence::Payment, order)),
+        ),
+        (
+            "a consent",
+            spoilt("evidence", signed(SE_ID, Evidence::Consent, over)),
+        ),
+        (
+            "another chip's",
+            spoilt("evidence", signed([9; 8], Evidence::Payment, over)),
+        ),
+        (
+            "another card's",
+            spoilt("evidence", signed(SE_ID, Evidence::Payment, elsewhere)),
+        ),
+        (
+            "a digest of another order",
+            spoilt("order_digest", another["order_digest"].clone()),
+        ),
+        ("another amount", spoilt("amount_minor", json!(101))),
+        ("another amount and its digest", dearer),
+        ("another payee", spoilt("payee", json!("elsewhere"))),
+        ("another currency", spoilt("currency", json!("840"))),
+        ("another account", spoilt("account_id", json!("bob"))),
+        ("another end", spoilt("expires_at", json!(NOW + 1))),
+        ("another nonce", spoilt("nonce", json!(id(5)))),
+        ("another id", spoilt("debit_id", json!(id(7)))),
+    ] {
+        let mut bench = Bench {
+            issuer: Issuer::new(config()),
+            rows: bench.rows.clone(),
+            dice: Dice::new([6; 32]),
+            now: NOW,
+        };
+        let said = bench.verifier("/v1/debits", &wrong);
+        assert_eq!(said, Err(Refusal::PaymentEvidenceInvalid), "{what}");
+        let path = format!(
+            "/v1/debits/{}",
+            wrong["debit_id"].as_str().unwrap_or_default()
+        );
+        assert_eq!(bench.get(&path)["state"], "declined", "{what}");
+        assert_eq!(bench.rows.table(rows::POSTINGS).count(), 0, "{what}");
+        assert_eq!(
+            bench.verifier("/v1/debits", &wrong),
+            Err(Refusal::CardNotActive),
+            "{what}"
+        );
+    }
+    // Before the balance: what the card has left is not told to whoever has no chip.
+    let mut dear = debit(&issued, 3, 99_999_999);
+    dear["evidence"] = json!(id(0));
+    let said = bench.verifier("/v1/debits", &dear);
+    assert_eq!(said, Err(Refusal::PaymentEvidenceInvalid));
+    assert_eq!(
+        bench.verifier("/v1/debits", &good).map(|said| said.0),
+        Ok(201)
+    );
 }

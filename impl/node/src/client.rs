@@ -49,8 +49,10 @@ pub enum Step<'a> {
     Sent(&'a Http),
     /// It answered.
     Answered(u16, &'a serde_json::Value),
-    /// The chip was given so many commands.
+    /// The chip was given so many commands of the issuer.
     Chip(usize),
+    /// The chip was asked to sign.
+    Sign,
 }
 
 /// The phone's way to the verifier.
@@ -140,11 +142,11 @@ impl Phone {
                 Effect::SendAgain => return Err(silent(&self.verifier)),
                 Effect::Chip(commands) => {
                     person.sees(&Step::Chip(commands.len()));
-                    let mut responses = Vec::new();
-                    for command in &commands {
-                        responses.push(chip.transmit(command).await?);
-                    }
-                    Input::Chip(responses)
+                    given(chip, &commands).await?
+                }
+                Effect::Sign(commands) => {
+                    person.sees(&Step::Sign);
+                    given(chip, &commands).await?
                 }
                 Effect::AskCode { phone_mask } => Input::Code(person.code(&phone_mask).await?),
                 Effect::AskPhotos => {
@@ -164,13 +166,22 @@ impl Phone {
     /// Carries a payment until the issuer's word is known.
     ///
     /// # Errors
-    /// When the verifier stays silent.
-    pub async fn pay(&mut self, pay: &mut Pay, person: &mut impl Person) -> Result<Effect, Fault> {
+    /// When the chip is gone, or the verifier stays silent.
+    pub async fn pay(
+        &mut self,
+        pay: &mut Pay,
+        chip: &mut Remote,
+        person: &mut impl Person,
+    ) -> Result<Effect, Fault> {
         let mut effect = pay.handle(Input::Start);
         let mut again = 0;
         loop {
             let input = match effect {
                 Effect::Send(message) => self.send(message, person).await,
+                Effect::Sign(commands) => {
+                    person.sees(&Step::Sign);
+                    given(chip, &commands).await?
+                }
                 Effect::SendAgain | Effect::Unknown if again < SENDS_MAX => {
                     again += 1;
                     tokio::time::sleep(PAUSE * again).await;
@@ -182,6 +193,15 @@ impl Phone {
             effect = pay.handle(input);
         }
     }
+}
+
+/// Gives commands to the chip; what it answers.
+async fn given(chip: &mut Remote, commands: &[Vec<u8>]) -> Result<Input, Fault> {
+    let mut responses = Vec::new();
+    for command in commands {
+        responses.push(chip.transmit(command).await?);
+    }
+    Ok(Input::Chip(responses))
 }
 
 fn silent(url: &str) -> Fault {

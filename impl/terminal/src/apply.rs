@@ -7,6 +7,7 @@ use kaika_wire::value::{Apdu, Hex, Image};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::evidence::{self, Kind};
 use crate::password::prove;
 use crate::{Card, Effect, Failure, Http, Input, is_retry, refused};
 
@@ -36,6 +37,10 @@ pub struct Kept {
     pub request_id: String,
     /// Key of its messages, hex.
     pub session_key: String,
+    /// The terminal's nonce, hex: a part of the request context.
+    pub terminal_nonce: String,
+    /// The verifier's nonce, hex: another.
+    pub verifier_nonce: String,
     /// What the person was asked last.
     #[serde(default)]
     pub asked: Option<Asked>,
@@ -78,6 +83,7 @@ pub enum Asked {
 pub struct Apply {
     profile: Profile,
     terminal_nonce: String,
+    verifier_nonce: String,
     kept: Option<Kept>,
     stage: Stage,
     /// How often a match under way was asked about.
@@ -104,6 +110,7 @@ enum Stage {
     Resuming,
     Waiting,
     Asking(Asked),
+    Consenting,
     Relaying {
         session: String,
     },
@@ -116,6 +123,7 @@ impl Apply {
         Self {
             profile,
             terminal_nonce: hex::encode(terminal_nonce),
+            verifier_nonce: String::new(),
             kept: None,
             stage: Stage::Idle,
             waited: 0,
@@ -126,7 +134,8 @@ impl Apply {
     pub fn resume(profile: Profile, kept: Kept) -> Self {
         Self {
             profile,
-            terminal_nonce: String::new(),
+            terminal_nonce: kept.terminal_nonce.clone(),
+            verifier_nonce: kept.verifier_nonce.clone(),
             kept: Some(kept),
             stage: Stage::Idle,
             waited: 0,
@@ -146,7 +155,7 @@ impl Apply {
             Input::Answer { body, .. } if is_retry(&body) => Effect::SendAgain,
             Input::Answer { body, .. } => self.refused(&body),
             Input::Silence => Effect::SendAgain,
-            Input::Chip(responses) => self.relay(responses),
+            Input::Chip(responses) => self.chip(responses),
             Input::Code(code) => self.code(&code),
             // The stage stays: when it is too soon, the code that was sent still counts.
             Input::AnotherCode => self.send("otp/resend", json!({})),
@@ -196,6 +205,8 @@ impl Apply {
                 self.kept = Some(Kept {
                     request_id,
                     session_key,
+                    terminal_nonce: self.terminal_nonce.clone(),
+                    verifier_nonce: self.verifier_nonce.clone(),
                     asked: None,
                 });
                 self.next(body)
@@ -209,6 +220,7 @@ impl Apply {
             return self.fail(Failure::Unexpected);
         };
         let request_id = opened.request_id.to_string();
+        self.verifier_nonce = opened.verifier_nonce.to_string();
         let digest = hex::encode(digest::open(&digest::Open {
             account_id: &self.profile.account_id,
             device_id: &self.profile.device_id,
@@ -264,7 +276,7 @@ impl Apply {
         match next {
             "applicant" => self.say_applicant(),
             "otp" => self.signed("otp/resend", json!({})),
-            "issue" => self.signed("issue", json!({})),
+            "issue" => self.consent(),
             "provision" | "done" => {
                 self.signed("provision", json!({"session": null, "responses": []}))
             }
@@ -308,7 +320,7 @@ impl Apply {
                     actions,
                 })
             }
-            Next::Issue {} => self.signed("issue", json!({})),
+            Next::Issue {} => self.consent(),
             Next::Provision { .. } => {
                 self.signed("provision", json!({"session": null, "responses": []}))
             }
@@ -343,6 +355,51 @@ impl Apply {
         }
         self.stage = Stage::Asking(asked);
         effect
+    }
+
+    /// Has the chip consent to this request.
+    fn consent(&mut self) -> Effect {
+        let Some(context) = self.context() else {
+            return self.fail(Failure::Unexpected);
+        };
+        self.stage = Stage::Consenting;
+        Effect::Sign(evidence::commands(Kind::Consent, &context))
+    }
+
+    /// The request context, from what the terminal sent, drew and was answered.
+    fn context(&self) -> Option<[u8; 32]> {
+        //= spec/20-apply.md#app-16-the-terminal-consents-to-what-it-knows
+        //# The terminal MUST have its chip consent to the request context that it computed itself, and to no digest that it was
+        //# told.
+        let who = &self.profile.applicant;
+        let applicant = digest::applicant(&digest::Applicant {
+            name: who.name.as_str(),
+            id_type: who.id_type.as_str(),
+            id_no: who.id_no.as_str(),
+            id_valid_to: who.id_valid_to.as_str(),
+        });
+        Some(digest::request_context(&digest::RequestContext {
+            request_id: &self.kept.as_ref()?.request_id,
+            account_id: &self.profile.account_id,
+            device_id: &self.profile.device_id,
+            se_id: &self.profile.se_id,
+            applicant_digest: &hex::encode(applicant),
+            product: &self.profile.product,
+            tos_version: &self.profile.tos_version,
+            terminal_nonce: &self.terminal_nonce,
+            verifier_nonce: &self.verifier_nonce,
+        }))
+    }
+
+    /// The chip answered: the issuer's commands, or the wish to sign.
+    fn chip(&mut self, responses: Vec<Vec<u8>>) -> Effect {
+        if !matches!(self.stage, Stage::Consenting) {
+            return self.relay(responses);
+        }
+        match evidence::answered(&responses) {
+            Some(consent) => self.signed("issue", json!({"consent": consent})),
+            None => self.fail(Failure::Unsigned),
+        }
     }
 
     fn give(&mut self, session: Hex<16>, commands: Vec<Apdu>) -> Effect {
@@ -471,9 +528,17 @@ mod tests {
         }
     }
 
+    /// The chip is asked to consent to the context of the profile and of what was kept, computed with Python's `hashlib`.
+    const CONSENT: &str =
+        "sign 802a0100207afdbaff24471cade08fcfb1241479ff96e13f65b2cb3821cb322ddd6b73d57400";
+
     fn path(effect: &Effect) -> String {
         match effect {
             Effect::Send(http) => format!("{} {} {}", http.method, http.path, http.key.is_some()),
+            Effect::Sign(commands) => {
+                let last = commands.last().map(hex::encode).unwrap_or_default();
+                format!("sign {last}")
+            }
             other => format!("{other:?}"),
         }
     }
@@ -483,12 +548,14 @@ mod tests {
         let kept = Kept {
             request_id: "r".into(),
             session_key: "11".repeat(32),
+            terminal_nonce: "22".repeat(16),
+            verifier_nonce: "33".repeat(16),
             asked: None,
         };
         for (next, want) in [
             ("applicant", "POST /v1/requests/r/applicant true"),
             ("otp", "POST /v1/requests/r/otp/resend true"),
-            ("issue", "POST /v1/requests/r/issue true"),
+            ("issue", CONSENT),
             ("provision", "POST /v1/requests/r/provision true"),
         ] {
             let mut apply = Apply::resume(profile(), kept.clone());
@@ -527,6 +594,8 @@ mod tests {
             let kept = Kept {
                 request_id: "r".into(),
                 session_key: key.clone(),
+                terminal_nonce: "22".repeat(16),
+                verifier_nonce: "33".repeat(16),
                 asked: Some(asked.clone()),
             };
             let mut apply = Apply::resume(profile(), kept);
@@ -570,10 +639,7 @@ mod tests {
         let second = sent(resume(&photos, "await-frames", "frames"));
         assert!(first.is_some());
         assert_eq!(first, second);
-        assert_eq!(
-            path(&resume(&code, "await-issue", "issue").1),
-            "POST /v1/requests/r/issue true"
-        );
+        assert_eq!(path(&resume(&code, "await-issue", "issue").1), CONSENT);
         // A match under way may yet be answered; only then the video is taken again.
         let (mut apply, mut effect, body) = resume(&frames, "await-match", "frames");
         for _ in 0..WAITS_MAX {
@@ -585,10 +651,48 @@ mod tests {
     }
 
     #[test]
+    fn the_chips_consent_goes_with_the_wish_to_issue() {
+        //= spec/20-apply.md#app-16-the-terminal-consents-to-what-it-knows
+        //= type=test
+        //# The terminal MUST have its chip consent to the request context that it computed itself, and to no digest that it was
+        //# told.
+        let asked = || {
+            let kept = Kept {
+                request_id: "r".into(),
+                session_key: "11".repeat(32),
+                terminal_nonce: "22".repeat(16),
+                verifier_nonce: "33".repeat(16),
+                asked: None,
+            };
+            let mut apply = Apply::resume(profile(), kept);
+            apply.handle(Input::Start);
+            // A context that the verifier names is not looked at.
+            let body = json!({"state": "await-issue", "next": "issue", "request_context": "00"});
+            let effect = apply.handle(Input::Answer { status: 200, body });
+            assert_eq!(path(&effect), CONSENT);
+            apply
+        };
+        let signed = [&[7; 16][..], &[0x90, 0x00]].concat();
+        let Effect::Send(sent) = asked().handle(Input::Chip(vec![vec![0x90, 0x00], signed])) else {
+            panic!("the consent is sent")
+        };
+        assert_eq!(sent.path, "/v1/requests/r/issue");
+        assert_eq!(sent.body, json!({"consent": "07".repeat(16)}));
+        assert!(sent.key.is_some());
+        let refused = vec![vec![0x90, 0x00], vec![0x69, 0x85]];
+        assert_eq!(
+            asked().handle(Input::Chip(refused)),
+            Effect::Failed(Failure::Unsigned)
+        );
+    }
+
+    #[test]
     fn what_is_kept_shows_no_key() {
         let kept = Kept {
             request_id: "r".into(),
             session_key: "11".repeat(32),
+            terminal_nonce: "22".repeat(16),
+            verifier_nonce: "33".repeat(16),
             asked: None,
         };
         assert_eq!(format!("{kept:?}"), "Kept");

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub mod apply;
+mod evidence;
 pub mod password;
 pub mod pay;
 
@@ -65,8 +66,10 @@ pub enum Effect {
     Send(Http),
     /// Send the last message again, under the same key.
     SendAgain,
-    /// Give these commands to the chip, in order.
+    /// Give these commands of the issuer to the chip, in order.
     Chip(Vec<Vec<u8>>),
+    /// Give these to the chip, in order: it is asked to sign. Answered as [`Effect::Chip`] is.
+    Sign(Vec<Vec<u8>>),
     /// Ask the person for the code that was sent to this phone.
     AskCode {
         /// The phone, masked.
@@ -119,6 +122,8 @@ pub enum Failure {
     Password,
     /// What was ordered is not what the person wanted.
     OrderDiffers,
+    /// The chip does not sign.
+    Unsigned,
 }
 
 /// A problem document as a failure.

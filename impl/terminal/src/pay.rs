@@ -4,6 +4,7 @@ use kaika_crypto::digest;
 use kaika_wire::messages::verifier::Ordered;
 use serde_json::{Value, json};
 
+use crate::evidence::{self, Kind};
 use crate::password::prove;
 use crate::{Effect, Failure, Http, Input, is_retry, refused};
 
@@ -33,6 +34,11 @@ pub struct Pay {
 enum Stage {
     Idle,
     Ordering,
+    /// The chip is asked to sign; this is then sent there.
+    Signing {
+        path: String,
+        body: Value,
+    },
     Paying,
     Over,
 }
@@ -51,6 +57,7 @@ impl Pay {
         match (&self.stage, input) {
             (Stage::Idle, Input::Start) => self.order(),
             (Stage::Ordering, Input::Answer { status: 201, body }) => self.authorise(&body),
+            (Stage::Signing { .. }, Input::Chip(responses)) => self.signed(&responses),
             (Stage::Paying, Input::Answer { status: 200, body }) => self.shown(&body),
             //= spec/70-pay.md#pay-14-unknown-is-not-failed
             //# The terminal MUST show a payment without an answer as unknown and ask again.
@@ -81,7 +88,7 @@ impl Pay {
         })
     }
 
-    /// Proves the password over the order, once it is the one that the person wants.
+    /// Proves the password over the order and has the chip sign it, once it is the one that the person wants.
     fn authorise(&mut self, body: &Value) -> Effect {
         let Ok(order) = serde_json::from_value::<Ordered>(body.clone()) else {
             return self.fail(Failure::Unexpected);
@@ -90,26 +97,44 @@ impl Pay {
             return self.fail(Failure::OrderDiffers);
         };
         let order_id = order.order_id.to_string();
-        let digest = hex::encode(digest::pay(&order_digest, &self.wanted.card_code));
+        let digest = digest::pay(&order_digest, &self.wanted.card_code);
         let Some(proved) = prove(
             &self.wanted.password,
             &order.challenge,
             "pay",
             &order_id,
-            &digest,
+            &hex::encode(digest),
         ) else {
             return self.fail(Failure::Password);
         };
-        self.stage = Stage::Paying;
         let body = json!({
             "account_id": self.wanted.account_id,
             "card_code": self.wanted.card_code,
             "order_digest": order_digest,
             "proof": hex::encode(proved.proof),
         });
+        let path = format!("/v1/orders/{order_id}/pay");
+        self.stage = Stage::Signing { path, body };
+        //= spec/70-pay.md#pay-19-the-chip-signs-what-is-shown
+        //# The terminal MUST have its chip sign a payment only over the order that it shows, by the digest that it computed
+        //# itself.
+        Effect::Sign(evidence::commands(Kind::Payment, &digest))
+    }
+
+    /// The chip signed: now the payment goes out.
+    fn signed(&mut self, responses: &[Vec<u8>]) -> Effect {
+        let stage = core::mem::replace(&mut self.stage, Stage::Paying);
+        let (Stage::Signing { path, mut body }, Some(evidence)) =
+            (stage, evidence::answered(responses))
+        else {
+            return self.fail(Failure::Unsigned);
+        };
+        if let Some(body) = body.as_object_mut() {
+            body.insert("evidence".into(), json!(evidence));
+        }
         Effect::Send(Http {
             method: "POST",
-            path: format!("/v1/orders/{order_id}/pay"),
+            path,
             body,
             key: None,
             again: None,
@@ -202,8 +227,42 @@ mod tests {
             status: 201,
             body: ordered(1250, 1250),
         });
+        assert!(matches!(sent, Effect::Sign(_)), "{sent:?}");
+        let signed = [&[7; 16][..], &[0x90, 0x00]].concat();
+        let sent = pay.handle(Input::Chip(vec![vec![0x90, 0x00], signed]));
         assert!(matches!(sent, Effect::Send(_)), "{sent:?}");
         pay
+    }
+
+    #[test]
+    fn the_chip_signs_what_is_shown_and_nothing_goes_out_without() {
+        //= spec/70-pay.md#pay-19-the-chip-signs-what-is-shown
+        //= type=test
+        //# The terminal MUST have its chip sign a payment only over the order that it shows, by the digest that it computed
+        //# itself.
+        let order = ordered(1250, 1250);
+        let shown = order["order_digest"].as_str().unwrap_or_default();
+        let digest = digest::pay(shown, "C");
+        let asked = || {
+            let mut pay = Pay::new(wanted());
+            pay.handle(Input::Start);
+            let body = order.clone();
+            let effect = pay.handle(Input::Answer { status: 201, body });
+            let commands = evidence::commands(Kind::Payment, &digest);
+            assert_eq!(effect, Effect::Sign(commands));
+            pay
+        };
+        let signed = [&[7; 16][..], &[0x90, 0x00]].concat();
+        let Effect::Send(sent) = asked().handle(Input::Chip(vec![vec![0x90, 0x00], signed])) else {
+            panic!("the payment is sent")
+        };
+        assert_eq!(sent.body["evidence"], "07".repeat(16));
+        for refused in [vec![], vec![vec![0x6a, 0x82], vec![0x69, 0x85]]] {
+            assert_eq!(
+                asked().handle(Input::Chip(refused)),
+                Effect::Failed(Failure::Unsigned)
+            );
+        }
     }
 
     #[test]

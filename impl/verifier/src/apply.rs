@@ -68,6 +68,7 @@ impl Case<'_> {
             otp: None,
             policy: None,
             evidence: None,
+            consent: None,
             card: None,
         };
         let answer = Opened {

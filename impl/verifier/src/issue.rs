@@ -2,8 +2,8 @@
 
 use kaika_spec::{Refusal, Role};
 use kaika_wire::core::{Change, Request, Write};
-use kaika_wire::messages::Empty;
 use kaika_wire::messages::issuer::Issued;
+use kaika_wire::messages::verifier::IssueRequest;
 use serde_json::{Value, json};
 
 use crate::answers::{self, Answer};
@@ -14,8 +14,10 @@ use crate::{Case, Decision, ask, call_id};
 impl Case<'_> {
     /// Asks for the card. A request that is being issued asks again under the same key: the issuer answers alike.
     pub(crate) fn issue(self, request_id: &str, request: &Request) -> Decision {
-        let Empty {} = self.heard(request_id, request)?;
+        let asked: IssueRequest = self.heard(request_id, request)?;
         let mut row = self.at(request_id, &[State::AwaitIssue, State::Issuing])?;
+        // A try that was not answered is repeated as it was, whatever consent comes now.
+        row.consent.get_or_insert(asked.consent.to_string());
         let body = message(request_id, &row).ok_or(Refusal::WrongOrder)?;
         row.state = State::Issuing;
         let waiting = Waiting::Issue {
@@ -67,5 +69,8 @@ fn message(request_id: &str, row: &CardRequest) -> Option<Value> {
         "device_id": row.device_id,
         "se_id": row.se_id,
         "evidence": row.evidence.as_ref()?,
+        //= spec/40-issue.md#iss-23-consent-passes-through
+        //# The verifier MUST pass the terminal's consent on to the issuer as it received it.
+        "consent": row.consent.as_ref()?,
     }))
 }

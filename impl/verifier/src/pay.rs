@@ -38,6 +38,7 @@ impl Case<'_> {
             payee: asked.payee.to_string(),
             amount_minor: asked.amount_minor.minor(),
             currency: asked.currency.to_string(),
+            nonce: nonce.to_string(),
             order_digest: order_digest.to_string(),
             challenge: challenge.nonce.to_string(),
             expires_at,
@@ -133,10 +134,16 @@ impl Case<'_> {
             "debit_id": order_id,
             "card_code": asked.card_code,
             "agreement": binding.agreement,
+            "account_id": order.account_id,
             "payee": order.payee,
             "amount_minor": order.amount_minor,
             "currency": order.currency,
+            "expires_at": order.expires_at,
+            "nonce": order.nonce,
             "order_digest": order.order_digest,
+            //= spec/70-pay.md#pay-20-evidence-passes-through
+            //# The verifier MUST pass the terminal's payment evidence on to the issuer as it received it.
+            "evidence": asked.evidence,
         });
         // A try that was not answered is repeated as it was, whatever card is named now.
         let body = order.debit.get_or_insert(first).clone();

@@ -137,6 +137,9 @@ pub struct CardRequest {
     pub policy: Option<Policy>,
     /// What was proved, as the issuer wants it.
     pub evidence: Option<serde_json::Value>,
+    /// The chip's consent that came with the wish to issue, hex.
+    #[serde(default)]
+    pub consent: Option<String>,
     /// The card, once there is one.
     pub card: Option<Card>,
 }
@@ -280,6 +283,9 @@ pub struct Order {
     pub amount_minor: u64,
     /// ISO 4217 numeric.
     pub currency: String,
+    /// Nonce inside the digest, hex.
+    #[serde(default)]
+    pub nonce: String,
     /// Digest, hex.
     pub order_digest: String,
     /// Nonce of the password challenge, hex.

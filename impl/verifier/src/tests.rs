@@ -261,7 +261,7 @@ impl Bench {
         let (otp_id, code) = self.with_code();
         assert!(self.otp(&otp_id, &code).is_ok());
         assert_eq!(
-            self.post(&self.at("issue"), &json!({}))
+            self.post(&self.at("issue"), &json!({"consent": id(2)}))
                 .map(|said| said["next"].clone()),
             Ok(json!("provision"))
         );
@@ -356,7 +356,7 @@ fn every_message_after_the_password_is_signed() {
             ("applicant", json!({"applicant": who()})),
             ("otp/resend", json!({})),
             ("otp", json!({"otp_id": id(1), "code": "000000"})),
-            ("issue", json!({})),
+            ("issue", json!({"consent": id(2)})),
             ("cancel", json!({})),
         ] {
             assert_eq!(
@@ -378,7 +378,7 @@ fn what_comes_in_another_state_is_out_of_order() {
         ("applicant", json!({"applicant": who()})),
         ("id-photos", photos),
         ("frames", frames),
-        ("issue", json!({})),
+        ("issue", json!({"consent": id(2)})),
         ("provision", json!({"session": null, "responses": []})),
     ] {
         assert_eq!(
@@ -388,7 +388,10 @@ fn what_comes_in_another_state_is_out_of_order() {
         );
     }
     assert_eq!(
-        bench.post(&format!("/v1/requests/{}/issue", id(1)), &json!({})),
+        bench.post(
+            &format!("/v1/requests/{}/issue", id(1)),
+            &json!({"consent": id(2)})
+        ),
         Err(Refusal::UnknownRequest)
     );
 }
@@ -556,7 +559,7 @@ fn ordered_for(bench: &mut Bench, account: &str, salted: &SaltedPassword) -> (St
     let proof = hex::encode(proof(&client_key(salted), &statement));
     (
         format!("/v1/orders/{order_id}"),
-        json!({"account_id": account, "card_code": card, "order_digest": order_digest, "proof": proof}),
+        json!({"account_id": account, "card_code": card, "order_digest": order_digest, "proof": proof, "evidence": id(3)}),
     )
 }
 
@@ -659,7 +662,7 @@ fn no_answer_to_a_terminal_holds_the_agreement() {
     let (otp_id, code) = bench.with_code();
     assert!(bench.otp(&otp_id, &code).is_ok());
     let said = bench
-        .post(&bench.at("issue"), &json!({}))
+        .post(&bench.at("issue"), &json!({"consent": id(2)}))
         .unwrap_or_default();
     let named: Vec<&str> = said
         .as_object()

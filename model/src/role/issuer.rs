@@ -157,6 +157,12 @@ alphabet! {
         IssueRefusedRepeat = "issue(refused,repeat)",
         /// The score stands in the message itself; only a weak issuer can read it.
         IssueScoreClaimed = "issue(score-claimed)",
+        IssueConsentMissing = "issue(consent-missing)",
+        IssueConsentWrong = "issue(consent-of-another-chip)",
+        IssueConsentOther = "issue(consent-to-another-request)",
+        IssueConsentPayment = "issue(payment-as-consent)",
+        /// The consent is the chip's; the card would go into another.
+        IssueChipSwapped = "issue(another-chip-named)",
         IssueRepeat = "issue(repeat)",
         IssueKeyConflict = "issue(key-conflict)",
         IssueRepeatMalformed = "issue(repeat,malformed)",
@@ -205,6 +211,15 @@ alphabet! {
         DebitWholeBalance = "debit(whole-balance,one-more)",
         DebitUnknownCard = "debit(unknown-card)",
         DebitOverBalance = "debit(over-balance)",
+        DebitEvidenceMissing = "debit(evidence-missing)",
+        DebitEvidenceWrong = "debit(evidence-of-another-chip)",
+        DebitEvidenceOtherOrder = "debit(evidence-of-another-order)",
+        DebitEvidenceOtherCard = "debit(evidence-for-another-card)",
+        DebitEvidenceConsent = "debit(consent-as-evidence)",
+        /// Another amount and its digest, with the evidence for the amount that was shown.
+        DebitEvidenceOtherAmount = "debit(evidence-of-another-amount)",
+        /// Another amount, with digest and evidence of the one that was shown.
+        DebitDigestOther = "debit(digest-of-another-amount)",
         DebitQuery = "debit-query",
         Reverse = "reverse(ok)",
         ReverseMore = "reverse(more)",
@@ -402,6 +417,12 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
         | Input::DebitTokenAsCode
         | Input::DebitTokenAsAgreement
         | Input::DebitUnknownCard
+        | Input::DebitEvidenceWrong
+        | Input::DebitEvidenceOtherOrder
+        | Input::DebitEvidenceOtherCard
+        | Input::DebitEvidenceConsent
+        | Input::DebitEvidenceOtherAmount
+        | Input::DebitDigestOther
         | Input::DebitOverBalance => debit(s, *input, *weak),
         Input::DebitUnderIssueKey => debit(s, Input::Debit, *weak),
         Input::DebitQuery => Outcome::accept(s, [debit_state(s.debit)], &["PAY-13"]),
@@ -459,6 +480,10 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
         | Input::IssueQuotaFull
         | Input::IssueQuotaBlocked
         | Input::IssueRefusedRepeat
+        | Input::IssueConsentWrong
+        | Input::IssueConsentOther
+        | Input::IssueConsentPayment
+        | Input::IssueChipSwapped
         | Input::IssueScoreClaimed => issue(s, *input, *weak),
         _ => beside(s, *input),
     }
@@ -566,6 +591,10 @@ fn evidence_fault(
         {
             Some((Refusal::EvidenceKindMismatch, &["ISS-1"]))
         }
+        Input::IssueConsentWrong
+        | Input::IssueConsentOther
+        | Input::IssueConsentPayment
+        | Input::IssueChipSwapped => Some((Refusal::ConsentInvalid, &["ISS-21"])),
         Input::IssuePhoneOther | Input::IssuePhoneVersionOther => {
             Some((Refusal::EvidenceMismatch, &["ISS-4"]))
         }
@@ -867,10 +896,26 @@ fn debit(s: State, input: Input, weak: Weak) -> Step {
             return Outcome::refuse(declined, Refusal::AgreementTerminated, &["PAY-8", "MNG-7"]);
         }
     }
+    if unsigned(input) {
+        return Outcome::refuse(s, Refusal::PaymentEvidenceInvalid, &["PAY-17"]);
+    }
     if input == Input::DebitOverBalance {
         return Outcome::refuse(s, Refusal::Insufficient, &["PAY-8"]);
     }
     post(s)
+}
+
+/// The card's chip did not sign this debit.
+const fn unsigned(input: Input) -> bool {
+    matches!(
+        input,
+        Input::DebitEvidenceWrong
+            | Input::DebitEvidenceOtherOrder
+            | Input::DebitEvidenceOtherCard
+            | Input::DebitEvidenceConsent
+            | Input::DebitEvidenceOtherAmount
+            | Input::DebitDigestOther
+    )
 }
 
 fn post(s: State) -> Step {
@@ -1307,7 +1352,12 @@ fn at_home(s: &State, input: Input) -> Option<bool> {
         | Input::IssueOtherStolen
         | Input::IssueOtherProduct
         | Input::IssueKeyFreed
+        | Input::IssueConsentMissing
+        | Input::IssueConsentOther
+        | Input::IssueConsentPayment
+        | Input::IssueChipSwapped
         | Input::IssueRefusedRepeat => decided(Branch::KnownCustomer),
+        Input::IssueConsentWrong => decided(Branch::KnownCustomer) || decided(Branch::FirstCard),
         Input::IssuePhotoScoreLow
         | Input::IssueTextScoreLow
         | Input::IssueReferencePerson
@@ -1333,7 +1383,16 @@ fn at_home(s: &State, input: Input) -> Option<bool> {
         | Input::ProvisionReceiptMissing
         | Input::ProvisionReceiptTapped
         | Input::ProvisionReceiptStatus => issued && s.session == Session::Scripted,
-        Input::DebitTokenAsAgreement | Input::DebitUnderIssueKey | Input::DebitWholeBalance => {
+        Input::DebitTokenAsAgreement
+        | Input::DebitUnderIssueKey
+        | Input::DebitWholeBalance
+        | Input::DebitEvidenceMissing
+        | Input::DebitEvidenceWrong
+        | Input::DebitEvidenceOtherOrder
+        | Input::DebitEvidenceOtherCard
+        | Input::DebitEvidenceConsent
+        | Input::DebitEvidenceOtherAmount
+        | Input::DebitDigestOther => {
             unpaid && s.agreement == Agreement::Live && s.token == Some(TokenState::Inactive)
         }
         Input::ReverseMore => {

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::provision::{answers, opened, round};
 use super::tap::authorise;
 use super::{
-    ENOUGH, FIRST, KNOWN, blocked, customer, eligibility, issue, otp_evidence, reference, score,
+    ENOUGH, FIRST, KNOWN, authorised, blocked, customer, eligibility, issue, ordered, otp_evidence,
+    reference, score,
 };
 use crate::script::{advance, bind, concat, digits, fresh, get, known, named, post, stranger};
 
@@ -239,33 +240,36 @@ fn held(input: Input) -> Vec<Value> {
     };
     match input {
         Input::IssueQuotaBlocked => steps.push(status("blocked")),
-        Input::IssueOtherStolen => steps.extend([
-            status("stolen"),
-            refused(status("active"), "illegal-transition"),
-            refused(status("blocked"), "illegal-transition"),
-            refused(
-                small_debit("other_card", "other_agreement", 1),
-                "card-not-active",
-            ),
-        ]),
+        Input::IssueOtherStolen => {
+            steps.extend([
+                status("stolen"),
+                refused(status("active"), "illegal-transition"),
+                refused(status("blocked"), "illegal-transition"),
+            ]);
+            let debit = small_debit("other_card", "other_agreement", 1);
+            steps.extend(refused_last(debit, "card-not-active"));
+        }
         _ => {}
     }
     steps.extend(issue(&[("evidence", otp_evidence("phone"))]));
     steps
 }
 
-/// A debit beside the machine's own.
-fn small_debit(card: &str, agreement: &str, amount: u64) -> Value {
-    let body = json!({
-        "debit_id": fresh(16), "card_code": known(card), "agreement": known(agreement), "payee": "book-shop",
-        "amount_minor": amount, "currency": "156", "order_digest": known("order_digest"),
-    });
-    ask(
-        "POST",
-        json!(["v1", "debits"]),
-        body,
-        json!({"result": "posted"}),
-    )
+/// A debit beside the machine's own; it is the last of the steps.
+fn small_debit(card: &str, agreement: &str, amount: u64) -> Vec<Value> {
+    let mut body = ordered(card, agreement, amount);
+    body["debit_id"] = fresh(16);
+    let (mut steps, body) = authorised("small", body);
+    let accept = json!({"result": "posted"});
+    steps.push(ask("POST", json!(["v1", "debits"]), body, accept));
+    steps
+}
+
+/// The last of the steps is refused.
+fn refused_last(mut steps: Vec<Value>, name: &str) -> Vec<Value> {
+    let last = steps.pop().unwrap_or_default();
+    steps.push(refused(last, name));
+    steps
 }
 
 fn repeated(input: Input) -> Vec<Value> {
@@ -364,16 +368,13 @@ fn aged(input: Input) -> Vec<Value> {
 /// The whole balance is debited, nothing more is to be had, and it is given back.
 fn spent(input: Input) -> Vec<Value> {
     let all = limit::CARD_LIMIT_MINOR;
-    let mut whole = small_debit("card_code", "agreement", all);
-    whole["body"]["debit_id"] = known("whole_debit");
-    let mut steps = vec![named("whole_debit", fresh(16)), whole];
+    let mut steps = small_debit("card_code", "agreement", all);
+    steps.push(named("whole_debit", known("small_no")));
     if input == Input::TapInsufficient {
         steps.extend(tap(&[], json!({}), "05"));
     } else {
-        steps.push(refused(
-            small_debit("card_code", "agreement", 1),
-            "insufficient",
-        ));
+        let debit = small_debit("card_code", "agreement", 1);
+        steps.extend(refused_last(debit, "insufficient"));
     }
     let path = json!(["v1", "debits", known("whole_debit"), "reverse"]);
     steps.extend([

@@ -376,6 +376,14 @@ fn debit_forms() -> Vec<(&'static str, Vec<Value>)> {
             vec![json!(0), json!(most + 1), json!(-1), json!("1"), json!(1.5)],
         ),
         ("/currency", vec![json!("15"), json!("1560"), json!("CNY")]),
+        ("/account_id", vec![json!(""), json!("a b")]),
+        ("/expires_at", vec![json!(-1), json!("0"), json!(1.5)]),
+        ("/nonce", vec![fresh(15), fresh(17), json!("A".repeat(32))]),
+        ("/order_digest", vec![fresh(31), json!("A".repeat(64))]),
+        (
+            "/evidence",
+            vec![fresh(15), fresh(17), json!("A".repeat(32)), Value::Null],
+        ),
         ("/payee", vec![json!(""), json!("book shop")]),
     ]
 }
@@ -395,7 +403,8 @@ fn debit(amount: Value) -> Value {
     let body = json!({
         "debit_id": fresh(16), "card_code": format!("C{}", "2345674A".repeat(3).get(..20).unwrap_or_default()),
         "agreement": format!("A{}", "Z".repeat(20)), "payee": "x".repeat(64), "amount_minor": amount, "currency": "156",
-        "order_digest": known("order_digest"),
+        "account_id": "x", "expires_at": 0, "nonce": known("order_nonce"), "order_digest": known("order_digest"),
+        "evidence": known("order_nonce"),
     });
     post(
         "verifier",

@@ -3,7 +3,7 @@
 use kaika_model::role::verifier::Input;
 use serde_json::{Value, json};
 
-use super::{arrange, body, ours, refusal, unsigned};
+use super::{arrange, body, ours, refusal, unsigned, wish};
 use crate::script::{fresh, get, known, named};
 
 pub(super) fn told(input: Input) -> Vec<Value> {
@@ -20,7 +20,7 @@ pub(super) fn told(input: Input) -> Vec<Value> {
             "next": "provision", "card_code": known("card_code"), "token_ref": known("token_ref"),
             "agreement": {"$absent": null},
         });
-        ours(&["issue"], json!({}), accept)
+        ours(&["issue"], wish(), accept)
     };
     let at_provision = |answer: Value| {
         let path = json!(["v1", "tokens", known("token_ref"), "provision"]);
@@ -44,7 +44,7 @@ pub(super) fn told(input: Input) -> Vec<Value> {
         Input::IssueDeclined => vec![at_issue(refusal("preverify-failed")), issue()],
         Input::IssueEvidenceRefused => vec![at_issue(refusal("evidence-mismatch")), issue()],
         Input::IssueSilent => vec![at_issue(refusal("range-exhausted")), issue()],
-        Input::IssueUnsigned => unsigned(&["issue"], json!({})),
+        Input::IssueUnsigned => unsigned(&["issue"], wish()),
         Input::ProvisionRelay => vec![
             named("relay_session", fresh(16)),
             at_provision(body(json!({

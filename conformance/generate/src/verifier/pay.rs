@@ -5,26 +5,31 @@ use serde_json::{Value, json};
 
 use super::{
     PASSWORD, SALT, THEIRS, account, arrange, body, capture, challenge, code_sent, known_customer,
-    letters, phone, refusal, under,
+    letters, phone, refusal, under, wish,
 };
 use crate::script::{bind, concat, fresh, get, known, named, post, stranger};
 
 /// An order, and the digest that follows from what the terminal is shown.
 fn order_made(names: [&str; 3], key: Option<&str>) -> Vec<Value> {
     let [order, digest, order_challenge] = names;
+    let [nonce, ends] = if order == "order_id" {
+        ["order_nonce", "order_ends"]
+    } else {
+        ["other_order_nonce", "other_order_ends"]
+    };
     let sent = json!({"account_id": known("account_id"), "payee": "book-shop", "amount_minor": 1250, "currency": "156"});
     let made = json!({"$bind": {"as": order_challenge, "match": challenge(json!(SALT))}});
     let accept = json!({
         "order_id": bind(order), "account_id": known("account_id"), "payee": "book-shop", "amount_minor": 1250,
-        "currency": "156", "nonce": bind("order_nonce"), "expires_at": bind("order_ends"),
+        "currency": "156", "nonce": bind(nonce), "expires_at": bind(ends),
         "order_digest": {"$hex": {"len": 32}}, "challenge": made,
     });
     let path = json!(["v1", "orders"]);
     let step = post("terminal", "verifier", path, sent, accept);
-    let ends = concat(json!([known("order_ends")]));
+    let ends = concat(json!([known(ends)]));
     let shown = json!({"$calc": {"fn": "order-digest", "args": {
         "order_id": known(order), "account_id": known("account_id"), "payee": "book-shop", "amount_minor": "1250",
-        "currency": "156", "expires_at": ends, "nonce": known("order_nonce"),
+        "currency": "156", "expires_at": ends, "nonce": known(nonce),
     }}});
     let step = match key {
         Some(key) => under(step, key),
@@ -67,7 +72,7 @@ fn their_card() -> Vec<Value> {
         capture("other_phone", "other_code"),
         THEIRS.signed(&["otp"], typed, json!({"next": "issue"})),
         arrange("issuer", path, known("other_request"), body(issued)),
-        THEIRS.signed(&["issue"], json!({}), card),
+        THEIRS.signed(&["issue"], wish(), card),
     ]);
     steps
 }
@@ -107,7 +112,7 @@ fn pay(payment: &Payment, accept: Value) -> Vec<Value> {
     }}});
     let sent = json!({
         "account_id": known(payment.account), "card_code": known(payment.card), "order_digest": payment.shown,
-        "proof": known("pay_made.proof"),
+        "proof": known("pay_made.proof"), "evidence": known("evidence"),
     });
     vec![
         named("pay_made", proof),
@@ -234,7 +239,7 @@ pub(super) fn told(input: Input) -> Vec<Value> {
                 "pay_other",
                 json!({
                     "account_id": known("account_id"), "card_code": known("card_code"),
-                    "order_digest": known("order_digest"), "proof": fresh(32),
+                    "order_digest": known("order_digest"), "proof": fresh(32), "evidence": known("evidence"),
                 }),
             ),
             paying("pay_key", "pay_other", done),

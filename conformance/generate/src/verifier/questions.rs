@@ -42,7 +42,7 @@ fn issue(is_matched: bool) -> Value {
     json!({
         "request_id": known("request_id"), "request_context": context(), "eligibility_id": known("eligibility_id"),
         "applicant": known("applied"), "product": "gold", "account_id": known("account_id"), "device_id": "device-1",
-        "se_id": known("se_id"), "evidence": evidence,
+        "se_id": known("se_id"), "evidence": evidence, "consent": known("consent"),
     })
 }
 
@@ -53,7 +53,9 @@ fn provision() -> Value {
 pub(super) fn debit() -> Value {
     json!({
         "debit_id": known("order_id"), "card_code": known("card_code"), "agreement": known("agreement"),
-        "payee": "book-shop", "amount_minor": 1250, "currency": "156", "order_digest": known("order_digest"),
+        "account_id": known("account_id"), "payee": "book-shop", "amount_minor": 1250, "currency": "156",
+        "expires_at": known("order_ends"), "nonce": known("order_nonce"), "order_digest": known("order_digest"),
+        "evidence": known("evidence"),
     })
 }
 

@@ -58,7 +58,7 @@ fn an_answer_that_comes_after_the_cancel_changes_nothing() {
     too_late(&mut bench, &asked[0]);
 
     bench.as_far_as_issue();
-    let asked = bench.unanswered("issue", &json!({}));
+    let asked = bench.unanswered("issue", &json!({"consent": id(2)}));
     too_late(&mut bench, &asked[0]);
 }
 
@@ -112,7 +112,7 @@ fn a_debit_is_answered_once() {
 fn nobody_waits_for_an_answer_that_was_taken() {
     let mut bench = bench();
     bench.as_far_as_issue();
-    let asked = bench.unanswered("issue", &json!({}));
+    let asked = bench.unanswered("issue", &json!({"consent": id(2)}));
     let body = bench.issued();
     assert!(bench.answered(&asked[0], 201, body.clone()).is_ok());
     assert!(bench.rows.get(CALLS, &asked[0].id).is_none());
@@ -136,7 +136,7 @@ fn what_cannot_be_read_is_no_answer_yet() {
     }
 
     bench.as_far_as_issue();
-    let asked = bench.unanswered("issue", &json!({}));
+    let asked = bench.unanswered("issue", &json!({"consent": id(2)}));
     assert_eq!(
         bench.answered(&asked[0], 201, json!({"card_code": "C"})),
         Err(Refusal::InProgress)
@@ -160,7 +160,7 @@ fn each_refusal_of_the_issuer_becomes_one_of_ours() {
     ] {
         let mut bench = bench();
         bench.as_far_as_issue();
-        let asked = bench.unanswered("issue", &json!({}));
+        let asked = bench.unanswered("issue", &json!({"consent": id(2)}));
         let said = bench.answered(&asked[0], 409, json!({ "code": code }));
         assert_eq!(said, Err(want), "{code}");
         let state = if want == Refusal::InProgress {
@@ -178,7 +178,7 @@ fn a_card_is_bound_once() {
     bench.with_card();
     let before = bench.rows.get(rows::BINDINGS, "CAAAAAAAAAAAAAAAAAAAA");
     bench.as_far_as_issue();
-    let again = bench.post(&bench.at("issue"), &json!({}));
+    let again = bench.post(&bench.at("issue"), &json!({"consent": id(2)}));
     assert_eq!(again, Err(Refusal::WrongOrder));
     assert_eq!(
         bench.rows.get(rows::BINDINGS, "CAAAAAAAAAAAAAAAAAAAA"),
@@ -193,13 +193,13 @@ fn a_try_that_was_not_answered_is_repeated_as_it_was_whatever_card_is_named() {
     let (order, payment) = ordered(&mut bench, &salted());
     let pay = bench.input("POST", &format!("{order}/pay"), &payment, None);
     assert_eq!(bench.said(pay, Bench::silent), Err(Refusal::InProgress));
-    let id = order.rsplit('/').next().unwrap_or_default().to_owned();
+    let order_id = order.rsplit('/').next().unwrap_or_default().to_owned();
     let first: rows::Order =
-        read(&bench.rows, rows::ORDERS, &id).unwrap_or_else(|| panic!("no order"));
+        read(&bench.rows, rows::ORDERS, &order_id).unwrap_or_else(|| panic!("no order"));
 
     // A second card of the same account.
     bench.as_far_as_issue();
-    let asked = bench.unanswered("issue", &json!({}));
+    let asked = bench.unanswered("issue", &json!({"consent": id(2)}));
     let mut issued = bench.issued();
     issued["card_code"] = json!("CBBBBBBBBBBBBBBBBBBBB");
     assert!(bench.answered(&asked[0], 201, issued).is_ok());
@@ -207,12 +207,12 @@ fn a_try_that_was_not_answered_is_repeated_as_it_was_whatever_card_is_named() {
     let digest = hex::encode(digest::pay(&first.order_digest, card));
     let statement = AuthMessage {
         purpose: "pay",
-        subject_id: &id,
+        subject_id: &order_id,
         nonce: &first.challenge,
         digest: &digest,
     };
     let proof = hex::encode(proof(&client_key(&salted()), &statement));
-    let body = json!({"account_id": "alice", "card_code": card, "order_digest": first.order_digest, "proof": proof});
+    let body = json!({"account_id": "alice", "card_code": card, "order_digest": first.order_digest, "proof": proof, "evidence": id(4)});
     let input = bench.input("POST", &format!("{order}/pay"), &body, None);
     let change = bench
         .verifier
@@ -235,4 +235,52 @@ fn a_request_that_was_cancelled_or_refused_does_not_expire() {
         bench.post(&bench.at("cancel"), &json!({})),
         Err(Refusal::RequestExpired)
     );
+}
+
+#[test]
+fn consent_goes_on_as_it_came_and_the_first_one_stays() {
+    //= spec/40-issue.md#iss-23-consent-passes-through
+    //= type=test
+    //# The verifier MUST pass the terminal's consent on to the issuer as it received it.
+    let mut bench = bench();
+    bench.as_far_as_issue();
+    let first = bench.unanswered("issue", &json!({"consent": id(2)}));
+    assert_eq!(first[0].body["consent"], id(2));
+    let again = bench.unanswered("issue", &json!({"consent": id(3)}));
+    assert_eq!(again, first);
+    let silent = bench.answered(&again[0], 503, Value::Null);
+    assert_eq!(silent, Err(Refusal::InProgress));
+    let refused = bench.answered(&again[0], 409, json!({"code": "evidence-refused"}));
+    assert_eq!(refused, Err(Refusal::EvidenceMismatch));
+    assert_eq!(bench.state(), "refused");
+}
+
+#[test]
+fn payment_evidence_goes_on_as_it_came_with_all_that_the_digest_is_of() {
+    //= spec/70-pay.md#pay-20-evidence-passes-through
+    //= type=test
+    //# The verifier MUST pass the terminal's payment evidence on to the issuer as it received it.
+    let mut bench = bench();
+    bench.with_card();
+    let (order, payment) = ordered(&mut bench, &salted());
+    let input = bench.input("POST", &format!("{order}/pay"), &payment, None);
+    let change = bench
+        .verifier
+        .decide(&bench.rows, bench.now, &mut bench.dice, &input)
+        .unwrap_or_else(|refused| panic!("{:?}", refused.refusal));
+    let Some(debit) = change.calls.first().map(|call| &call.body) else {
+        panic!("a debit is asked for")
+    };
+    assert_eq!(debit["evidence"], payment["evidence"]);
+    let text = |name: &str| debit[name].as_str().unwrap_or_default();
+    let digest = digest::order(&digest::Order {
+        order_id: text("debit_id"),
+        account_id: text("account_id"),
+        payee: text("payee"),
+        amount_minor: &debit["amount_minor"].to_string(),
+        currency: text("currency"),
+        expires_at: &debit["expires_at"].to_string(),
+        nonce: text("nonce"),
+    });
+    assert_eq!(debit["order_digest"], hex::encode(digest));
 }

@@ -89,6 +89,8 @@ body! {
         se_id: Hex<8>,
         /// What was proved.
         evidence: Evidence,
+        /// The chip's consent to the context.
+        consent: Hex<16>,
     }
 
     /// Answer to [`IssueRequest`].
@@ -173,14 +175,23 @@ body! {
         card_code: CardCode,
         /// Its agreement.
         agreement: Agreement,
+        /// Whose order it is.
+        account_id: Name,
         /// Who is paid.
         payee: Name,
         /// How much.
         amount_minor: Amount,
         /// In what.
         currency: Currency,
+        /// When the order dies.
+        #[serde(deserialize_with = "crate::value::millis")]
+        expires_at: i64,
+        /// Nonce inside the digest.
+        nonce: Hex<16>,
         /// What the payer authorised.
         order_digest: Hex<32>,
+        /// The chip's evidence over order and card.
+        evidence: Hex<16>,
     }
 
     /// Answer to [`DebitRequest`].

@@ -141,6 +141,12 @@ body! {
         #[serde(deserialize_with = "crate::value::frames")]        frames: Vec<Frame>,
     }
 
+    /// POST /v1/requests/{id}/issue
+    IssueRequest {
+        /// The chip's consent to the request context.
+        consent: Hex<16>,
+    }
+
     /// POST /v1/requests/{id}/provision
     ProvisionRequest {
         /// The session to go on with, or nothing to start one.
@@ -193,6 +199,8 @@ body! {
         order_digest: Hex<32>,
         /// Proof.
         proof: Hex<32>,
+        /// The chip's evidence over order and card.
+        evidence: Hex<16>,
     }
 
     /// Answer to GET /v1/orders/{id}

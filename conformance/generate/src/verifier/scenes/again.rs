@@ -7,6 +7,7 @@ use super::{APPLIED, CARD, START, another_typed, good, parts, refused, say, stat
 use crate::script::{Scene, concat, fresh, known, named};
 use crate::verifier::{
     OTHER, arrange, body, code_sent, decided, known_customer, letters, ours, pay, refusal, under,
+    wish,
 };
 
 pub(super) fn scenes() -> Vec<Scene> {
@@ -55,7 +56,7 @@ pub(super) fn scenes() -> Vec<Scene> {
 fn declined(by_issuer: &str, told: &str) -> Vec<Value> {
     let path = json!(["v1", "issue"]);
     let answer = refusal(by_issuer);
-    let mut sent = ours(&["issue"], json!({}), json!({}));
+    let mut sent = ours(&["issue"], wish(), json!({}));
     sent["expect"] = refusal(told);
     vec![arrange("issuer", path, known("request_id"), answer), sent]
 }
@@ -172,7 +173,7 @@ fn second_card() -> Scene {
         ),
         OTHER.signed(
             &["issue"],
-            json!({}),
+            wish(),
             json!({"next": "provision", "card_code": known("second_card")}),
         ),
     ]);

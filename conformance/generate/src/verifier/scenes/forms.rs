@@ -112,6 +112,7 @@ pub(super) fn scenes() -> Vec<Scene> {
         ("/card_code", surrogates()),
         ("/order_digest", hex(32)),
         ("/proof", hex(32)),
+        ("/evidence", hex(16)),
     ];
     let ordered = [START, CARD, &[Input::Order]];
     let sent = |steps: Vec<Value>| {
@@ -161,6 +162,14 @@ pub(super) fn scenes() -> Vec<Scene> {
             sent(prove::told(Input::Frames)),
             frames,
             &[Input::Frames],
+        ),
+        scene(
+            "issue",
+            &[START, &[Input::Otp]],
+            Vec::new(),
+            sent(issue::told(Input::Issue)),
+            vec![("/consent", hex(16))],
+            &[Input::Issue],
         ),
         scene(
             "provision",
@@ -225,7 +234,7 @@ fn paying() -> Value {
     let path = json!(["v1", "orders", known("order_id"), "pay"]);
     let body = json!({
         "account_id": known("account_id"), "card_code": known("card_code"), "order_digest": known("order_digest"),
-        "proof": "ab".repeat(32),
+        "proof": "ab".repeat(32), "evidence": known("evidence"),
     });
     post("terminal", "verifier", path, body, json!({}))
 }
