@@ -54,10 +54,12 @@ pub struct Report {
     pub bytes_per_state: usize,
     /// Every state was looked at.
     pub exhausted: bool,
-    /// Properties asked.
+    /// Properties that must hold against this tier.
     pub asked: Vec<PropertyId>,
-    /// Properties violated.
+    /// Those of them that are violated.
     pub violated: Vec<PropertyId>,
+    /// Violated properties of which nothing is claimed against this tier.
+    pub beyond: Vec<PropertyId>,
     /// Witnesses and scenarios asked.
     pub witnesses: usize,
     /// Those that cannot be reached.
@@ -128,6 +130,30 @@ pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
+/// The properties of a scope that must hold against a tier.
+pub fn required(scope: Scope, tier: Tier) -> Vec<PropertyId> {
+    in_world!(scope, W => {
+        let checks = W::checks().into_iter();
+        let asked = checks.filter(|check| check.tiers.contains(&tier));
+        asked.map(|check| check.id).collect()
+    })
+}
+
+/// Every property of a scope.
+pub fn properties_of(scope: Scope) -> Vec<PropertyId> {
+    in_world!(scope, W => W::checks().into_iter().map(|check| check.id).collect())
+}
+
+/// Violated properties of which something is claimed against the tier, and those of which nothing is.
+fn divided(
+    scope: Scope,
+    tier: Tier,
+    violated: impl Iterator<Item = PropertyId>,
+) -> (Vec<PropertyId>, Vec<PropertyId>) {
+    let required = required(scope, tier);
+    violated.partition(|id| required.contains(id))
+}
+
 /// The properties and the witnesses of a world, by name.
 fn asked_of<W: World>(world: &W) -> (Vec<PropertyId>, Vec<&'static str>) {
     let (always, sometimes): (Vec<_>, Vec<_>) = world
@@ -165,6 +191,9 @@ where
     }
     let checker = checker.join();
     let found = checker.discoveries();
+    let violated = asked.iter().copied();
+    let violated = violated.filter(|id| found.contains_key(id.name()));
+    let (violated, beyond) = divided(W::SCOPE, config.tier, violated);
     Report {
         scope: W::SCOPE,
         states: checker.unique_state_count(),
@@ -173,12 +202,9 @@ where
         took: began.elapsed(),
         bytes_per_state: size_of::<W::State>(),
         exhausted: true,
-        violated: asked
-            .iter()
-            .copied()
-            .filter(|id| found.contains_key(id.name()))
-            .collect(),
-        asked,
+        violated,
+        beyond,
+        asked: required(W::SCOPE, config.tier),
         witnesses: witnesses.len(),
         unreached: witnesses
             .into_iter()
@@ -189,8 +215,9 @@ where
 
 fn by_explorer<W: World>(config: Config, limits: Limits, watch: Watch<'_>) -> Report {
     let world = W::new(config);
-    let (asked, witnesses) = asked_of(&world);
+    let (_, witnesses) = asked_of(&world);
     let found = explore(&world, limits, &mut |progress| watch(W::SCOPE, progress));
+    let (violated, beyond) = divided(W::SCOPE, config.tier, found.violated.into_keys());
     Report {
         scope: W::SCOPE,
         states: found.states,
@@ -199,8 +226,9 @@ fn by_explorer<W: World>(config: Config, limits: Limits, watch: Watch<'_>) -> Re
         took: found.took,
         bytes_per_state: found.bytes / found.states.max(1),
         exhausted: found.exhausted,
-        asked,
-        violated: found.violated.into_keys().collect(),
+        asked: required(W::SCOPE, config.tier),
+        violated,
+        beyond,
         witnesses: witnesses.len(),
         unreached: found.unreached,
     }
@@ -229,33 +257,53 @@ pub struct Attack {
     pub trace: Trace,
 }
 
-/// Every property that a set of weaknesses breaks at its least tier, shortest trace first.
+/// The tiers at which a scope is another than at the tier before.
+pub fn tiers_of(scope: Scope) -> &'static [Tier] {
+    in_world!(scope, W => W::TIERS)
+}
+
+/// The weaknesses that change something in a scope.
+pub fn weaknesses_of(scope: Scope) -> &'static [Weakness] {
+    in_world!(scope, W => W::WEAKNESSES)
+}
+
+/// Every required property that a set of weaknesses breaks, at its least tier and by scope; shortest trace first.
 pub fn attacks(weak: Weak) -> Vec<Attack> {
     let mut found: Vec<Attack> = Vec::new();
-    for tier in Tier::ALL {
-        for scope in Scope::ALL {
-            let config = Config {
-                weak,
-                tier: *tier,
-                bounds: Bounds::Default,
-            };
-            for (property, trace) in explored(*scope, config, usize::MAX).violated {
-                if !found
-                    .iter()
-                    .any(|known| known.property == property && known.scope == *scope)
-                {
-                    found.push(Attack {
-                        scope: *scope,
-                        tier: *tier,
-                        property,
-                        trace,
-                    });
+    for scope in Scope::ALL {
+        let touched = weaknesses_of(*scope).iter().any(|one| weak.has(*one));
+        for tier in tiers_of(*scope).iter().filter(|_| touched) {
+            for attack in attacks_at(*scope, *tier, weak) {
+                let same = |known: &Attack| {
+                    known.property == attack.property && known.scope == attack.scope
+                };
+                if !found.iter().any(same) {
+                    found.push(attack);
                 }
             }
         }
     }
     found.sort_by_key(|attack| (attack.tier, attack.trace.actions.len(), attack.property));
     found
+}
+
+fn attacks_at(scope: Scope, tier: Tier, weak: Weak) -> Vec<Attack> {
+    let config = Config {
+        weak,
+        tier,
+        bounds: Bounds::Default,
+    };
+    let required = required(scope, tier);
+    let violated = explored(scope, config, usize::MAX).violated.into_iter();
+    violated
+        .filter(|(id, _)| required.contains(id))
+        .map(|(property, trace)| Attack {
+            scope,
+            tier,
+            property,
+            trace,
+        })
+        .collect()
 }
 
 /// The property that a weakness is named for: what its countermeasure buys first.
@@ -295,6 +343,22 @@ pub const fn target(weakness: Weakness) -> (Scope, PropertyId, Tier) {
         W::OfflineApprove => (S::Tap, P::P38, T::T0),
         W::AtcUnchecked => (S::Tap, P::P39, T::T1),
         W::BooleanSuspend => (S::Manage, P::P43, T::T0),
+        W::OtpNeverExpires => (S::Issuance, P::P06, T::T0),
+        W::GuessBudgetMissing => (S::Issuance, P::P07, T::T0),
+        W::FramesNotFresh => (S::Issuance, P::P13, T::T2),
+        W::PreverifyCached => (S::Issuance, P::P15, T::T0),
+        W::BranchShownEarly => (S::Issuance, P::P19, T::T2),
+        W::LockForEver => (S::Issuance, P::P20, T::T1),
+        W::CodeEchoed => (S::Issuance, P::P28, T::T0),
+        W::EntryModeIgnored => (S::Tap, P::P30, T::T1),
+        W::ReversalRepeats => (S::Pay, P::P34, T::T0),
+        W::LimitUnchecked => (S::Tap, P::P40, T::T0),
+        W::ReversalOnce => (S::Tap, P::P41, T::T0),
+        W::TokenOutlivesCard => (S::Manage, P::P42, T::T0),
+        W::PhoneVersionUnchecked => (S::Issuance, P::P44, T::T0),
+        W::CompensationOnce => (S::Provisioning, P::P45, T::T0),
+        W::ConsentUnchecked => (S::Issuance, P::P14, T::T5),
+        W::PaymentUnsigned => (S::Pay, P::P46, T::T3),
     }
 }
 

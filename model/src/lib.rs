@@ -6,6 +6,7 @@
 pub mod chart;
 pub mod check;
 pub mod explore;
+pub mod matrix;
 pub mod pack;
 pub mod role;
 pub mod scope;

@@ -239,13 +239,20 @@ pub trait Words:
     /// Where the words belong in a table. Only speed hangs on it: the table compares the words themselves.
     #[inline(always)]
     fn mixed(&self) -> u64 {
-        let mut hash = 0_u64;
-        for word in self.as_ref() {
-            hash = (hash ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-            hash ^= hash >> 29;
+        let mut hash = 0x9E37_79B9_7F4A_7C15;
+        for pair in self.as_ref().chunks(2) {
+            let second = pair.get(1).copied().unwrap_or_default();
+            hash = folded(pair[0] ^ hash, second ^ 0xD1B5_4A32_D192_ED03);
         }
-        hash
+        folded(hash, 0xBF58_476D_1CE4_E5B9)
     }
+}
+
+/// Both halves of a product, one over the other.
+#[inline(always)]
+const fn folded(a: u64, b: u64) -> u64 {
+    let product = a as u128 * b as u128;
+    product as u64 ^ (product >> 64) as u64
 }
 
 impl<const N: usize> Words for [u64; N]

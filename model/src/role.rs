@@ -20,7 +20,7 @@ use kaika_spec::{Refusal, Weakness};
 
 /// A set of weaknesses. The empty set is the specification.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Weak(u32);
+pub struct Weak(u64);
 
 impl Weak {
     /// No weakness: the hardened protocol.
@@ -66,6 +66,7 @@ pub const NEVER_CLAIMED: &[Weakness] = &[
     Weakness::PanEchoed,
     Weakness::AgreementForwarded,
     Weakness::OfflineApprove,
+    Weakness::CodeEchoed,
 ];
 
 /// What a role says about an input.

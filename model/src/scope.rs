@@ -13,7 +13,7 @@ pub mod tap;
 use std::fmt::Debug;
 use std::hash::Hash;
 
-use kaika_spec::{PropertyId, Scope};
+use kaika_spec::{PropertyId, Scope, Weakness};
 use stateright::{Model, Property};
 
 use crate::chart::Chart;
@@ -29,13 +29,17 @@ pub enum Tier {
     T1,
     /// A customer with an account, a chip and a card of its own, who knows a victim's name and identity number.
     T2,
-    /// The verifier itself says to the issuer what it likes. Only `issuance` knows it.
+    /// Somebody who was told the victim's password and reads the victim's texts: phishing, a swapped SIM.
+    T3,
+    /// A camera that is fed pictures, a screen that shows one thing while another is signed, a shop that lies, a relay.
+    T4,
+    /// The verifier itself says to the issuer, and to the terminal, what it likes.
     T5,
 }
 
 impl Tier {
     /// Every tier, weakest first.
-    pub const ALL: &'static [Self] = &[Self::T0, Self::T1, Self::T2, Self::T5];
+    pub const ALL: &'static [Self] = &[Self::T0, Self::T1, Self::T2, Self::T3, Self::T4, Self::T5];
 
     /// `T0`.
     pub const fn name(self) -> &'static str {
@@ -43,6 +47,8 @@ impl Tier {
             Self::T0 => "T0",
             Self::T1 => "T1",
             Self::T2 => "T2",
+            Self::T3 => "T3",
+            Self::T4 => "T4",
             Self::T5 => "T5",
         }
     }
@@ -122,8 +128,14 @@ pub struct Scenario<W: Model> {
     pub seen: fn(&W, &W::State) -> bool,
 }
 
+/// Every tier.
+pub const ALL: &[Tier] = Tier::ALL;
 /// Every tier below the corrupt verifier.
-pub const HONEST: &[Tier] = &[Tier::T0, Tier::T1, Tier::T2];
+pub const HONEST: &[Tier] = &[Tier::T0, Tier::T1, Tier::T2, Tier::T3, Tier::T4];
+/// Every tier below the compromised phone or shop.
+pub const REMOTE: &[Tier] = &[Tier::T0, Tier::T1, Tier::T2, Tier::T3];
+/// Every tier below the victim's own password and texts.
+pub const STRANGER: &[Tier] = &[Tier::T0, Tier::T1, Tier::T2];
 
 /// Fields of a state by their paths: `sales[1].given`.
 #[derive(Clone, Copy, Debug)]
@@ -136,6 +148,15 @@ pub enum Fields {
     AllBut(&'static [&'static str]),
 }
 
+/// On what it depends whether something that is looked for is there.
+#[derive(Clone, Copy, Debug)]
+pub enum Reads {
+    /// On these fields.
+    Fields(Fields),
+    /// It is only there where nothing can happen any more.
+    AtEnd,
+}
+
 /// A composition of roles. [`World::apply`] is its only transition.
 pub trait World:
     Model<State: Wide + Eq + Ord + Hash + Debug + Clone + Send + Sync, Action: Debug + Send + Sync>
@@ -145,6 +166,12 @@ pub trait World:
 {
     /// Which scope of the specification.
     const SCOPE: Scope;
+
+    /// The tiers at which it differs from the tier before.
+    const TIERS: &'static [Tier];
+
+    /// The weaknesses that change something in it.
+    const WEAKNESSES: &'static [Weakness];
 
     /// What its states are packed into.
     type Packed: Words;
@@ -157,6 +184,12 @@ pub trait World:
 
     /// The fields that the actions of one part read or write.
     fn fields(part: usize) -> Fields;
+
+    /// What a property (by its id), a witness or a scenario (by its name) depends on: it is looked for only where that
+    /// has changed. What is not said here depends on everything, which takes time and nothing else.
+    fn reads(_name: &str) -> Reads {
+        Reads::Fields(Fields::All)
+    }
 
     /// The world of a configuration.
     fn new(config: Config) -> Self;
@@ -199,14 +232,12 @@ pub trait World:
 }
 
 /// A property that is never violated.
-const TO_THE_END: &str = "every state is looked at";
+pub(crate) const TO_THE_END: &str = "every state is looked at";
 
-/// What Stateright is asked: every property of the tier as `always`, its witness and the scenarios as `sometimes`.
+/// What Stateright is asked: every property as `always`, whether it must hold against this tier or not; its witness and
+/// the scenarios as `sometimes`.
 pub fn properties<W: World>(config: &Config) -> Vec<Property<W>> {
-    let asked: Vec<Check<W>> = W::checks()
-        .into_iter()
-        .filter(|check| check.tiers.contains(&config.tier))
-        .collect();
+    let asked: Vec<Check<W>> = W::checks();
     let always = asked
         .iter()
         .map(|check| Property::always(check.id.name(), check.holds));

@@ -7,22 +7,28 @@ use kaika_spec::{PropertyId, Scope};
 
 /// Unique states of the specification at default bounds. A change here is a change of the model: say why.
 const STATES: &[(Scope, Tier, usize)] = &[
-    (Scope::Issuance, Tier::T0, 28_912),
-    (Scope::Issuance, Tier::T1, 29_040),
-    (Scope::Issuance, Tier::T2, 29_936),
-    (Scope::Issuance, Tier::T5, 154_628),
+    (Scope::Issuance, Tier::T0, 29_552),
+    (Scope::Issuance, Tier::T1, 30_012),
+    (Scope::Issuance, Tier::T2, 30_908),
+    (Scope::Issuance, Tier::T3, 37_358),
+    (Scope::Issuance, Tier::T4, 37_624),
+    (Scope::Issuance, Tier::T5, 70_790),
     (Scope::Provisioning, Tier::T0, 5_618),
     (Scope::Provisioning, Tier::T1, 9_003),
     (Scope::Provisioning, Tier::T2, 170_529),
+    (Scope::Provisioning, Tier::T5, 234_749),
     (Scope::Pay, Tier::T0, 181),
     (Scope::Pay, Tier::T1, 564),
     (Scope::Pay, Tier::T2, 1_152),
-    (Scope::Tap, Tier::T0, 17_709),
-    (Scope::Tap, Tier::T1, 675_604),
-    (Scope::Tap, Tier::T2, 675_604),
+    (Scope::Pay, Tier::T3, 1_912),
+    (Scope::Pay, Tier::T4, 3_824),
+    (Scope::Pay, Tier::T5, 20_276),
+    (Scope::Tap, Tier::T0, 25_073),
+    (Scope::Tap, Tier::T1, 1_425_748),
+    (Scope::Tap, Tier::T4, 3_529_638),
     (Scope::Manage, Tier::T0, 256),
     (Scope::Manage, Tier::T1, 400),
-    (Scope::Manage, Tier::T2, 400),
+    (Scope::Manage, Tier::T5, 544),
 ];
 
 fn by(engine: Engine, scope: Scope, tier: Tier, threads: usize) -> Report {

@@ -65,5 +65,37 @@ named! {
         AtcUnchecked = "atc-unchecked",
         /// Suspension is one flag, not a set of suspenders (G22).
         BooleanSuspend = "boolean-suspend",
+        /// A code is accepted however old it is (G06).
+        OtpNeverExpires = "otp-never-expires",
+        /// Wrong codes are counted for each code alone (G07).
+        GuessBudgetMissing = "guess-budget-missing",
+        /// A video that was seen before is taken (G10).
+        FramesNotFresh = "frames-not-fresh",
+        /// Pre-verification is remembered from the eligibility decision (G13).
+        PreverifyCached = "preverify-cached",
+        /// The branch is shown before the real name is compared (G25).
+        BranchShownEarly = "branch-shown-early",
+        /// A locked account stays locked (G06).
+        LockForEver = "lock-for-ever",
+        /// A refused code is answered with the right one (never claimed; shows P28 is not vacuous).
+        CodeEchoed = "code-echoed",
+        /// A token pays in any entry mode (G18).
+        EntryModeIgnored = "entry-mode-ignored",
+        /// A repeated reversal gives the money back again (G21).
+        ReversalRepeats = "reversal-repeats",
+        /// A tap over the limit is approved although nobody verified the holder (G18).
+        LimitUnchecked = "limit-unchecked",
+        /// The shop's terminal sends a reversal once, answered or not (G21).
+        ReversalOnce = "reversal-once",
+        /// A token pays although its card is lost (G22).
+        TokenOutlivesCard = "token-outlives-card",
+        /// A code sent to the old number counts after the number changed (G22).
+        PhoneVersionUnchecked = "phone-version-unchecked",
+        /// What is owed to the issuer is sent once, answered or not (G21).
+        CompensationOnce = "compensation-once",
+        /// A card is made although no chip consented to it (G03).
+        ConsentUnchecked = "consent-unchecked",
+        /// A debit is posted although no chip of the card's holder signed for it (G20).
+        PaymentUnsigned = "payment-unsigned",
     }
 }

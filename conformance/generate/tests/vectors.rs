@@ -20,6 +20,14 @@ const ELSEWHERE: &[(Weakness, &str)] = &[
         Weakness::OfflineApprove,
         "the shop's terminal is no subject: the tap scope",
     ),
+    (
+        Weakness::ReversalOnce,
+        "the shop's terminal is no subject: the tap scope, `impl/pos`",
+    ),
+    (
+        Weakness::CompensationOnce,
+        "a message that is lost between two servers: the provisioning scope, `tests/serve.rs`",
+    ),
 ];
 
 fn files() -> Vec<(String, String)> {

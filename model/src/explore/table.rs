@@ -96,8 +96,8 @@ impl<P: Words> Table<P> {
             return false;
         }
         if self.keys.len() == self.keys.capacity() {
-            // A quarter more: doubling would leave a third of the memory unused.
-            self.keys.reserve_exact((self.keys.len() / 4).max(16));
+            // An eighth more: doubling would leave a third of the memory unused.
+            self.keys.reserve_exact((self.keys.len() / 8).max(16));
         }
         self.keys.push(*key);
         self.slots[slot] = tag(mixed) << 24 | self.keys.len() as u32;

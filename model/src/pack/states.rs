@@ -139,7 +139,7 @@ packed!(enum terminal::State { Idle, Confirming, Waiting, Unknown, Paid, Failed 
 packed!(struct sms::State { reserved = bool, other = bool });
 
 packed!(enum issuance::Person { Alice, Mallory });
-packed!(enum issuance::Driver { Alice, Intruder, Mallory });
+packed!(enum issuance::Driver { Alice, Intruder, Phisher, Mallory });
 packed!(enum issuance::Evidence { Otp, Reference });
 packed!(struct issuance::Made {
     evidence = issuance::Evidence,
@@ -148,6 +148,8 @@ packed!(struct issuance::Made {
     reference = Option<usize>,
     good = bool,
     blocked = bool,
+    rephoned = bool,
+    consented = bool,
 });
 packed!(struct issuance::Request {
     driver = issuance::Driver,
@@ -155,11 +157,12 @@ packed!(struct issuance::Request {
     issuer = issuer::State,
     reference = identity::State,
     sms = sms::State,
-    said: 16 as u16,
+    said: 17 as u32,
     flying = bool,
     owed = bool,
     half = bool,
     applicant = Option<issuance::Person>,
+    consented = bool,
     proved = bool,
     code = Option<bool>,
     evidence = Option<issuance::Evidence>,
@@ -169,6 +172,8 @@ packed!(struct issuance::Request {
     twice = bool,
     lookups: 2 as u8,
     over_quota = bool,
+    late = bool,
+    dead_video = bool,
 });
 packed!(world issuance::State {
     requests = [Option<issuance::Request>; 2],
@@ -176,6 +181,11 @@ packed!(world issuance::State {
     faults: 3 as u8,
     crashes: 3 as u8,
     changes: 2 as u8,
+    rephoned = bool,
+    wrong: 4 as u8,
+    shown = bool,
+    code_out = bool,
+    unlocked = bool,
     pan_out = bool,
     agreement_out = bool,
     locked = bool,
@@ -258,6 +268,7 @@ packed!(struct pay::Order {
     debits = [issuer::Posting; 2],
     flying: 2 as u8,
     posts: 2 as u8,
+    back: 2 as u8,
 });
 packed!(world pay::State {
     issuer = issuer::State,
@@ -265,6 +276,7 @@ packed!(world pay::State {
     own = bool,
     terminal = terminal::State,
     altered = bool,
+    misshown = bool,
     said = bool,
     told = [bool; 2],
     losses: 3 as u8,
@@ -277,6 +289,7 @@ packed!(world pay::State {
     dead = bool,
     twice = bool,
     waited = bool,
+    lied = bool,
     overtaken = bool,
     repelled = bool,
 });
@@ -302,8 +315,12 @@ packed!(world tap::State {
     approved(Counts<3>),
     timeouts: 3 as u8,
     changes: 2 as u8,
+    relayed = Option<usize>,
     unsigned = bool,
     dead = bool,
+    outside = bool,
+    over = bool,
+    unmeant = bool,
     overtaken = bool,
     replayed = bool,
     repelled = bool,
@@ -317,6 +334,7 @@ packed!(world manage::State {
     deleted = bool,
     ended = bool,
     dead = bool,
+    after = bool,
     paid = bool,
     repelled = bool,
 });

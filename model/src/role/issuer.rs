@@ -365,7 +365,7 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
         Input::EligibilityBlocked | Input::EligibilityContradicting => {
             Outcome::refuse(s, Refusal::Ineligible, &["APP-9"])
         }
-        Input::PhoneChange => phone_change(s),
+        Input::PhoneChange => phone_change(s, *weak),
         Input::BlockPerson => Outcome::accept(
             State { blocked: true, ..s },
             [Output::PersonBlocked],
@@ -426,7 +426,9 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
         | Input::DebitOverBalance => debit(s, *input, *weak),
         Input::DebitUnderIssueKey => debit(s, Input::Debit, *weak),
         Input::DebitQuery => Outcome::accept(s, [debit_state(s.debit)], &["PAY-13"]),
-        Input::Reverse | Input::ReverseMore | Input::ReverseWrongAmount => reverse(s, *input),
+        Input::Reverse | Input::ReverseMore | Input::ReverseWrongAmount => {
+            reverse(s, *input, *weak)
+        }
         Input::Tap
         | Input::TapReplayedAtc
         | Input::TapOlderAtc
@@ -522,8 +524,9 @@ const fn stale(s: State) -> State {
     }
 }
 
-fn phone_change(s: State) -> Step {
-    let next = if s.request == Request::Decided(Branch::KnownCustomer) {
+fn phone_change(s: State, weak: Weak) -> Step {
+    let voids = !weak.has(Weakness::PhoneVersionUnchecked);
+    let next = if voids && s.request == Request::Decided(Branch::KnownCustomer) {
         stale(s)
     } else {
         s
@@ -551,8 +554,8 @@ fn issue(s: State, input: Input, weak: Weak) -> Step {
     if let Some((refusal, reqs)) = evidence_fault(branch, input, weak) {
         return Outcome::refuse(s, refusal, reqs);
     }
-    if (s.blocked || input == Input::IssueRefusedRepeat) && !weak.has(Weakness::PreverifyAfterIssue)
-    {
+    let early = weak.has(Weakness::PreverifyAfterIssue) || weak.has(Weakness::PreverifyCached);
+    if (s.blocked || input == Input::IssueRefusedRepeat) && !early {
         return Outcome::refuse(s, Refusal::PreverifyFailed, &["ISS-8"]);
     }
     let full = matches!(input, Input::IssueQuotaFull | Input::IssueQuotaBlocked);
@@ -594,7 +597,11 @@ fn evidence_fault(
         Input::IssueConsentWrong
         | Input::IssueConsentOther
         | Input::IssueConsentPayment
-        | Input::IssueChipSwapped => Some((Refusal::ConsentInvalid, &["ISS-21"])),
+        | Input::IssueChipSwapped
+            if !weak.has(Weakness::ConsentUnchecked) =>
+        {
+            Some((Refusal::ConsentInvalid, &["ISS-21"]))
+        }
         Input::IssuePhoneOther | Input::IssuePhoneVersionOther => {
             Some((Refusal::EvidenceMismatch, &["ISS-4"]))
         }
@@ -896,7 +903,7 @@ fn debit(s: State, input: Input, weak: Weak) -> Step {
             return Outcome::refuse(declined, Refusal::AgreementTerminated, &["PAY-8", "MNG-7"]);
         }
     }
-    if unsigned(input) {
+    if unsigned(input) && !weak.has(Weakness::PaymentUnsigned) {
         return Outcome::refuse(s, Refusal::PaymentEvidenceInvalid, &["PAY-17"]);
     }
     if input == Input::DebitOverBalance {
@@ -939,7 +946,7 @@ const fn debit_state(debit: Posting) -> Output {
     }
 }
 
-fn reverse(s: State, input: Input) -> Step {
+fn reverse(s: State, input: Input, weak: Weak) -> Step {
     match s.debit {
         Posting::Posted if matches!(input, Input::ReverseWrongAmount | Input::ReverseMore) => {
             Outcome::refuse(s, Refusal::ReversalMismatch, &["PAY-11"])
@@ -952,6 +959,9 @@ fn reverse(s: State, input: Input) -> Step {
             [Output::Reversed],
             &["PAY-11", "PAY-15"],
         ),
+        Posting::Reversed if weak.has(Weakness::ReversalRepeats) => {
+            Outcome::accept(s, [Output::Reversed], &["PAY-11"])
+        }
         Posting::Reversed => Outcome::refuse(s, Refusal::AlreadyReversed, &["PAY-11"]),
         Posting::None | Posting::Declined | Posting::Tombstoned => Outcome::accept(
             State {
@@ -988,14 +998,15 @@ fn tap(s: State, input: Input, weak: Weak) -> Step {
     let Some(token) = s.token.filter(|_| input != Input::TapUnknownToken) else {
         return Outcome::refuse(s, Refusal::UnknownToken, &["TAP-9"]);
     };
-    if s.card != Card::Active && !weak.has(Weakness::LivenessBeforeDebit) {
+    let early = weak.has(Weakness::LivenessBeforeDebit);
+    if s.card != Card::Active && !early && !weak.has(Weakness::TokenOutlivesCard) {
         return Outcome::refuse(s, Refusal::CardNotActive, &["TAP-9", "MNG-5"]);
     }
-    if token != TokenState::Active && !weak.has(Weakness::LivenessBeforeDebit) {
+    if token != TokenState::Active && !early {
         return Outcome::refuse(s, Refusal::TokenNotActive, &["TAP-9"]);
     }
     match input {
-        Input::TapWrongEntryMode if !unsigned => {
+        Input::TapWrongEntryMode if !unsigned && !weak.has(Weakness::EntryModeIgnored) => {
             Outcome::refuse(s, Refusal::DomainViolation, &["TAP-8"])
         }
         Input::TapBadCryptogram if !unsigned => {
@@ -1017,7 +1028,9 @@ fn tap(s: State, input: Input, weak: Weak) -> Step {
         {
             Outcome::refuse(s, Refusal::AtcReplay, &["TAP-3"])
         }
-        Input::TapOverLimit => Outcome::refuse(s, Refusal::LimitExceeded, &["TAP-9"]),
+        Input::TapOverLimit if !weak.has(Weakness::LimitUnchecked) => {
+            Outcome::refuse(s, Refusal::LimitExceeded, &["TAP-9"])
+        }
         _ => {
             let next = State {
                 tap: Posting::Posted,

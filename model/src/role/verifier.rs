@@ -206,6 +206,9 @@ alphabet! {
         SendCode = "sms:code",
         SendCodeToNamed = "sms:code(to-named-phone)",
         NextOtp = "terminal:next(otp)",
+        /// Only a weak verifier shows a code, or whose customer somebody is.
+        CodeShown = "terminal:code",
+        BranchShown = "terminal:branch",
         NextPhotos = "terminal:next(id-photos)",
         NextFrames = "terminal:next(frames)",
         AskMatch = "identity:match",
@@ -334,7 +337,7 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
         | Input::FramesTooMany
         | Input::FramesReplayed
         | Input::FramesSilent
-        | Input::FramesRefused => frames(s, *input),
+        | Input::FramesRefused => frames(s, *input, *weak),
         Input::Issue | Input::IssueDeclined | Input::IssueEvidenceRefused | Input::IssueSilent => {
             issue(s, *input, *weak)
         }
@@ -358,7 +361,7 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
             ..s
         }),
         Input::AdvanceRequest => quiet(aged(s)),
-        Input::AdvanceLock => quiet(unlocked(s)),
+        Input::AdvanceLock => quiet(unlocked(s, *weak)),
         Input::Order => order(s),
         Input::Pay
         | Input::PayDeclined
@@ -374,7 +377,7 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
         | Input::PayAgain => pay(s, *input, *weak),
         Input::OrderQuery => order_query(s),
         // Both are a quarter of an hour.
-        Input::AdvanceOrder => quiet(unlocked(s)),
+        Input::AdvanceOrder => quiet(unlocked(s, *weak)),
     }
 }
 
@@ -425,10 +428,11 @@ const fn overdue(order: Order) -> Order {
     }
 }
 
-fn unlocked(s: State) -> State {
+fn unlocked(s: State, weak: Weak) -> State {
     let policy_stale = policy_open(s);
+    let locked = s.passwords >= limit::PASSWORD_TRIES_MAX && weak.has(Weakness::LockForEver);
     State {
-        passwords: 0,
+        passwords: if locked { s.passwords } else { 0 },
         order: overdue(s.order),
         rested: s.rested || s.phase == Phase::AwaitOtp,
         stale: s.phase == Phase::AwaitOtp,
@@ -536,7 +540,12 @@ fn applicant(s: State, input: Input, weak: Weak) -> Step {
         Input::ApplicantOther | Input::ApplicantOtherName | Input::ApplicantOtherKind
     );
     if other && !weak.has(Weakness::RealnameUnchecked) {
-        return Outcome::refuse(s, Refusal::RealnameMismatch, &["APP-7", "APP-8"]);
+        let told = weak.has(Weakness::BranchShownEarly);
+        let out = [Output::AskEligibility, Output::BranchShown];
+        return Outcome {
+            out: out.into_iter().filter(|_| told).collect(),
+            ..Outcome::refuse(s, Refusal::RealnameMismatch, &["APP-7", "APP-8"])
+        };
     }
     if again && input == Input::ApplicantRenewed {
         return Outcome::refuse(s, Refusal::WrongOrder, &["APP-12"]);
@@ -625,10 +634,11 @@ fn otp(s: State, input: Input, weak: Weak) -> Step {
     if input == Input::OtpSuperseded {
         return Outcome::refuse(s, Refusal::OtpSuperseded, &["PRV-7"]);
     }
-    if s.tries >= limit::OTP_TRIES_MAX || s.guesses >= limit::GUESS_BUDGET {
+    let spent = s.guesses >= limit::GUESS_BUDGET && !weak.has(Weakness::GuessBudgetMissing);
+    if s.tries >= limit::OTP_TRIES_MAX || spent {
         return Outcome::refuse(s, Refusal::OtpLocked, &["PRV-6", "PRV-9"]);
     }
-    if s.stale {
+    if s.stale && !weak.has(Weakness::OtpNeverExpires) {
         return Outcome::refuse(s, Refusal::OtpExpired, &["PRV-5"]);
     }
     let right =
@@ -645,10 +655,15 @@ fn otp(s: State, input: Input, weak: Weak) -> Step {
     }
     let next = State {
         tries: s.tries + 1,
-        guesses: s.guesses + 1,
+        // Beyond the budget it does not matter how far.
+        guesses: (s.guesses + 1).min(limit::GUESS_BUDGET + 1),
         ..s
     };
-    Outcome::refuse(next, Refusal::OtpWrong, &["PRV-3", "PRV-6", "PRV-9"])
+    let echo = weak.has(Weakness::CodeEchoed).then_some(Output::CodeShown);
+    Outcome {
+        out: echo.into_iter().collect(),
+        ..Outcome::refuse(next, Refusal::OtpWrong, &["PRV-3", "PRV-6", "PRV-9"])
+    }
 }
 
 fn photos(s: State, input: Input) -> Step {
@@ -671,7 +686,7 @@ fn photos(s: State, input: Input) -> Step {
     )
 }
 
-fn frames(s: State, input: Input) -> Step {
+fn frames(s: State, input: Input, weak: Weak) -> Step {
     if input == Input::FramesTooMany {
         return Outcome::refuse(s, Refusal::Malformed, &["WIR-1"]);
     }
@@ -694,7 +709,9 @@ fn frames(s: State, input: Input) -> Step {
         return Outcome::refuse(s, Refusal::PolicyExpired, &["PRV-14"]);
     }
     match input {
-        Input::FramesReplayed => Outcome::refuse(s, Refusal::FramesReplayed, &["PRV-13"]),
+        Input::FramesReplayed if !weak.has(Weakness::FramesNotFresh) => {
+            Outcome::refuse(s, Refusal::FramesReplayed, &["PRV-13"])
+        }
         Input::FramesSilent => Outcome {
             out: [Output::AskMatch].into_iter().collect(),
             ..Outcome::refuse(

@@ -24,7 +24,16 @@ use crate::role::{Verdict, identity, issuer, sms, verifier};
 macro_rules! private_of {
     ($request:literal) => {
         &[
-            concat!($request, ".verifier"),
+            concat!($request, ".verifier.phase"),
+            concat!($request, ".verifier.expired"),
+            concat!($request, ".verifier.tries"),
+            concat!($request, ".verifier.guesses"),
+            concat!($request, ".verifier.sends"),
+            concat!($request, ".verifier.rested"),
+            concat!($request, ".verifier.stale"),
+            concat!($request, ".verifier.policy_stale"),
+            concat!($request, ".verifier.bound"),
+            concat!($request, ".verifier.order"),
             concat!($request, ".issuer.request"),
             concat!($request, ".issuer.blocked"),
             concat!($request, ".issuer.agreement"),
@@ -35,6 +44,7 @@ macro_rules! private_of {
             concat!($request, ".flying"),
             concat!($request, ".owed"),
             concat!($request, ".half"),
+            concat!($request, ".consented"),
             concat!($request, ".proved"),
             concat!($request, ".code"),
             concat!($request, ".evidence"),
@@ -43,6 +53,8 @@ macro_rules! private_of {
             concat!($request, ".cards"),
             concat!($request, ".twice"),
             concat!($request, ".over_quota"),
+            concat!($request, ".late"),
+            concat!($request, ".dead_video"),
         ]
     };
 }
@@ -61,6 +73,9 @@ impl Issuance {
         if self.0.tier >= Tier::T2 {
             casts.extend(both(Some(Driver::Mallory)));
         }
+        if self.0.tier >= Tier::T3 {
+            casts.extend(both(Some(Driver::Phisher)));
+        }
         casts
     }
 
@@ -68,6 +83,7 @@ impl Issuance {
         use verifier::Phase;
         let alone = state.requests[1].is_none();
         let mallory = request.driver == Driver::Mallory;
+        let phisher = request.driver == Driver::Phisher;
         let mut all = match request.verifier.phase {
             Phase::None => vec![Saying::Open],
             Phase::AwaitPassword if request.driver == Driver::Intruder => vec![Saying::Applicant],
@@ -80,6 +96,11 @@ impl Issuance {
             Phase::AwaitFrames if mallory => {
                 vec![Saying::Frames, Saying::OldFrames, Saying::PoorFrames]
             }
+            // He has her old videos and his own face; a camera that can be fed needs neither.
+            Phase::AwaitFrames if phisher && self.0.tier >= Tier::T4 => {
+                vec![Saying::OldFrames, Saying::PoorFrames, Saying::FedFrames]
+            }
+            Phase::AwaitFrames if phisher => vec![Saying::OldFrames, Saying::PoorFrames],
             Phase::AwaitFrames if alone => vec![Saying::Frames, Saying::PoorFrames],
             Phase::AwaitFrames => vec![Saying::Frames],
             Phase::AwaitIssue if mallory => vec![Saying::Issue, Saying::IssueOther],
@@ -117,7 +138,7 @@ impl Issuance {
         }
         if request.driver == Driver::Intruder
             && request.verifier.phase == verifier::Phase::AwaitPassword
-            && request.verifier.passwords == 0
+            && request.verifier.passwords < limit::PASSWORD_TRIES_MAX
         {
             actions.extend([Action::ReplayPayProof(at), Action::ReplayProof(at)]);
         }
@@ -136,6 +157,9 @@ impl Issuance {
         let waiting = request.verifier.phase == verifier::Phase::AwaitOtp;
         if waiting && !request.verifier.rested && request.verifier.sends < limit::OTP_SENDS_MAX {
             actions.push(Action::Minute(at));
+        }
+        if waiting && state.requests[1].is_none() && !request.verifier.stale {
+            actions.push(Action::Age(at));
         }
         if self.0.tier == Tier::T5 {
             let lies = [
@@ -171,6 +195,14 @@ impl Issuance {
         let before = *request;
         request.verifier = outcome.next;
         history(request, saying, outcome.verdict);
+        let code = matches!(saying, Saying::Code | Saying::OtherCode);
+        request.late |= code && outcome.verdict.is_good() && before.verifier.stale;
+        let stranger = request.driver.actor() == Person::Mallory;
+        next.shown |= stranger && outcome.out.contains(&verifier::Output::BranchShown);
+        next.code_out |= outcome.out.contains(&verifier::Output::CodeShown);
+        if outcome.verdict == Verdict::Refuse(Refusal::OtpWrong) {
+            next.wrong = (state.wrong + 1).min(WRONG_MAX);
+        }
         for out in &outcome.out {
             self.effect(request, *out, state.branch, chart);
         }
@@ -179,6 +211,7 @@ impl Issuance {
         }
         let locked = matches!(outcome.verdict, Verdict::Refuse(Refusal::OtpLocked));
         next.locked |= locked;
+        same_account(&mut next, at);
         (next != *state).then_some(next)
     }
 
@@ -242,6 +275,7 @@ impl Issuance {
         let (what, one) = (said(saying, verifier::Input::Issue), which(state, at));
         let text = format_args!("{what}{one}");
         chart.say(request.driver.lane(), "verifier", text);
+        request.consented = true;
         let resent = saying == Saying::IssueOther && self.0.weak.has(Weakness::ApplicantResent);
         if alone {
             let silent = verifier::Input::IssueSilent;
@@ -332,6 +366,8 @@ impl Issuance {
                     matches!(r.reference, identity::State::Resolved { good: true })
                 }),
                 blocked: before.blocked,
+                rephoned: evidence == Evidence::Otp && next.rephoned,
+                consented: request.consented,
             });
         }
         request.over_quota |= outcome.verdict == Verdict::Refuse(Refusal::DuplicateCard);
@@ -367,9 +403,13 @@ impl Issuance {
             Some(_) => issuer::Input::IssueIdentity,
             None => issuer::Input::IssueOtp,
         };
+        let consented = next.requests[at].is_some_and(|request| request.consented);
         let taken = issuer::step(&record, &input, &self.0.weak)
             .verdict
             .is_good();
+        if taken && !consented && !self.0.weak.has(Weakness::ConsentUnchecked) {
+            return issuer::Input::IssueConsentWrong;
+        }
         match (taken, full, changed) {
             (true, true, _) => issuer::Input::IssueQuotaFull,
             (true, false, true) => issuer::Input::IssueApplicantChanged,
@@ -452,6 +492,8 @@ impl Issuance {
     fn operate(&self, state: &State, input: issuer::Input, chart: &mut Chart) -> Option<State> {
         let mut next = State {
             changes: state.changes.checked_sub(1)?,
+            rephoned: input == issuer::Input::PhoneChange
+                && state.requests[0].is_some_and(|request| request.cards == 0),
             ..*state
         };
         chart.note("issuer", format_args!("operator: {input}"));
@@ -478,6 +520,11 @@ impl Model for Issuance {
                 faults: deep,
                 crashes: deep,
                 changes: u8::from(second.is_none()),
+                rephoned: false,
+                wrong: 0,
+                shown: false,
+                code_out: false,
+                unlocked: false,
                 pan_out: false,
                 agreement_out: false,
                 locked: false,
@@ -501,6 +548,35 @@ impl Model for Issuance {
 
 impl World for Issuance {
     const SCOPE: Scope = Scope::Issuance;
+    const TIERS: &'static [Tier] = Tier::ALL;
+    const WEAKNESSES: &'static [Weakness] = &[
+        Weakness::PasswordPurposeIgnored,
+        Weakness::RealnameUnchecked,
+        Weakness::BranchTrusted,
+        Weakness::PhoneFromTerminal,
+        Weakness::OtpNotBound,
+        Weakness::ApplicantResent,
+        Weakness::PreverifyAfterIssue,
+        Weakness::ReferenceUnbound,
+        Weakness::ScoreFromVerifier,
+        Weakness::ReferenceReused,
+        Weakness::QuotaOutsideTransaction,
+        Weakness::IssueInTwoSteps,
+        Weakness::KeyIgnored,
+        Weakness::ActivateWithoutReceipt,
+        Weakness::NoCompensation,
+        Weakness::PanEchoed,
+        Weakness::AgreementForwarded,
+        Weakness::OtpNeverExpires,
+        Weakness::GuessBudgetMissing,
+        Weakness::FramesNotFresh,
+        Weakness::PreverifyCached,
+        Weakness::BranchShownEarly,
+        Weakness::LockForEver,
+        Weakness::CodeEchoed,
+        Weakness::PhoneVersionUnchecked,
+        Weakness::ConsentUnchecked,
+    ];
     type Packed = [u64; 4];
 
     const PARTS: usize = 3;
@@ -510,8 +586,13 @@ impl World for Issuance {
             if let Some(request) = request {
                 self.actions_of_request(state, part, request, actions);
             }
-        } else if state.changes > 0 && state.requests[0].is_some_and(|request| request.asked) {
+            return;
+        }
+        if state.changes > 0 && state.requests[0].is_some_and(|request| request.asked) {
             actions.extend([Action::Block, Action::NewPhone]);
+        }
+        if state.requests.iter().flatten().any(is_locked) {
+            actions.push(Action::Wait);
         }
     }
 
@@ -584,6 +665,14 @@ impl World for Issuance {
                 request.verifier = verifier::step(&request.verifier, &input, &self.0.weak).next;
                 (next != *state).then_some(next)
             }
+            Action::Age(at) => {
+                let request = next.requests[at].as_mut()?;
+                let input = verifier::Input::AdvanceOtp;
+                chart.note("verifier", "ten minutes pass");
+                request.verifier = verifier::step(&request.verifier, &input, &self.0.weak).next;
+                (next != *state).then_some(next)
+            }
+            Action::Wait => self.wait(state, chart),
             Action::Block => self.operate(state, issuer::Input::BlockPerson, chart),
             Action::NewPhone => self.operate(state, issuer::Input::PhoneChange, chart),
             Action::Lie(at, lie) => self.lie(state, at, lie, chart),
@@ -609,6 +698,9 @@ impl World for Issuance {
             Some(Driver::Intruder) => {
                 "and someone without her password opens a request in her account"
             }
+            Some(Driver::Phisher) => {
+                "and Mallory, who has her password and reads her texts, applies in her account"
+            }
             Some(Driver::Mallory) => "and Mallory, a customer like her, applies too",
         };
         format!("Alice is {known} {second}.")
@@ -628,6 +720,42 @@ impl Issuance {
         chart.ask(request.driver.lane(), "verifier", input, outcome.verdict);
         request.verifier = outcome.next;
         next.repelled |= matches!(outcome.verdict, Verdict::Refuse(_));
+        same_account(&mut next, at);
         (next != *state).then_some(next)
     }
+
+    /// A quarter of an hour passes for everybody.
+    fn wait(&self, state: &State, chart: &mut Chart) -> Option<State> {
+        let mut next = *state;
+        chart.note("verifier", "a quarter of an hour passes");
+        for request in next.requests.iter_mut().flatten() {
+            let input = verifier::Input::AdvanceLock;
+            request.verifier = verifier::step(&request.verifier, &input, &self.0.weak).next;
+        }
+        next.unlocked |= !next.requests.iter().flatten().any(is_locked);
+        (next != *state).then_some(next)
+    }
+}
+
+/// More wrong codes than the budget allows.
+const WRONG_MAX: u8 = limit::GUESS_BUDGET as u8 + 1;
+
+/// Wrong passwords are the account's, not the request's.
+fn same_account(next: &mut State, at: usize) {
+    let [Some(first), Some(second)] = &mut next.requests else {
+        return;
+    };
+    if first.driver.owner() == second.driver.owner() {
+        let (from, to) = if at == 0 {
+            (first, second)
+        } else {
+            (second, first)
+        };
+        to.verifier.passwords = from.verifier.passwords;
+    }
+}
+
+/// Too many wrong passwords were given for the account.
+pub(super) fn is_locked(request: &Request) -> bool {
+    request.verifier.passwords >= limit::PASSWORD_TRIES_MAX
 }

@@ -6,7 +6,7 @@
 use kaika_spec::{PropertyId, Scope, TokenState, Weakness};
 use stateright::{Model, Property};
 
-use super::{Check, Config, Fields, HONEST, Scenario, Tier, World, holding};
+use super::{ALL, Check, Config, Fields, HONEST, Scenario, Tier, World, holding};
 use crate::chart::Chart;
 use crate::role::Verdict;
 use crate::role::issuer::{self, Agreement, Card, Input, Posting};
@@ -28,6 +28,8 @@ pub struct State {
     pub ended: bool,
     /// History: a payment went through while card, agreement or token was dead.
     pub dead: bool,
+    /// History: a payment went through after the card was lost or closed.
+    pub after: bool,
     /// History: a payment went through.
     pub paid: bool,
     /// History: an attacker's message did nothing.
@@ -41,6 +43,8 @@ pub enum Action {
     Change(Input),
     /// An attacker plays the user's old resume.
     ReplayResume,
+    /// A corrupt verifier resumes for the user, who did not.
+    Lie,
     /// A payment at a shop.
     Tap,
     /// A payment online.
@@ -123,6 +127,7 @@ impl Manage {
         let next = State {
             paid: true,
             dead: state.dead || !live || fresh.card != Card::Active,
+            after: state.after || state.ended,
             ..*state
         };
         (next != *state).then_some(next)
@@ -158,6 +163,7 @@ impl Model for Manage {
             deleted: false,
             ended: false,
             dead: false,
+            after: false,
             paid: false,
             repelled: false,
         }]
@@ -178,6 +184,13 @@ impl Model for Manage {
 
 impl World for Manage {
     const SCOPE: Scope = Scope::Manage;
+    const TIERS: &'static [Tier] = &[Tier::T0, Tier::T1, Tier::T5];
+    const WEAKNESSES: &'static [Weakness] = &[
+        Weakness::KeyIgnored,
+        Weakness::LivenessBeforeDebit,
+        Weakness::BooleanSuspend,
+        Weakness::TokenOutlivesCard,
+    ];
     type Packed = [u64; 1];
 
     const PARTS: usize = 1;
@@ -187,6 +200,9 @@ impl World for Manage {
         actions.extend([Action::Tap, Action::Debit]);
         if self.0.tier >= Tier::T1 && state.heard {
             actions.push(Action::ReplayResume);
+        }
+        if self.0.tier >= Tier::T5 {
+            actions.push(Action::Lie);
         }
     }
 
@@ -206,6 +222,15 @@ impl World for Manage {
         match *action {
             Action::Change(input) => self.change(state, input, chart),
             Action::ReplayResume => self.replay(state, chart),
+            Action::Lie => {
+                chart.note("verifier", "corrupt: speaks for the user");
+                let outcome = issuer::step(&state.issuer, &Input::ResumeUser, &self.0.weak);
+                let next = State {
+                    issuer: outcome.next,
+                    ..*state
+                };
+                (next != *state).then_some(next)
+            }
             Action::Tap => self.pay(state, Input::Tap, chart),
             Action::Debit => self.pay(state, Input::Debit, chart),
         }
@@ -214,8 +239,15 @@ impl World for Manage {
     fn checks() -> Vec<Check<Self>> {
         vec![
             Check {
+                id: PropertyId::P42,
+                tiers: ALL,
+                holds: |_, s| !s.after,
+                reached: "W42 a card is lost whose token is active",
+                witness: |_, s| s.ended && s.issuer.token == Some(TokenState::Active),
+            },
+            Check {
                 id: PropertyId::P36,
-                tiers: HONEST,
+                tiers: ALL,
                 holds: |_, s| !s.dead,
                 reached: "W36 a payment goes through",
                 witness: |_, s| s.paid,

@@ -6,7 +6,7 @@
 use kaika_spec::{PropertyId, Scope, Weakness};
 use stateright::{Model, Property};
 
-use super::{Check, Config, Fields, HONEST, Scenario, Tier, World, holding};
+use super::{ALL, Check, Config, Fields, HONEST, REMOTE, Scenario, Tier, World, holding};
 use crate::chart::Chart;
 use crate::role::issuer::Posting;
 use crate::role::{Said, Verdict, issuer, terminal, verifier};
@@ -22,6 +22,8 @@ pub struct Order {
     pub flying: u8,
     /// History: how often money was taken.
     pub posts: u8,
+    /// History: how often money was given back.
+    pub back: u8,
 }
 
 /// The world.
@@ -37,6 +39,8 @@ pub struct State {
     pub terminal: terminal::State,
     /// What Alice saw is not the order's content.
     pub altered: bool,
+    /// Her screen shows something else than what it has signed.
+    pub misshown: bool,
     /// The network heard her pay.
     pub said: bool,
     /// The network heard the verifier say paid, declined.
@@ -61,6 +65,8 @@ pub struct State {
     pub twice: bool,
     /// History: the terminal timed out.
     pub waited: bool,
+    /// The verifier has told a lie about the result.
+    pub lied: bool,
     /// History: a debit was refused because its reversal came first.
     pub overtaken: bool,
     /// History: an attacker was refused.
@@ -102,6 +108,16 @@ pub enum Action {
     PayForeign,
     /// Mallory pays his order with the number of Alice's token in the place of a card code.
     PayWithToken,
+    /// The verifier's reversal comes again.
+    ReverseAgain,
+    /// Mallory, who has Alice's password, pays the order that he made in her name.
+    PayAsAlice,
+    /// Alice's screen shows another order than the one that it has signed.
+    Misshow,
+    /// A corrupt verifier asks for a debit that nobody authorised.
+    LieDebit(usize),
+    /// A corrupt verifier tells Alice what it likes.
+    LieResult(bool),
 }
 
 /// The world of payments online.
@@ -120,10 +136,23 @@ fn order() -> Order {
         debits: [Posting::None; 2],
         flying: 0,
         posts: 0,
+        back: 0,
     }
 }
 
 impl Pay {
+    /// What the evidence beside a debit is: the chip signed this order, or another, or none.
+    fn evidence(&self, state: &State, at: usize) -> issuer::Input {
+        let own = at == 0 && state.said && !state.altered;
+        match (own, state.said) {
+            (true, _) => issuer::Input::Debit,
+            (false, true) if self.0.weak.has(Weakness::OrderNotBound) => issuer::Input::Debit,
+            (false, _) if self.0.weak.has(Weakness::PaymentUnsigned) => issuer::Input::Debit,
+            (false, true) => issuer::Input::DebitEvidenceOtherOrder,
+            (false, false) => issuer::Input::DebitEvidenceWrong,
+        }
+    }
+
     /// The issuer takes a debit of one id of one order.
     fn debit(
         &self,
@@ -183,7 +212,7 @@ impl Pay {
             chart.note("verifier", "no answer from the issuer");
             verifier::Input::PaySilent
         } else if self
-            .debit(&mut next, at, id, issuer::Input::Debit, chart)
+            .debit(&mut next, at, id, self.evidence(state, at), chart)
             .is_good()
         {
             input
@@ -240,6 +269,7 @@ impl Pay {
             reversible: false,
             ..*state
         };
+        let order = &mut next.orders[0];
         let record = issuer::State {
             debit: state.orders[0].debits[0],
             ..state.issuer
@@ -251,8 +281,19 @@ impl Pay {
             issuer::Input::Reverse,
             outcome.verdict,
         );
-        next.orders[0].debits[0] = outcome.next.debit;
-        Some(next)
+        order.debits[0] = outcome.next.debit;
+        if outcome.out.contains(&issuer::Output::Reversed) {
+            order.back = (order.back + 1).min(2);
+        }
+        (next != *state).then_some(next)
+    }
+
+    /// The verifier asks for a debit without a payment.
+    fn lie(&self, state: &State, at: usize, chart: &mut Chart) -> Option<State> {
+        let mut next = *state;
+        chart.note("verifier", "corrupt");
+        self.debit(&mut next, at, 0, self.evidence(state, at), chart);
+        (next != *state).then_some(next)
     }
 
     fn with_token(&self, state: &State, chart: &mut Chart) -> Option<State> {
@@ -297,6 +338,7 @@ impl Model for Pay {
             own,
             terminal: terminal::State::Idle,
             altered: false,
+            misshown: false,
             said: false,
             told: [false; 2],
             losses: deep,
@@ -309,6 +351,7 @@ impl Model for Pay {
             dead: false,
             twice: false,
             waited: false,
+            lied: false,
             overtaken: false,
             repelled: false,
         };
@@ -334,6 +377,18 @@ impl Model for Pay {
 
 impl World for Pay {
     const SCOPE: Scope = Scope::Pay;
+    const TIERS: &'static [Tier] = Tier::ALL;
+    const WEAKNESSES: &'static [Weakness] = &[
+        Weakness::KeyIgnored,
+        Weakness::IdentifierConfused,
+        Weakness::OrderNotBound,
+        Weakness::OrderOwnerUnchecked,
+        Weakness::DebitIdPerTry,
+        Weakness::TimeoutIsFailure,
+        Weakness::LivenessBeforeDebit,
+        Weakness::ReversalRepeats,
+        Weakness::PaymentUnsigned,
+    ];
     type Packed = [u64; 2];
 
     const PARTS: usize = 1;
@@ -364,6 +419,9 @@ impl World for Pay {
         if state.reversible && state.orders[0].verifier.order != verifier::Order::Open {
             actions.push(Action::Reverse);
         }
+        if !state.reversible {
+            actions.push(Action::ReverseAgain);
+        }
         if state.changes > 0 {
             actions.extend([Action::Lose, Action::Terminate]);
         }
@@ -378,6 +436,16 @@ impl World for Pay {
             if state.own {
                 actions.extend([Action::PayForeign, Action::PayWithToken]);
             }
+        }
+        if self.0.tier >= Tier::T3 && !state.own {
+            actions.push(Action::PayAsAlice);
+        }
+        if self.0.tier >= Tier::T4 {
+            actions.push(Action::Misshow);
+        }
+        if self.0.tier >= Tier::T5 {
+            actions.extend([Action::LieDebit(0), Action::LieDebit(1)]);
+            actions.extend([Action::LieResult(true), Action::LieResult(false)]);
         }
     }
 
@@ -409,7 +477,7 @@ impl World for Pay {
                 if !out.is_empty() {
                     chart.note("alice", "types her password");
                     next.said = true;
-                    next.authorised |= !state.altered;
+                    next.authorised |= !state.altered && !state.misshown;
                 }
             }
             Action::HearPay => {
@@ -420,7 +488,7 @@ impl World for Pay {
             }
             Action::Arrive(at, id) => {
                 chart.note("verifier", "its debit arrives late, or again");
-                self.debit(&mut next, at, id, issuer::Input::Debit, chart);
+                self.debit(&mut next, at, id, self.evidence(state, at), chart);
             }
             Action::Tell(paid) => {
                 chart.answer("verifier", "alice", if paid { "paid" } else { "declined" });
@@ -454,6 +522,21 @@ impl World for Pay {
                 return self.pay(state, 1, input, false, "mallory", chart);
             }
             Action::PayWithToken => return self.with_token(state, chart),
+            Action::ReverseAgain => return self.reverse(state, chart),
+            Action::PayAsAlice => {
+                let input = verifier::Input::Pay;
+                return self.pay(state, 1, input, false, "mallory", chart);
+            }
+            Action::Misshow => {
+                chart.note("mallory", "has the screen show another order");
+                next.misshown |= state.terminal == terminal::State::Idle;
+            }
+            Action::LieDebit(at) => return self.lie(state, at, chart),
+            Action::LieResult(paid) => {
+                chart.note("verifier", "corrupt: tells a result of its own");
+                next.told[usize::from(!paid)] = true;
+                next.lied = true;
+            }
         }
         (next != *state).then_some(next)
     }
@@ -461,6 +544,7 @@ impl World for Pay {
     fn checks() -> Vec<Check<Self>> {
         let mut checks = consent();
         checks.extend(effects());
+        checks.extend(money());
         checks
     }
 
@@ -503,17 +587,15 @@ fn consent() -> Vec<Check<Pay>> {
     vec![
         Check {
             id: PropertyId::P29,
-            tiers: HONEST,
+            tiers: ALL,
             holds: |_, s| !s.confused,
             reached: "W29 a card code is debited",
             witness: |_, s| s.orders[0].posts > 0,
         },
         Check {
             id: PropertyId::P31,
-            tiers: HONEST,
-            holds: |_, s| {
-                (s.orders[0].posts == 0 || s.authorised) && (s.orders[1].posts == 0 || s.confused)
-            },
+            tiers: REMOTE,
+            holds: |_, s| is_authorised(s),
             reached: "W31 what Alice authorised is debited",
             witness: |_, s| s.orders[0].posts > 0 && s.authorised,
         },
@@ -531,14 +613,14 @@ fn effects() -> Vec<Check<Pay>> {
     vec![
         Check {
             id: PropertyId::P18,
-            tiers: HONEST,
+            tiers: ALL,
             holds: |_, s| !s.twice,
             reached: "W18 a debit comes again",
             witness: |_, s| s.orders[0].flying > 0 && s.orders[0].posts > 0,
         },
         Check {
             id: PropertyId::P33,
-            tiers: HONEST,
+            tiers: ALL,
             holds: |_, s| s.orders.iter().all(|order| order.posts <= 1),
             reached: "W33 a debit is posted",
             witness: |_, s| s.orders[0].posts == 1,
@@ -556,13 +638,63 @@ fn effects() -> Vec<Check<Pay>> {
         },
         Check {
             id: PropertyId::P36,
-            tiers: HONEST,
+            tiers: ALL,
             holds: |_, s| !s.dead,
             reached: "W36 a debit is refused because the card is lost",
             witness: |_, s| {
                 s.issuer.card == issuer::Card::Lost
                     && s.orders[0].debits.contains(&Posting::Declined)
             },
+        },
+    ]
+}
+
+/// What was debited is what Alice authorised.
+const fn is_authorised(state: &State) -> bool {
+    (state.orders[0].posts == 0 || state.authorised)
+        && (state.orders[1].posts == 0 || state.confused)
+}
+
+/// Alice's chip signed this order, whatever her screen showed; or it was paid by a confusion of names.
+const fn is_signed(state: &State, at: usize) -> bool {
+    at == 0 && state.said && !state.altered || state.confused
+}
+
+/// An order was debited once at most, and what was given back had been taken.
+fn is_conserved(state: &State) -> bool {
+    let mut orders = state.orders.iter();
+    orders.all(|order| order.posts <= 1 && order.back <= order.posts)
+}
+
+fn money() -> Vec<Check<Pay>> {
+    vec![
+        Check {
+            id: PropertyId::P34,
+            tiers: ALL,
+            holds: |_, s| s.orders.iter().all(|order| order.back <= order.posts),
+            reached: "W34 a debit is given back",
+            witness: |_, s| s.orders[0].back == 1,
+        },
+        Check {
+            id: PropertyId::P46,
+            tiers: ALL,
+            holds: |_, s| (0..2).all(|at| s.orders[at].posts == 0 || is_signed(s, at)),
+            reached: "W46 a debit is posted on what a chip signed",
+            witness: |_, s| s.orders[0].posts > 0 && is_signed(s, 0),
+        },
+        Check {
+            id: PropertyId::TH2,
+            tiers: REMOTE,
+            holds: |_, s| is_authorised(s) && !s.by_other && !s.confused,
+            reached: "WT2 an authorised debit is posted",
+            witness: |_, s| s.orders[0].posts == 1 && s.authorised,
+        },
+        Check {
+            id: PropertyId::TH3,
+            tiers: ALL,
+            holds: |_, s| is_conserved(s),
+            reached: "WT3 money is taken and given back",
+            witness: |_, s| s.orders[0].posts == 1 && s.orders[0].back == 1,
         },
     ]
 }

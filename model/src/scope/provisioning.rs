@@ -4,10 +4,10 @@
 //! script to the challenge it was made for. Anything else that a relay plays is a wrong cryptogram or a replay.
 //! The thirty days after which an inactive token dies are not in this world.
 
-use kaika_spec::{PropertyId, Scope, TokenState};
+use kaika_spec::{PropertyId, Scope, TokenState, Weakness};
 use stateright::{Model, Property};
 
-use super::{Check, Config, Fields, HONEST, Scenario, Tier, World};
+use super::{ALL, Check, Config, Fields, HONEST, Scenario, Tier, World};
 use crate::chart::Chart;
 use crate::role::{Verdict, chip, issuer, verifier};
 
@@ -90,6 +90,8 @@ pub enum Action {
     Cancel,
     /// The compensation reaches the issuer.
     Compensate,
+    /// The compensation is lost, and not sent again.
+    Forget,
 }
 
 /// The world of provisioning.
@@ -388,6 +390,16 @@ impl Model for Provisioning {
 
 impl World for Provisioning {
     const SCOPE: Scope = Scope::Provisioning;
+    const TIERS: &'static [Tier] = &[Tier::T0, Tier::T1, Tier::T2, Tier::T5];
+    const WEAKNESSES: &'static [Weakness] = &[
+        Weakness::IssueInTwoSteps,
+        Weakness::ActivateWithoutReceipt,
+        Weakness::WriteInPlace,
+        Weakness::ScriptUnauthenticated,
+        Weakness::SecondChip,
+        Weakness::NoCompensation,
+        Weakness::CompensationOnce,
+    ];
     type Packed = [u64; 3];
 
     const PARTS: usize = 3;
@@ -410,6 +422,10 @@ impl World for Provisioning {
         }
         if state.owed {
             actions.push(Action::Compensate);
+            // An honest verifier sends it again until it is answered; a corrupt one never.
+            if self.0.weak.has(Weakness::CompensationOnce) || self.0.tier >= Tier::T5 {
+                actions.push(Action::Forget);
+            }
         }
     }
 
@@ -468,6 +484,11 @@ impl World for Provisioning {
             Action::Unsecured(at) => self.attack(state, at, chip::Input::StoreUnsecured, chart),
             Action::Garbled(at) => self.attack(state, at, chip::Input::StoreBadMac, chart),
             Action::Cancel => self.cancel(state, chart),
+            Action::Forget => {
+                chart.note("verifier", "its compensation is lost, and not sent again");
+                next.owed = false;
+                Some(next)
+            }
             Action::Compensate => {
                 let input = issuer::Input::Compensate;
                 let outcome = issuer::step(&state.issuer, &input, &self.0.weak);
@@ -483,14 +504,14 @@ impl World for Provisioning {
         vec![
             Check {
                 id: PropertyId::P21,
-                tiers: HONEST,
+                tiers: ALL,
                 holds: |_, s| s.issuer.token != Some(TokenState::Active) || s.proved,
                 reached: "W21 a token is active",
                 witness: |_, s| s.issuer.token == Some(TokenState::Active),
             },
             Check {
                 id: PropertyId::P22,
-                tiers: HONEST,
+                tiers: ALL,
                 holds: |_, s| {
                     s.chips
                         .iter()
@@ -501,14 +522,14 @@ impl World for Provisioning {
             },
             Check {
                 id: PropertyId::P23,
-                tiers: HONEST,
+                tiers: ALL,
                 holds: |_, s| s.chips.iter().all(|chip| !is_held(chip) || chip.authentic),
                 reached: "W23 a chip holds a token that the issuer wrote",
                 witness: |_, s| s.chips.iter().any(|chip| is_held(chip) && chip.authentic),
             },
             Check {
                 id: PropertyId::P24,
-                tiers: HONEST,
+                tiers: ALL,
                 holds: |_, s| !s.chips.iter().all(is_held),
                 reached: "W24 a chip holds the token",
                 witness: |_, s| s.chips.iter().any(is_held),
@@ -519,6 +540,23 @@ impl World for Provisioning {
                 holds: |w, s| is_settled(s) || !w.is_over(s),
                 reached: "W25 everything has come to an end",
                 witness: |w, s| is_settled(s) && w.is_over(s),
+            },
+            Check {
+                id: PropertyId::P45,
+                tiers: HONEST,
+                holds: |w, s| is_one_view(s) || !w.is_over(s),
+                reached: "W45 verifier and issuer see the same token",
+                witness: |_, s| is_complete(s),
+            },
+            Check {
+                id: PropertyId::TH4,
+                tiers: HONEST,
+                holds: |w, s| is_settled(s) && is_one_view(s) || !w.is_over(s),
+                reached: "WT4 a request that was given up is undone",
+                witness: |_, s| {
+                    s.verifier.phase == verifier::Phase::Cancelled
+                        && s.issuer.request == issuer::Request::Tombstoned { had_card: true }
+                },
             },
         ]
     }
@@ -579,4 +617,14 @@ fn is_undone(state: &State) -> bool {
 
 fn is_settled(state: &State) -> bool {
     is_complete(state) || is_undone(state)
+}
+
+/// Done at the verifier is active at the issuer, and what it gave up pays no more.
+fn is_one_view(state: &State) -> bool {
+    let active = state.issuer.token == Some(TokenState::Active);
+    match state.verifier.phase {
+        verifier::Phase::Done => active,
+        verifier::Phase::Cancelled => !active,
+        _ => true,
+    }
 }

@@ -3,10 +3,10 @@
 //! A cryptogram is the tuple that it covers; nobody but the chip makes one. The shop's terminal signs nothing: what it
 //! sends is its own amount and number and the cryptogram it was given, so a cryptogram over anything else is a bad one.
 
-use kaika_spec::{PropertyId, Refusal, Scope};
+use kaika_spec::{PropertyId, Refusal, Scope, Weakness};
 use stateright::{Model, Property};
 
-use super::{Check, Config, Fields, HONEST, Scenario, Tier, World, holding};
+use super::{ALL, Check, Config, Fields, REMOTE, Scenario, Tier, World, holding};
 use crate::chart::Chart;
 use crate::role::issuer::Posting;
 use crate::role::{Verdict, chip, issuer, pos};
@@ -62,12 +62,20 @@ pub struct State {
     pub approved: [u8; 3],
     /// Time-outs left.
     pub timeouts: u8,
+    /// The sale that a relay carried the chip's answer to from afar.
+    pub relayed: Option<usize>,
     /// The operator may still act.
     pub changes: u8,
     /// History: something was approved that the chip did not sign.
     pub unsigned: bool,
     /// History: something was approved while card or token was dead.
     pub dead: bool,
+    /// History: something was approved that no chip in the field gave.
+    pub outside: bool,
+    /// History: something was approved above the limit.
+    pub over: bool,
+    /// History: something was approved that the holder was not there for.
+    pub unmeant: bool,
     /// History: a request was refused because its reversal came first.
     pub overtaken: bool,
     /// History: an old counter was refused.
@@ -89,6 +97,14 @@ pub enum Action {
     Give(usize, u8),
     /// The number of the token reaches it alone.
     GiveNumber(usize),
+    /// A cryptogram that the chip made is typed in elsewhere, over the same data.
+    Key(u8),
+    /// A relay carries the sale to the chip and the answer back; nobody is there.
+    Relay(usize),
+    /// A reversal is lost, and not sent again.
+    LoseReversal(usize),
+    /// The shop shows that it was paid, whatever the issuer says.
+    ShopLies(usize),
     /// The shop's request reaches the issuer, perhaps again.
     Arrive(usize),
     /// The issuer's answer reaches the shop.
@@ -129,6 +145,10 @@ macro_rules! request_of {
             "approved",
             "unsigned",
             "dead",
+            "outside",
+            "over",
+            "unmeant",
+            "relayed",
             "overtaken",
             "replayed",
             "repelled",
@@ -155,6 +175,9 @@ macro_rules! shop_of {
         ]
     };
 }
+
+/// The largest amount of a tap.
+const LIMIT: u8 = 2;
 
 /// The world of payments at a shop.
 #[derive(Clone, Copy, Debug)]
@@ -187,7 +210,8 @@ impl Tap {
         for (at, sale) in state.sales.iter().enumerate() {
             actions.push(Action::Sign(at));
             if self.0.tier >= Tier::T1 {
-                actions.push(Action::SignOther(at, 3 - sale.amount));
+                let other = if sale.amount == 1 { 2 } else { 1 };
+                actions.push(Action::SignOther(at, other));
             }
         }
         actions.push(Action::Cut);
@@ -209,8 +233,15 @@ impl Tap {
     }
 
     /// What the network heard reaches the shop's terminal, or its patience ends.
-    fn actions_of_shop(state: &State, at: usize, actions: &mut Vec<Action>) {
+    fn actions_of_shop(&self, state: &State, at: usize, actions: &mut Vec<Action>) {
         let sale = &state.sales[at];
+        // A terminal that sends it again until it is answered has lost nothing.
+        if sale.reversal && self.0.weak.has(Weakness::ReversalOnce) {
+            actions.push(Action::LoseReversal(at));
+        }
+        if self.0.tier >= Tier::T4 && sale.pos == pos::State::Asked {
+            actions.push(Action::ShopLies(at));
+        }
         for (heard, yes) in sale.told.iter().zip([true, false]) {
             if *heard {
                 actions.push(Action::Tell(at, yes));
@@ -295,6 +326,7 @@ impl Tap {
                 issuer::Input::TapBadCryptogram
             }
             (_, None) => issuer::Input::TapBadCryptogram,
+            _ if sale.amount > LIMIT => issuer::Input::TapOverLimit,
             (_, Some(signed)) if signed.atc <= state.last => issuer::Input::TapReplayedAtc,
             _ => issuer::Input::Tap,
         }
@@ -317,6 +349,8 @@ impl Tap {
         if outcome.verdict == Verdict::Accept {
             let token = state.issuer.token == Some(kaika_spec::TokenState::Active);
             next.dead |= state.issuer.card != issuer::Card::Active || !token;
+            next.over |= sale.amount > LIMIT;
+            next.unmeant |= state.relayed == Some(at);
             let (amount, number) = (sale.amount, sale.number);
             let covers = |g: Signed| g.amount == amount && g.number == number;
             next.unsigned |= !given.is_some_and(|g| covers(g) && state.made.contains(&Some(g)));
@@ -329,7 +363,26 @@ impl Tap {
         let refused = |why| outcome.verdict == Verdict::Refuse(why);
         next.overtaken |= refused(Refusal::DebitTombstoned);
         next.replayed |= refused(Refusal::AtcReplay);
-        next.repelled |= refused(Refusal::CryptogramBad);
+        next.repelled |= refused(Refusal::CryptogramBad) || refused(Refusal::DomainViolation);
+        (next != *state).then_some(next)
+    }
+
+    /// A shop of Mallory's sends what the chip made for another one, typed in.
+    fn key(&self, state: &State, atc: u8, chart: &mut Chart) -> Option<State> {
+        let mut next = *state;
+        let input = issuer::Input::TapWrongEntryMode;
+        let record = issuer::State {
+            tap: Posting::None,
+            counted: state.last > 0,
+            ..state.issuer
+        };
+        let outcome = issuer::step(&record, &input, &self.0.weak);
+        chart.ask("mallory", "issuer", input, outcome.verdict);
+        next.repelled |= outcome.verdict == Verdict::Refuse(Refusal::DomainViolation);
+        if outcome.verdict == Verdict::Accept && atc > state.last {
+            next.outside = true;
+            next.last = atc;
+        }
         (next != *state).then_some(next)
     }
 
@@ -377,15 +430,23 @@ impl Model for Tap {
             made: [None; 3],
             approved: [0; 3],
             timeouts: self.0.bounds.faults(),
+            relayed: None,
             changes: 1,
             unsigned: false,
             dead: false,
+            outside: false,
+            over: false,
+            unmeant: false,
             overtaken: false,
             replayed: false,
             repelled: false,
         };
-        // A second sale with a number of its own, and one whose terminal draws the same number again.
-        vec![state(sale(2, 2)), state(sale(1, 1))]
+        // A second sale with a number of its own, one whose terminal draws the same number again, and one above the limit.
+        vec![
+            state(sale(2, 2)),
+            state(sale(1, 1)),
+            state(sale(LIMIT + 1, 2)),
+        ]
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
@@ -403,25 +464,47 @@ impl Model for Tap {
 
 impl World for Tap {
     const SCOPE: Scope = Scope::Tap;
-    type Packed = [u64; 2];
+    const TIERS: &'static [Tier] = &[Tier::T0, Tier::T1, Tier::T4];
+    const WEAKNESSES: &'static [Weakness] = &[
+        Weakness::LivenessBeforeDebit,
+        Weakness::StaticTokenAtPos,
+        Weakness::OfflineApprove,
+        Weakness::AtcUnchecked,
+        Weakness::EntryModeIgnored,
+        Weakness::LimitUnchecked,
+        Weakness::ReversalOnce,
+        Weakness::TokenOutlivesCard,
+    ];
+    type Packed = [u64; 3];
 
-    const PARTS: usize = 8;
+    const PARTS: usize = 10;
 
     fn actions_of(&self, part: usize, state: &State, actions: &mut Vec<Action>) {
         match part {
             0 => self.actions_of_chip(state, actions),
             1 | 2 => self.actions_of_field(state, part - 1, actions),
+            8 if self.0.tier >= Tier::T1 => {
+                let made = state.made.iter().flatten();
+                actions.extend(made.map(|signed| Action::Key(signed.atc)));
+            }
+            9 if self.0.tier >= Tier::T4 && state.relayed.is_none() => {
+                actions.extend([Action::Relay(0), Action::Relay(1)]);
+            }
+            8 | 9 => {}
             3 | 4 if state.sales[part - 3].given.is_some() => {
                 actions.push(Action::Arrive(part - 3));
             }
             3 | 4 => {}
-            5 | 6 => Self::actions_of_shop(state, part - 5, actions),
+            5 | 6 => self.actions_of_shop(state, part - 5, actions),
             _ if state.changes > 0 => actions.extend([Action::Suspend, Action::Lose]),
             _ => {}
         }
     }
 
     fn fields(part: usize) -> Fields {
+        if part == 9 {
+            return Fields::All;
+        }
         Fields::Only(match part {
             0 => &[
                 "chip",
@@ -438,6 +521,7 @@ impl World for Tap {
             4 => request_of!("sales[1]"),
             5 => shop_of!("sales[0]"),
             6 => shop_of!("sales[1]"),
+            8 => &["issuer", "last", "made", "outside", "repelled"],
             _ => &["issuer", "changes"],
         })
     }
@@ -498,6 +582,26 @@ impl World for Tap {
                 sale.reversed = true;
                 (next != *state).then_some(next)
             }
+            Action::Key(atc) => self.key(state, atc, chart),
+            Action::Relay(at) => {
+                chart.note("mallory", "relays from afar");
+                let sale = &state.sales[at];
+                let next = self.sign(state, sale.amount, sale.number, chart)?;
+                let signed = *next.made.get(usize::from(next.atc).checked_sub(1)?)?;
+                let mut next = self.give(&next, at, signed, chart)?;
+                next.relayed = Some(at);
+                Some(next)
+            }
+            Action::LoseReversal(at) => {
+                chart.note("shop", "its reversal is lost, and not sent again");
+                next.sales[at].reversal = false;
+                Some(next)
+            }
+            Action::ShopLies(at) => {
+                chart.note("shop", "shows \"paid\" by itself");
+                next.sales[at].pos = pos::State::Approved;
+                (next != *state).then_some(next)
+            }
             Action::Reversed(at) => self.shop(state, at, pos::Input::Reversed, chart),
             Action::Suspend => self.operate(state, issuer::Input::SuspendUser, chart),
             Action::Lose => self.operate(state, issuer::Input::CardLost, chart),
@@ -505,24 +609,24 @@ impl World for Tap {
     }
 
     fn checks() -> Vec<Check<Self>> {
-        vec![
+        let mut checks: Vec<Check<Self>> = vec![
             Check {
                 id: PropertyId::P36,
-                tiers: HONEST,
+                tiers: ALL,
                 holds: |_, s| !s.dead,
                 reached: "W36 a tap is declined because the token is suspended or the card lost",
                 witness: |_, s| s.changes == 0 && s.sales.iter().any(|sale| sale.told[1]),
             },
             Check {
                 id: PropertyId::P37,
-                tiers: HONEST,
+                tiers: ALL,
                 holds: |_, s| !s.unsigned,
                 reached: "W37 a tap that the chip signed is approved",
                 witness: |_, s| s.approved.contains(&1),
             },
             Check {
                 id: PropertyId::P38,
-                tiers: HONEST,
+                tiers: REMOTE,
                 holds: |_, s| {
                     s.sales.iter().all(|sale| {
                         sale.pos != pos::State::Approved || sale.record == Posting::Posted
@@ -533,12 +637,14 @@ impl World for Tap {
             },
             Check {
                 id: PropertyId::P39,
-                tiers: HONEST,
+                tiers: ALL,
                 holds: |_, s| s.approved.iter().all(|count| *count <= 1) && counters_are_unique(s),
                 reached: "W39 a counter is approved",
                 witness: |_, s| s.last > 0,
             },
-        ]
+        ];
+        checks.extend(bounds());
+        checks
     }
 
     fn scenarios() -> Vec<Scenario<Self>> {
@@ -567,7 +673,9 @@ impl World for Tap {
     }
 
     fn opening(&self, state: &State) -> String {
-        let second = if state.sales[1].number == state.sales[0].number {
+        let second = if state.sales[1].amount > LIMIT {
+            "the second above the limit"
+        } else if state.sales[1].number == state.sales[0].number {
             "the second terminal draws the number of the first again"
         } else {
             "each with a number of its own"
@@ -586,4 +694,51 @@ fn counters_are_unique(state: &State) -> bool {
     let count = counters.len();
     counters.dedup();
     counters.len() == count
+}
+
+fn bounds() -> Vec<Check<Tap>> {
+    vec![
+        Check {
+            id: PropertyId::P30,
+            tiers: ALL,
+            holds: |_, s| !s.outside,
+            reached: "W30 a tap in the field is approved",
+            witness: |_, s| s.approved.contains(&1),
+        },
+        Check {
+            id: PropertyId::P40,
+            tiers: ALL,
+            holds: |_, s| !s.over,
+            reached: "W40 a sale above the limit is declined",
+            witness: |_, s| s.sales[1].amount > LIMIT && s.sales[1].told[1],
+        },
+        Check {
+            id: PropertyId::P41,
+            tiers: REMOTE,
+            holds: |w, s| s.sales.iter().all(is_resolved) || !w.is_over(s),
+            reached: "W41 a sale that was not answered is reversed",
+            witness: |_, s| {
+                s.sales.iter().any(|sale| {
+                    sale.pos == pos::State::Declined && sale.record == Posting::Reversed
+                })
+            },
+        },
+        Check {
+            id: PropertyId::TH2,
+            tiers: REMOTE,
+            holds: |_, s| !s.unsigned && !s.outside && !s.over && !s.unmeant,
+            reached: "WT2 a tap is approved",
+            witness: |_, s| s.last > 0,
+        },
+    ]
+}
+
+/// Shop and issuer end with the same: paid, or not.
+fn is_resolved(sale: &Sale) -> bool {
+    match sale.pos {
+        pos::State::Reversing => false,
+        pos::State::Approved => sale.record == Posting::Posted,
+        pos::State::Declined => sale.record != Posting::Posted,
+        pos::State::Idle | pos::State::Asked => true,
+    }
 }

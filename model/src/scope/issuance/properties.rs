@@ -1,15 +1,12 @@
 //! What is asked of issuance.
 
-use kaika_spec::{Branch, PropertyId, TokenState};
+use kaika_spec::{Branch, PropertyId, TokenState, limit};
 
-use super::Issuance;
 use super::state::{Driver, Evidence, Person, Request, State};
 use super::words::applicant;
+use super::{Issuance, is_locked};
 use crate::role::{issuer, verifier};
-use crate::scope::{Check, HONEST, Scenario, Tier};
-
-/// The corrupt verifier cannot break these either.
-const ALL: &[Tier] = Tier::ALL;
+use crate::scope::{ALL, Check, HONEST, REMOTE, STRANGER, Scenario, Tier, World as _};
 
 fn all(state: &State, holds: fn(&Request) -> bool) -> bool {
     state.requests.iter().flatten().all(holds)
@@ -24,6 +21,9 @@ pub(super) fn checks() -> Vec<Check<Issuance>> {
     let mut checks = gates();
     checks.extend(evidence());
     checks.extend(effects());
+    checks.extend(freshness());
+    checks.extend(silence());
+    checks.extend(theorems());
     checks
 }
 
@@ -85,7 +85,7 @@ fn evidence() -> Vec<Check<Issuance>> {
         },
         Check {
             id: PropertyId::P09,
-            tiers: HONEST,
+            tiers: ALL,
             holds: |_, s| {
                 all(s, |r| {
                     r.made.is_none_or(|m| {
@@ -265,4 +265,116 @@ pub(super) fn scenarios() -> Vec<Scenario<Issuance>> {
 fn issued_to(request: &Request, branch: Branch) -> bool {
     request.made.is_some_and(|made| made.branch == branch)
         && request.issuer.token == Some(TokenState::Inactive)
+}
+
+fn freshness() -> Vec<Check<Issuance>> {
+    vec![
+        Check {
+            id: PropertyId::P06,
+            tiers: HONEST,
+            holds: |_, s| all(s, |r| !r.late),
+            reached: "W06 a code has become too old",
+            witness: |_, s| any(s, |r| r.verifier.stale),
+        },
+        Check {
+            id: PropertyId::P07,
+            tiers: HONEST,
+            holds: |_, s| u32::from(s.wrong) <= limit::GUESS_BUDGET,
+            reached: "W07 the budget of wrong codes is spent",
+            witness: |_, s| u32::from(s.wrong) == limit::GUESS_BUDGET,
+        },
+        Check {
+            id: PropertyId::P13,
+            tiers: REMOTE,
+            holds: |_, s| all(s, |r| !r.dead_video),
+            reached: "W13 a video is accepted",
+            witness: |_, s| any(s, |r| r.evidence == Some(Evidence::Reference)),
+        },
+        Check {
+            id: PropertyId::P14,
+            tiers: ALL,
+            holds: |_, s| all(s, |r| r.made.is_none_or(|made| made.consented)),
+            reached: "W14 a card is made on a chip's consent",
+            witness: |_, s| any(s, |r| r.made.is_some_and(|made| made.consented)),
+        },
+        Check {
+            id: PropertyId::P15,
+            tiers: ALL,
+            holds: |_, s| all(s, |r| r.made.is_none_or(|made| !made.blocked)),
+            reached: "W15 somebody is blocked after the decision",
+            witness: |_, s| any(s, |r| r.asked && r.issuer.blocked),
+        },
+        Check {
+            id: PropertyId::P44,
+            tiers: ALL,
+            holds: |_, s| all(s, |r| r.made.is_none_or(|made| !made.rephoned)),
+            reached: "W44 a reserved phone changes before the card is made",
+            witness: |_, s| s.rephoned,
+        },
+    ]
+}
+
+fn silence() -> Vec<Check<Issuance>> {
+    vec![
+        Check {
+            id: PropertyId::P19,
+            tiers: HONEST,
+            holds: |_, s| !s.shown,
+            reached: "W19 a customer is told the branch",
+            witness: |_, s| any(s, |r| r.asked),
+        },
+        Check {
+            id: PropertyId::P20,
+            tiers: ALL,
+            holds: |w, s| all_with(w, s, |w, r| !is_locked(r) || ends(w, r)),
+            reached: "W20 an account is locked and unlocked",
+            witness: |w, s| w.config().tier < Tier::T1 || s.unlocked,
+        },
+        Check {
+            id: PropertyId::P28,
+            tiers: HONEST,
+            holds: |_, s| !s.code_out,
+            reached: "W28 a wrong code is refused",
+            witness: |_, s| s.wrong > 0,
+        },
+    ]
+}
+
+/// After its time a lock is over.
+fn ends(world: &Issuance, request: &Request) -> bool {
+    let input = verifier::Input::AdvanceLock;
+    let next = verifier::step(&request.verifier, &input, &world.config().weak).next;
+    next.passwords == 0
+}
+
+fn all_with(world: &Issuance, state: &State, holds: fn(&Issuance, &Request) -> bool) -> bool {
+    let mut requests = state.requests.iter().flatten();
+    requests.all(|request| holds(world, request))
+}
+
+fn theorems() -> Vec<Check<Issuance>> {
+    vec![
+        Check {
+            id: PropertyId::TH1,
+            tiers: STRANGER,
+            holds: |_, s| {
+                all(s, |r| {
+                    r.made.is_none_or(|made| made.holder == r.driver.actor())
+                })
+            },
+            reached: "WT1 a card carries its applicant's name",
+            witness: |_, s| {
+                any(s, |r| {
+                    r.made.is_some_and(|made| made.holder == r.driver.actor())
+                })
+            },
+        },
+        Check {
+            id: PropertyId::TH5,
+            tiers: HONEST,
+            holds: |_, s| !s.pan_out && !s.agreement_out && !s.code_out && !s.shown,
+            reached: "WT5 a terminal is told of its card",
+            witness: |_, s| any(s, |r| r.verifier.phase == verifier::Phase::AwaitProvision),
+        },
+    ]
 }

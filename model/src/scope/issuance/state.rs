@@ -20,6 +20,8 @@ pub enum Driver {
     Alice,
     /// The network attacker in Alice's account, without her password.
     Intruder,
+    /// Somebody in Alice's account, with her password and her texts, but not her face or her chip.
+    Phisher,
     /// Mallory in an account of his own.
     Mallory,
 }
@@ -27,7 +29,7 @@ pub enum Driver {
 impl Driver {
     pub(super) const fn owner(self) -> Person {
         match self {
-            Self::Alice | Self::Intruder => Person::Alice,
+            Self::Alice | Self::Intruder | Self::Phisher => Person::Alice,
             Self::Mallory => Person::Mallory,
         }
     }
@@ -35,7 +37,15 @@ impl Driver {
     pub(super) const fn lane(self) -> &'static str {
         match self {
             Self::Alice => "alice",
-            Self::Intruder | Self::Mallory => "mallory",
+            Self::Intruder | Self::Phisher | Self::Mallory => "mallory",
+        }
+    }
+
+    /// Who it really is.
+    pub(super) const fn actor(self) -> Person {
+        match self {
+            Self::Alice => Person::Alice,
+            Self::Intruder | Self::Phisher | Self::Mallory => Person::Mallory,
         }
     }
 }
@@ -64,6 +74,10 @@ pub struct Made {
     pub good: bool,
     /// The person was blocked.
     pub blocked: bool,
+    /// The reserved phone had changed since the decision.
+    pub rephoned: bool,
+    /// The chip of the request had consented.
+    pub consented: bool,
 }
 
 /// One card request.
@@ -80,7 +94,7 @@ pub struct Request {
     /// Who has read its code.
     pub sms: sms::State,
     /// What the network heard its terminal say: one bit for each [`Saying`].
-    pub said: u16,
+    pub said: u32,
     /// An issue message is between verifier and issuer.
     pub flying: bool,
     /// A compensation is owed to the issuer.
@@ -89,6 +103,8 @@ pub struct Request {
     pub half: bool,
     /// The applicant as it was named at the verifier.
     pub applicant: Option<Person>,
+    /// Its chip has consented to it, and the verifier has heard so.
+    pub consented: bool,
     /// History: its account's password was proved for applying.
     pub proved: bool,
     /// History: its own code, or a code of another request, was accepted.
@@ -107,6 +123,10 @@ pub struct Request {
     pub lookups: u8,
     /// History: it was refused for the quota.
     pub over_quota: bool,
+    /// History: a code was accepted that was too old.
+    pub late: bool,
+    /// History: a video was accepted that was seen before, or that no camera saw.
+    pub dead_video: bool,
 }
 
 /// The world.
@@ -122,6 +142,16 @@ pub struct State {
     pub crashes: u8,
     /// Operator's changes left: a block or a new phone.
     pub changes: u8,
+    /// The reserved phone has changed, before any card was made.
+    pub rephoned: bool,
+    /// History: wrong codes that were judged.
+    pub wrong: u8,
+    /// History: somebody else was told whose customer Alice is.
+    pub shown: bool,
+    /// History: a code was told to a terminal.
+    pub code_out: bool,
+    /// History: a locked account was unlocked.
+    pub unlocked: bool,
     /// History: the PAN left the issuer.
     pub pan_out: bool,
     /// History: the agreement number left for a terminal.
@@ -161,6 +191,8 @@ pub enum Saying {
     OldFrames,
     /// Frames that do not look like the photo.
     PoorFrames,
+    /// Frames that were made up for the challenge and fed to the camera.
+    FedFrames,
     /// Issue.
     Issue,
     /// Issue, with the applicant again: another one.
@@ -209,6 +241,10 @@ pub enum Action {
     Crash(usize),
     /// A minute passes.
     Minute(usize),
+    /// Ten minutes pass: a code is too old.
+    Age(usize),
+    /// A quarter of an hour passes: a locked account is unlocked.
+    Wait,
     /// The operator blocks Alice.
     Block,
     /// Alice's reserved phone changes.
@@ -233,6 +269,7 @@ pub(super) const fn request(driver: Driver) -> Request {
         owed: false,
         half: false,
         applicant: None,
+        consented: false,
         proved: false,
         code: None,
         evidence: None,
@@ -242,5 +279,7 @@ pub(super) const fn request(driver: Driver) -> Request {
         twice: false,
         lookups: 0,
         over_quota: false,
+        late: false,
+        dead_video: false,
     }
 }

@@ -20,13 +20,14 @@ pub(super) const ALL_SAYINGS: &[Saying] = &[
     Saying::Frames,
     Saying::OldFrames,
     Saying::PoorFrames,
+    Saying::FedFrames,
     Saying::Issue,
     Saying::IssueOther,
     Saying::Cancel,
 ];
 
-pub(super) const fn bit(saying: Saying) -> u16 {
-    1 << saying as u16
+pub(super) const fn bit(saying: Saying) -> u32 {
+    1 << saying as u32
 }
 
 /// Typed anew each time, and so heard at once.
@@ -37,7 +38,7 @@ pub(super) const fn repeatable(saying: Saying) -> bool {
 pub(super) fn codes(state: &State, request: &Request, at: usize, alone: bool) -> Vec<Saying> {
     let mut all = Vec::new();
     let own = request.sms.reserved || request.sms.other;
-    // Mallory reads his own phone, and Alice hers; a code for the other person he cannot read.
+    // Mallory reads his own phone, and Alice hers; a code for the other person he cannot read, unless he has phished her.
     let readable = own && applicant(request) == request.driver.owner();
     if readable {
         all.push(Saying::Code);
@@ -110,7 +111,7 @@ pub(super) fn heard(request: &Request, saying: Saying, branch: Branch) -> verifi
         (Saying::Resend, _) => verifier::Input::OtpResend,
         (Saying::ResendTo, _) => verifier::Input::OtpResendToOther,
         (Saying::Photos, _) => verifier::Input::Photos,
-        (Saying::Frames | Saying::PoorFrames, _) => verifier::Input::Frames,
+        (Saying::Frames | Saying::PoorFrames | Saying::FedFrames, _) => verifier::Input::Frames,
         (Saying::OldFrames, _) => verifier::Input::FramesReplayed,
         (Saying::Issue | Saying::IssueOther, _) => verifier::Input::Issue,
         (Saying::Cancel, _) => verifier::Input::Cancel,
@@ -122,6 +123,7 @@ pub(super) const fn said(saying: Saying, input: verifier::Input) -> &'static str
         Saying::OtherApplicant => "applicant: another person",
         Saying::IssueOther => "issue, for another person",
         Saying::PoorFrames => "frames(of a poor match)",
+        Saying::FedFrames => "frames(made up for the challenge)",
         _ => input.name(),
     }
 }
@@ -153,6 +155,10 @@ pub(super) fn history(request: &mut Request, saying: Saying, verdict: Verdict) {
             request.evidence = Some(Evidence::Otp);
         }
         Saying::Frames | Saying::PoorFrames => request.evidence = Some(Evidence::Reference),
+        Saying::OldFrames | Saying::FedFrames => {
+            request.evidence = Some(Evidence::Reference);
+            request.dead_video = true;
+        }
         _ => {}
     }
 }
