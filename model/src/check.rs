@@ -8,11 +8,6 @@ use stateright::{Checker as _, Expectation, Model as _};
 
 use crate::explore::{Explored, Limits, Progress, Trace, explore};
 use crate::role::Weak;
-use crate::scope::issuance::Issuance;
-use crate::scope::manage::Manage;
-use crate::scope::pay::Pay;
-use crate::scope::provisioning::Provisioning;
-use crate::scope::tap::Tap;
 use crate::scope::{Bounds, Config, Tier, World};
 
 /// Who explores.
@@ -86,28 +81,30 @@ macro_rules! in_world {
     ($scope:expr, $world:ident => $body:expr) => {
         match $scope {
             Scope::Issuance => {
-                type $world = Issuance;
+                type $world = $crate::scope::issuance::Issuance;
                 $body
             }
             Scope::Provisioning => {
-                type $world = Provisioning;
+                type $world = $crate::scope::provisioning::Provisioning;
                 $body
             }
             Scope::Pay => {
-                type $world = Pay;
+                type $world = $crate::scope::pay::Pay;
                 $body
             }
             Scope::Tap => {
-                type $world = Tap;
+                type $world = $crate::scope::tap::Tap;
                 $body
             }
             Scope::Manage => {
-                type $world = Manage;
+                type $world = $crate::scope::manage::Manage;
                 $body
             }
         }
     };
 }
+
+pub(crate) use in_world;
 
 /// Has an engine check one scope.
 ///

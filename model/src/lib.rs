@@ -6,10 +6,12 @@
 pub mod chart;
 pub mod check;
 pub mod explore;
+pub mod export;
 pub mod matrix;
 pub mod pack;
 pub mod role;
 pub mod scope;
+pub mod told;
 
 pub use chart::Chart;
 pub use role::{Machine, Outcome, Verdict, Weak};

@@ -11,6 +11,7 @@ mod check;
 mod conform;
 mod demo;
 mod explore;
+mod export;
 mod pay;
 mod person;
 mod reference;
@@ -53,6 +54,8 @@ enum Command {
     Attack(attack::Args),
     /// Serves Stateright's explorer of one scope to a browser.
     Explore(explore::Args),
+    /// Writes the labelled transition system of one scope, for other tools.
+    Export(export::Args),
     /// Writes the vectors that the model gives, or checks that they are fresh.
     Vectors(vectors::Args),
     /// Plays the vectors against a subject.
@@ -106,6 +109,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Attack(args) => attack::run(&args),
         Command::Explore(args) => explore::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Vectors(args) => vectors::run(&args),
         Command::Conform(args) => conform::run(&args, &runtime),
         Command::Serve(args) => runtime.block_on(serve::run(args)),

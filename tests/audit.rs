@@ -1,0 +1,149 @@
+//! What an auditor does at the front door: exports, walks at random, bounds of one's own, counterexamples, the browser.
+
+use std::collections::BTreeSet;
+use std::process::{Command, Output};
+
+fn kaika(arguments: &[&str]) -> Output {
+    let run = Command::new(env!("CARGO_BIN_EXE_kaika"))
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output();
+    match run {
+        Ok(output) => output,
+        Err(error) => panic!("kaika does not start: {error}"),
+    }
+}
+
+fn told(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn complained(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// One transition as a reader of `.aut` sees it.
+type Arrow = (u64, String, u64);
+
+/// Reads a number and what stands after it.
+fn number(text: &str) -> (u64, &str) {
+    let end = text.find(|c: char| !c.is_ascii_digit());
+    let (digits, rest) = text.split_at(end.unwrap_or(text.len()));
+    (digits.parse().unwrap_or(u64::MAX), rest)
+}
+
+/// Reads a label in quotes and what stands after it.
+fn label(text: &str) -> Option<(String, &str)> {
+    let mut label = String::new();
+    let mut letters = text.strip_prefix('"')?.char_indices();
+    while let Some((at, letter)) = letters.next() {
+        match letter {
+            '"' => return Some((label, &text[at + 2..])),
+            '\\' => label.push(letters.next()?.1),
+            letter => label.push(letter),
+        }
+    }
+    None
+}
+
+/// The header and the transitions of a `.aut`, read by its grammar alone.
+fn aut(text: &str) -> Option<([u64; 3], Vec<Arrow>)> {
+    let mut lines = text.lines();
+    let head = lines.next()?.strip_prefix("des (")?.strip_suffix(')')?;
+    let head: Vec<u64> = head.split(", ").filter_map(|n| n.parse().ok()).collect();
+    let arrow = |line: &str| -> Option<Arrow> {
+        let (from, rest) = number(line.strip_prefix('(')?);
+        let (label, rest) = label(rest.strip_prefix(", ")?)?;
+        let (to, rest) = number(rest.strip_prefix(", ")?);
+        (rest == ")").then_some((from, label, to))
+    };
+    let arrows: Option<Vec<Arrow>> = lines.map(arrow).collect();
+    Some((head.try_into().ok()?, arrows?))
+}
+
+/// What `kaika check` counts: states and transitions.
+fn checked(scope: &str, tier: &str) -> (u64, u64) {
+    let output = kaika(&["check", scope, "--tier", tier, "--json"]);
+    let run = &json(&told(&output))["runs"][0];
+    let of = |name: &str| run[name].as_u64().unwrap_or_default();
+    (of("states"), of("transitions"))
+}
+
+#[test]
+fn an_exported_system_is_what_check_counts() {
+    for (scope, tier) in [("manage", "T1"), ("pay", "T0"), ("pay", "T2")] {
+        let output = kaika(&["export", scope, "--tier", tier, "--format", "aut"]);
+        assert_eq!(output.status.code(), Some(0), "{}", complained(&output));
+        let Some(([first, transitions, states], arrows)) = aut(&told(&output)) else {
+            panic!("{scope} is no .aut: {}", told(&output));
+        };
+        let lines = kaika(&["export", scope, "--tier", tier, "--format", "json"]);
+        let text = told(&lines);
+        let lines: Vec<serde_json::Value> = text.lines().map(json).collect();
+        let initial = lines[0]["openings"].as_array().map_or(0, Vec::len) as u64;
+        // Where there is more than one initial state, one before them.
+        let (root, begins) = if initial > 1 { (1, initial) } else { (0, 0) };
+        assert_eq!(first, 0);
+        assert_eq!(arrows.len() as u64, transitions);
+        assert_eq!(checked(scope, tier), (states - root, transitions - begins));
+        assert_eq!(lines[0]["states"].as_u64(), Some(states - root));
+        assert_eq!(lines[0]["transitions"].as_u64(), Some(transitions - begins));
+        assert_eq!(lines.len() as u64, 1 + states + transitions - root - begins);
+        // Every state is there and is reached.
+        let mut reached = BTreeSet::from([0]);
+        for (from, _, to) in &arrows {
+            assert!(reached.contains(from), "{scope}: {from} before it is found");
+            reached.insert(*to);
+        }
+        assert_eq!(reached, (0..states).collect());
+    }
+}
+
+#[test]
+fn labels_are_what_charts_say() {
+    let output = kaika(&["export", "manage", "--tier", "T1", "--format", "aut"]);
+    let Some((_, arrows)) = aut(&told(&output)) else {
+        panic!("{}", told(&output))
+    };
+    let labels: BTreeSet<&str> = arrows.iter().map(|(_, label, _)| label.as_str()).collect();
+    insta::assert_debug_snapshot!(labels);
+}
+
+/// Every line of a `.dot` is an arrow or a node, and violating states are marked.
+#[test]
+fn a_dot_marks_what_is_violated() {
+    let weak = ["export", "manage", "--weaken", "boolean-suspend"];
+    let output = kaika(&[&weak[..], &["--format", "dot"]].concat());
+    let text = told(&output);
+    assert!(text.starts_with("digraph \"manage\" {\n") && text.ends_with("}\n"));
+    assert!(
+        text.contains("color=red") && text.contains(": P43"),
+        "{text}"
+    );
+    let sound = kaika(&["export", "manage", "--format", "dot"]);
+    assert!(!told(&sound).contains("color=red"));
+}
+
+#[test]
+fn a_system_that_is_too_large_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+    let file = folder.path().join("pay.aut");
+    let name = file.to_string_lossy();
+    let ask = ["export", "pay", "--tier", "T2", "--format", "aut", "--out"];
+    let output = kaika(&[&ask[..], &[&*name, "--limit", "1151"]].concat());
+    assert_eq!(output.status.code(), Some(4));
+    assert!(complained(&output).contains("pay has more than 1151 states, and nothing was written"));
+    assert_eq!(folder.path().read_dir().map(Iterator::count).ok(), Some(0));
+    let output = kaika(&[&ask[..], &[&*name, "--limit", "1152"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", complained(&output));
+    assert!(told(&output).contains("1152 states"), "{}", told(&output));
+    let text = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(aut(&text).is_some(), "{text}");
+    let output = kaika(&[&ask[..], &["no-such-folder/pay.aut"]].concat());
+    assert_eq!(output.status.code(), Some(4));
+    assert!(complained(&output).contains("writing no-such-folder/pay.aut"));
+}
