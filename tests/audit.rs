@@ -147,3 +147,189 @@ fn a_system_that_is_too_large_writes_nothing() {
     assert_eq!(output.status.code(), Some(4));
     assert!(complained(&output).contains("writing no-such-folder/pay.aut"));
 }
+
+const ATC: &[&str] = &[
+    "check",
+    "tap",
+    "--tier",
+    "T1",
+    "--weaken",
+    "atc-unchecked",
+    "--simulate",
+    "1",
+];
+
+#[test]
+fn a_walk_finds_a_weakness_and_finds_it_again_by_its_seed() {
+    let output = kaika(&[ATC, &["--seed", "1", "--json"]].concat());
+    assert_eq!(output.status.code(), Some(1), "{}", complained(&output));
+    let run = &json(&told(&output))["runs"][0];
+    assert_eq!(run["violated"][0], "P39", "{run}");
+    let finding = &run["counterexamples"][0];
+    let seed = finding["seed"].to_string();
+    let output = kaika(&[ATC, &["--seed", &seed]].concat());
+    let text = told(&output);
+    assert!(text.contains(&format!("walk with seed {seed} ")), "{text}");
+    assert!(
+        text.contains("no proof") && text.contains("cryptogram"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_walk_finds_nothing_where_nothing_is_to_be_found() {
+    let walk = [
+        "check",
+        "tap",
+        "--tier",
+        "T1",
+        "--bounds",
+        "deep",
+        "--simulate",
+        "1",
+    ];
+    let output = kaika(&walk);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    let text = told(&output);
+    assert!(
+        text.contains("no proof") && text.contains("bounds: deep"),
+        "{text}"
+    );
+    let output = kaika(&["check", "tap", "--seed", "1"]);
+    assert_eq!(output.status.code(), Some(2), "a seed needs a walk");
+}
+
+#[test]
+fn bounds_are_read_from_a_file_and_said() {
+    let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+    let file = folder.path().join("bounds.json");
+    let name = file.to_string_lossy().into_owned();
+    let check = |text: &str| {
+        assert!(std::fs::write(&file, text).is_ok());
+        kaika(&["check", "pay", "--tier", "T0", "--bounds", &name])
+    };
+    let none = told(&check("{\"losses\": 0, \"timeouts\": 0}"));
+    assert!(
+        none.contains("bounds: faults 1, crashes 1, openings 2, tears 1, losses 0, timeouts 0")
+    );
+    let three = told(&check("{\"losses\": 3}"));
+    assert!(
+        three.contains("losses 3") && three.contains("every property holds"),
+        "{three}"
+    );
+    let usual = told(&check("{}"));
+    assert!(
+        usual.contains("every property holds for 181 states"),
+        "{usual}"
+    );
+    assert!(usual.contains("bounds: default: "), "{usual}");
+    for (text, says) in [
+        ("{\"losses\": 8}", "losses is 8"),
+        ("{\"rain\": 1}", "no budget rain"),
+    ] {
+        let output = check(text);
+        assert_eq!(output.status.code(), Some(4));
+        let error = complained(&output);
+        assert!(
+            error.contains(says) && error.contains("bounds.json"),
+            "{error}"
+        );
+    }
+    let output = kaika(&["check", "pay", "--bounds", "no-such-file"]);
+    assert_eq!(output.status.code(), Some(4));
+    assert!(complained(&output).contains("reading the bounds from no-such-file"));
+}
+
+/// Hops of a counterexample: each says who and to whom, and verdicts say which requirements decide.
+#[test]
+fn counterexamples_are_hops_with_requirements() {
+    let attack = json(&told(&kaika(&["attack", "second-chip", "--json"])));
+    let check = [
+        "check",
+        "provisioning",
+        "--tier",
+        "T2",
+        "--weaken",
+        "second-chip",
+        "--json",
+    ];
+    let check = json(&told(&kaika(&check)));
+    let examples = check["runs"][0]["counterexamples"].as_array();
+    let same = examples.and_then(|all| all.iter().find(|one| one["property"] == "P24"));
+    assert_eq!(same.map(|one| &one["hops"]), Some(&attack["hops"]));
+    let hops = attack["hops"].as_array().cloned().unwrap_or_default();
+    let of = |kind: &str| hops.iter().filter(|hop| hop["kind"] == kind).count();
+    assert!(of("message") > 0 && of("verdict") > 0, "{attack}");
+    for hop in &hops {
+        let ends = hop["kind"] == "event" || hop["from"].is_string() && hop["to"].is_string();
+        assert!(
+            ends && (hop["message"].is_string() || hop["verdict"].is_string()),
+            "{hop}"
+        );
+    }
+    let cites = |hop: &serde_json::Value| {
+        hop["requirements"]
+            .as_array()
+            .is_some_and(|r| !r.is_empty())
+    };
+    assert!(hops.iter().any(cites), "{attack}");
+}
+
+/// One request to a server on loopback; the body of its answer.
+fn get(port: u16, path: &str) -> Option<String> {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
+    let ask = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(ask.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (_, body) = answer.split_once("\r\n\r\n")?;
+    // A long body comes in chunks.
+    Some(body[body.find('[')?..=body.rfind(']')?].to_owned())
+}
+
+/// Ends the server whatever the test comes to.
+struct Server(std::process::Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_browser_shows_steps_as_charts_do() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+    let port = port.map_or(0, |address| address.port());
+    let child = Command::new(env!("CARGO_BIN_EXE_kaika"))
+        .args(["explore", "manage", "--tier", "T1", "--listen"])
+        .arg(format!("127.0.0.1:{port}"))
+        .stdout(std::process::Stdio::null())
+        .spawn();
+    let _server = child.map(Server).unwrap_or_else(|error| panic!("{error}"));
+    let tries = || {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        get(port, "/.states/0")
+    };
+    let Some(body) = (0..200).find_map(|_| tries()) else {
+        panic!("the explorer does not answer")
+    };
+    let steps = json(&body);
+    let says = "Alice's phone -> issuer: suspend(user); issuer answers Alice's phone: accepted";
+    let steps = steps.as_array().cloned().unwrap_or_default();
+    let Some(step) = steps.iter().find(|step| step["action"] == says) else {
+        panic!("{steps:?}")
+    };
+    let svg = step["svg"].as_str().unwrap_or_default();
+    assert!(
+        svg.contains(">suspend(user)</text>") && svg.contains("answer good"),
+        "{svg}"
+    );
+    assert!(
+        step["properties"]
+            .as_array()
+            .is_some_and(|all| all.len() > 3),
+        "{step}"
+    );
+}

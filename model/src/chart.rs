@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::role::Verdict;
+use crate::role::{Outcome, Verdict};
 
 /// One line of a chart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,8 +11,34 @@ pub enum Hop {
     Says(&'static str, &'static str, String),
     /// An answer, a broken arrow.
     Answers(&'static str, &'static str, String),
+    /// A verdict, a broken arrow too.
+    Judges(&'static str, &'static str, Judged),
     /// Something that happens at one lane.
     Notes(&'static str, String),
+}
+
+/// A verdict and the requirements that decide it, where they are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Ids of requirements.
+    pub reqs: &'static [&'static str],
+}
+
+impl From<Verdict> for Judged {
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict, reqs: &[] }
+    }
+}
+
+impl<S, O> From<&Outcome<S, O>> for Judged {
+    fn from(outcome: &Outcome<S, O>) -> Self {
+        Self {
+            verdict: outcome.verdict,
+            reqs: outcome.reqs,
+        }
+    }
 }
 
 /// A chart while it is drawn. Nothing is kept while exploring.
@@ -64,11 +90,11 @@ impl Chart {
         from: &'static str,
         to: &'static str,
         what: impl ToString,
-        verdict: Verdict,
+        judged: impl Into<Judged>,
     ) {
         self.say(from, to, what);
         if self.on {
-            self.answer(to, from, spoken(verdict));
+            self.hops.push(Hop::Judges(to, from, judged.into()));
         }
     }
 
@@ -80,7 +106,8 @@ impl Chart {
     }
 }
 
-fn spoken(verdict: Verdict) -> String {
+/// A verdict in words.
+pub fn spoken(verdict: Verdict) -> String {
     match verdict {
         Verdict::Accept => "accepted".to_owned(),
         Verdict::Repeat => "the stored answer".to_owned(),
@@ -90,19 +117,41 @@ fn spoken(verdict: Verdict) -> String {
     }
 }
 
+/// How an answer is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// It did what was asked for.
+    Good,
+    /// It did not.
+    Bad,
+    /// There is no verdict.
+    Plain,
+}
+
+/// How a hop is meant.
+pub const fn tone(hop: &Hop) -> Tone {
+    match hop {
+        Hop::Judges(_, _, judged) if judged.verdict.is_good() => Tone::Good,
+        Hop::Judges(..) => Tone::Bad,
+        Hop::Says(..) | Hop::Answers(..) | Hop::Notes(..) => Tone::Plain,
+    }
+}
+
 /// The order of lanes, left to right.
 const LANES: &[&str] = &[
     "alice", "mallory", "shop", "chip", "chip2", "verifier", "sms", "issuer", "identity",
 ];
 const WIDTH: usize = 24;
 
+/// The lanes that take part, left to right.
+pub(crate) fn lanes(hops: &[Hop]) -> Vec<&'static str> {
+    let takes_part = |lane: &&str| hops.iter().any(|hop| names(hop).contains(lane));
+    LANES.iter().copied().filter(takes_part).collect()
+}
+
 /// The hops as text: only the lanes that take part.
 pub fn draw(hops: &[Hop]) -> String {
-    let lanes: Vec<&str> = LANES
-        .iter()
-        .copied()
-        .filter(|lane| hops.iter().any(|hop| names(hop).contains(lane)))
-        .collect();
+    let lanes = lanes(hops);
     let mut text = String::new();
     let heads: String = lanes.iter().map(|lane| format!("{lane:<WIDTH$}")).collect();
     let _ = writeln!(text, "{}", heads.trim_end());
@@ -114,9 +163,11 @@ pub fn draw(hops: &[Hop]) -> String {
     text
 }
 
-fn names(hop: &Hop) -> Vec<&'static str> {
+pub(crate) fn names(hop: &Hop) -> Vec<&'static str> {
     match hop {
-        Hop::Says(from, to, _) | Hop::Answers(from, to, _) => vec![from, to],
+        Hop::Says(from, to, _) | Hop::Answers(from, to, _) | Hop::Judges(from, to, _) => {
+            vec![from, to]
+        }
         Hop::Notes(at, _) => vec![at],
     }
 }
@@ -154,6 +205,10 @@ fn lines(hop: &Hop, lanes: &[&str]) -> Vec<String> {
         }
         Hop::Says(from, to, text) => arrow(lanes, place(from), place(to), text, '-'),
         Hop::Answers(from, to, text) => arrow(lanes, place(from), place(to), text, '.'),
+        Hop::Judges(from, to, judged) => {
+            let text = spoken(judged.verdict);
+            arrow(lanes, place(from), place(to), &text, '.')
+        }
     }
 }
 

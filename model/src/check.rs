@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use kaika_spec::{PropertyId, Scope, Weakness};
-use stateright::{Checker as _, Expectation, Model as _};
+use stateright::{Checker as _, Expectation};
 
 use crate::explore::{Explored, Limits, Progress, Trace, explore};
 use crate::role::Weak;
@@ -288,7 +288,7 @@ fn attacks_at(scope: Scope, tier: Tier, weak: Weak) -> Vec<Attack> {
     let config = Config {
         weak,
         tier,
-        bounds: Bounds::Default,
+        bounds: Bounds::DEFAULT,
     };
     let required = required(scope, tier);
     let violated = explored(scope, config, usize::MAX).violated.into_iter();
@@ -365,7 +365,7 @@ pub fn attack(weakness: Weakness) -> Option<Attack> {
     let config = Config {
         weak: Weak::only(weakness),
         tier,
-        bounds: Bounds::Default,
+        bounds: Bounds::DEFAULT,
     };
     let mut found = explored(scope, config, usize::MAX);
     found.violated.remove(&property).map(|trace| Attack {
@@ -374,11 +374,4 @@ pub fn attack(weakness: Weakness) -> Option<Attack> {
         property,
         trace,
     })
-}
-
-/// Serves Stateright's own explorer of one scope; does not return.
-pub fn serve(scope: Scope, config: Config, address: std::net::SocketAddr) {
-    in_world!(scope, W => {
-        let _ = W::new(config).checker().serve(address);
-    });
 }

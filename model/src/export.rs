@@ -80,7 +80,7 @@ impl std::error::Error for TooMany {}
 
 /// Explores one scope, if it has at most `limit` states.
 pub fn export(scope: Scope, config: Config, limit: u32) -> Result<System, TooMany> {
-    in_world!(scope, W => Walk::<W>::new(config, limit).to_the_end())
+    in_world!(scope, W => Walk::<W>::new(config, limit).finish())
 }
 
 /// The walk.
@@ -107,7 +107,7 @@ impl<W: World> Walk<W> {
         }
     }
 
-    fn to_the_end(mut self) -> Result<System, TooMany> {
+    fn finish(mut self) -> Result<System, TooMany> {
         let mut openings = Vec::new();
         for state in self.world.init_states() {
             let known = self.order.len();

@@ -3,6 +3,8 @@
 //! Start at [`role`] for what each party does, at [`scope`] for how they are composed with faults and an attacker,
 //! and at [`check`] for what is asked of them.
 
+pub mod bounds;
+pub mod browse;
 pub mod chart;
 pub mod check;
 pub mod explore;
@@ -11,6 +13,8 @@ pub mod matrix;
 pub mod pack;
 pub mod role;
 pub mod scope;
+pub mod simulate;
+pub mod svg;
 pub mod told;
 
 pub use chart::Chart;

@@ -184,7 +184,7 @@ fn explore_scope(
             let config = Config {
                 weak,
                 tier: *tier,
-                bounds: Bounds::Default,
+                bounds: Bounds::DEFAULT,
             };
             broken.extend(explored(scope, config, usize::MAX).violated.into_keys());
         }

@@ -16,6 +16,7 @@ use std::hash::Hash;
 use kaika_spec::{PropertyId, Scope, Weakness};
 use stateright::{Model, Property};
 
+pub use crate::bounds::Bounds;
 use crate::chart::Chart;
 use crate::pack::{Wide, Words};
 use crate::role::Weak;
@@ -62,26 +63,6 @@ impl Tier {
     }
 }
 
-/// How much may happen in one run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Bounds {
-    /// One fault of each kind.
-    #[default]
-    Default,
-    /// Two faults of each kind.
-    Deep,
-}
-
-impl Bounds {
-    /// How many faults of one kind.
-    pub const fn faults(self) -> u8 {
-        match self {
-            Self::Default => 1,
-            Self::Deep => 2,
-        }
-    }
-}
-
 /// What is checked: the weaknesses taken, the attacker, and how much may happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -99,7 +80,7 @@ impl Config {
         Self {
             weak: Weak::HARDENED,
             tier,
-            bounds: Bounds::Default,
+            bounds: Bounds::DEFAULT,
         }
     }
 }

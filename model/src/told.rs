@@ -1,6 +1,6 @@
 //! A step of a world in words: what its chart says, on one line. Start at [`Step`].
 
-use crate::chart::{Chart, Hop};
+use crate::chart::{Chart, Hop, spoken};
 use crate::scope::World;
 
 /// What one action says.
@@ -36,6 +36,14 @@ pub fn hop(hop: &Hop) -> String {
     match hop {
         Hop::Says(from, to, what) => format!("{} -> {}: {what}", party(from), party(to)),
         Hop::Answers(from, to, what) => format!("{} answers {}: {what}", party(from), party(to)),
+        Hop::Judges(from, to, judged) => {
+            format!(
+                "{} answers {}: {}",
+                party(from),
+                party(to),
+                spoken(judged.verdict)
+            )
+        }
         Hop::Notes(at, what) => format!("{}: {what}", party(at)),
     }
 }

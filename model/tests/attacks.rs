@@ -14,7 +14,7 @@ fn each_weakness_breaks_its_property_and_two_engines_agree() {
         let config = Config {
             weak: Weak::only(*weakness),
             tier,
-            bounds: Bounds::Default,
+            bounds: Bounds::DEFAULT,
         };
         let limits = Limits {
             threads: 2,
@@ -44,7 +44,7 @@ fn no_lesser_attacker_does() {
             let config = Config {
                 weak: Weak::only(*weakness),
                 tier: *lesser,
-                bounds: Bounds::Default,
+                bounds: Bounds::DEFAULT,
             };
             let broken = explored(scope, config, usize::MAX).violated;
             assert!(
@@ -78,7 +78,7 @@ fn every_theorem_has_a_weakness_that_breaks_it() {
         let config = Config {
             weak: Weak::only(weakness),
             tier,
-            bounds: Bounds::Default,
+            bounds: Bounds::DEFAULT,
         };
         let broken = explored(scope, config, usize::MAX).violated;
         assert!(broken.contains_key(&theorem), "{weakness} leaves {theorem}");
@@ -102,7 +102,7 @@ fn weaknesses_of_other_scopes_change_nothing() {
             let config = Config {
                 weak,
                 tier,
-                bounds: Bounds::Default,
+                bounds: Bounds::DEFAULT,
             };
             let found = explored(*scope, config, usize::MAX);
             let violated: Vec<PropertyId> = found.violated.into_keys().collect();
@@ -156,7 +156,7 @@ fn two_faults_of_each_kind_break_nothing() {
         (Scope::Tap, Tier::T0),
     ] {
         let config = Config {
-            bounds: Bounds::Deep,
+            bounds: Bounds::DEEP,
             ..Config::hardened(tier)
         };
         let limits = Limits::default();

@@ -4,9 +4,8 @@ use anyhow::bail;
 use kaika_model::chart;
 use kaika_model::check::{Attack, attack, target};
 use kaika_spec::Weakness;
-use serde_json::json;
 
-use crate::{NO, OK, WORLD};
+use crate::{NO, OK, WORLD, counter};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -71,13 +70,10 @@ fn text(weakness: Weakness, found: &Attack) -> String {
 }
 
 fn document(weakness: Weakness, found: &Attack) -> serde_json::Value {
-    json!({
-        "weakness": weakness.name(),
-        "property": found.property.name(),
-        "scope": found.scope.name(),
-        "tier": found.tier.name(),
-        "opening": found.trace.opening,
-        "actions": found.trace.actions,
-        "chart": chart::draw(&found.trace.hops),
-    })
+    let mut document = counter::example(found.property, &found.trace);
+    document["weakness"] = weakness.name().into();
+    document["scope"] = found.scope.name().into();
+    document["tier"] = found.tier.name().into();
+    document["chart"] = chart::draw(&found.trace.hops).into();
+    document
 }

@@ -1,8 +1,8 @@
-//! `kaika check`: has Stateright explore the model and says what holds.
+//! `kaika check`: has Stateright explore the model and says what holds. Start at [`run`].
 
 use std::time::Instant;
 
-use anyhow::bail;
+use anyhow::{Context as _, anyhow, bail};
 use clap::ValueEnum;
 use kaika_model::check::{Engine, Report, check, cores, explored};
 use kaika_model::explore::Limits;
@@ -10,7 +10,7 @@ use kaika_model::{Bounds, Config, Tier, Weak, chart};
 use kaika_spec::{PropertyId, Scope, Weakness};
 use serde_json::{Value, json};
 
-use crate::{NO, OK, WORLD, bar};
+use crate::{NO, OK, WORLD, bar, counter, walk};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -23,9 +23,9 @@ pub(crate) struct Args {
     /// Countermeasures to leave out, by their weakness, with commas between; or as-claimed: the literal claims.
     #[arg(long, value_name = "NAME,…", default_value = "")]
     weaken: String,
-    /// How many faults of each kind in one run: one, or two.
-    #[arg(long, value_enum, default_value = "default")]
-    bounds: BoundsArg,
+    /// How much may happen in one run: default, one fault of each kind; deep, two; or a JSON file of budgets: {"tears": 2}.
+    #[arg(long, value_name = "default|deep|FILE", default_value = "default")]
+    bounds: String,
     /// Who explores: Stateright, or our own explorer, which needs less time and memory.
     #[arg(long, value_enum, default_value = "stateright")]
     engine: EngineArg,
@@ -38,18 +38,18 @@ pub(crate) struct Args {
     /// Ask for one property only: P01 and so on. Exit 1 then speaks of it alone.
     #[arg(long, value_parser = property)]
     property: Option<PropertyId>,
+    /// Walk at random for so many seconds in each scope instead of exploring. What is found is so; what is not proves nothing.
+    #[arg(long, value_name = "SECONDS", conflicts_with_all = ["engine", "threads", "memory"])]
+    simulate: Option<u32>,
+    /// With --simulate: the seed of the first walk.
+    #[arg(long, requires = "simulate")]
+    seed: Option<u64>,
     /// Also draw the shortest counterexample of every violated property.
     #[arg(long)]
     charts: bool,
     /// One JSON document instead of text.
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum BoundsArg {
-    Default,
-    Deep,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -79,7 +79,7 @@ impl Args {
 }
 
 /// What the checker of each tier leaves out.
-const NOT_COVERED: &str = "not covered: tiers T3 and T4, more than two requests, orders or sales at once, \
+pub(crate) const NOT_COVERED: &str = "not covered: tiers T3 and T4, more than two requests, orders or sales at once, \
      weakness of the cryptography itself";
 
 pub(crate) fn scope(text: &str) -> Result<Scope, String> {
@@ -112,12 +112,34 @@ pub(crate) fn weak(text: &str) -> anyhow::Result<Weak> {
     Ok(weak)
 }
 
+/// Bounds by name, or from a file.
+pub(crate) fn bounds(text: &str) -> anyhow::Result<Bounds> {
+    match text {
+        "default" => Ok(Bounds::DEFAULT),
+        "deep" => Ok(Bounds::DEEP),
+        file => {
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("reading the bounds from {file}"))?;
+            Bounds::read(&text).map_err(|error| anyhow!("the bounds in {file}: {error}"))
+        }
+    }
+}
+
 pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     let weak = weak(&args.weaken)?;
-    let bounds = match args.bounds {
-        BoundsArg::Default => Bounds::Default,
-        BoundsArg::Deep => Bounds::Deep,
-    };
+    let bounds = bounds(&args.bounds)?;
+    if let Some(seconds) = args.simulate {
+        let runs = asked(args.scope, args.tier)?;
+        let ask = walk::Ask {
+            weak,
+            bounds,
+            seconds,
+            seed: args.seed,
+            property: args.property,
+            json: args.json,
+        };
+        return walk::run(&runs, &ask);
+    }
     let limits = args.limits()?;
     let mut runs = Vec::new();
     for (scope, tier) in asked(args.scope, args.tier)? {
@@ -249,6 +271,9 @@ fn print_end(runs: &[(Config, Report)], weak: Weak, charts: bool) {
             "{violated} violated, in {states} states; shortest counterexamples: --charts, or kaika attack NAME"
         );
     }
+    if let Some((config, _)) = runs.first() {
+        println!("bounds: {}", config.bounds);
+    }
     println!("{NOT_COVERED}");
 }
 
@@ -303,15 +328,14 @@ fn one(config: Config, report: &Report) -> Value {
         explored(report.scope, config, report.violated.len())
             .violated
             .iter()
-            .map(|(id, trace)| {
-                json!({ "property": id.name(), "opening": trace.opening, "actions": trace.actions })
-            })
+            .map(|(id, trace)| counter::example(*id, trace))
             .collect()
     };
     json!({
         "scope": report.scope.name(),
         "tier": config.tier.name(),
         "weaknesses": weak,
+        "bounds": counter::bounds(config.bounds),
         "states": report.states,
         "transitions": report.transitions,
         "exhausted": report.exhausted,

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use kaika_model::check::serve;
-use kaika_model::{Bounds, Config, Tier};
+use kaika_model::browse::serve;
+use kaika_model::{Config, Tier};
 use kaika_spec::Scope;
 
 use crate::{OK, check};
@@ -19,6 +19,9 @@ pub(crate) struct Args {
     /// Countermeasures to leave out, by their weakness, with commas between; or as-claimed.
     #[arg(long, value_name = "NAME,…", default_value = "")]
     weaken: String,
+    /// How much may happen in one run: default, deep, or a JSON file of budgets.
+    #[arg(long, value_name = "default|deep|FILE", default_value = "default")]
+    bounds: String,
     /// Where to listen.
     #[arg(long, default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
@@ -28,7 +31,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     let config = Config {
         weak: check::weak(&args.weaken)?,
         tier: args.tier,
-        bounds: Bounds::Default,
+        bounds: check::bounds(&args.bounds)?,
     };
     // The explorer panics on a port in use; a clear error instead.
     drop(std::net::TcpListener::bind(args.listen)?);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::ValueEnum;
 use kaika_model::export::{Format, System, export};
-use kaika_model::{Bounds, Config, Tier};
+use kaika_model::{Config, Tier};
 use kaika_spec::Scope;
 
 use crate::{NOBODY_READS, OK, check};
@@ -25,6 +25,9 @@ pub(crate) struct Args {
     /// Countermeasures to leave out, by their weakness, with commas between; or as-claimed.
     #[arg(long, value_name = "NAME,…", default_value = "")]
     weaken: String,
+    /// How much may happen in one run: default, deep, or a JSON file of budgets.
+    #[arg(long, value_name = "default|deep|FILE", default_value = "default")]
+    bounds: String,
     /// Write nothing when there are more states.
     #[arg(long, value_name = "STATES", default_value = "200000")]
     limit: u32,
@@ -54,7 +57,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     let config = Config {
         weak: check::weak(&args.weaken)?,
         tier: args.tier,
-        bounds: Bounds::Default,
+        bounds: check::bounds(&args.bounds)?,
     };
     let system = export(args.scope, config, args.limit)?;
     match &args.out {

@@ -9,6 +9,7 @@ mod attack;
 mod bar;
 mod check;
 mod conform;
+mod counter;
 mod demo;
 mod explore;
 mod export;
@@ -20,6 +21,7 @@ mod serve;
 mod tap;
 mod vectors;
 mod verify;
+mod walk;
 
 /// It was done, and what was asked for holds.
 const OK: u8 = 0;

@@ -74,7 +74,7 @@ fn explore(shown: &mut Shown, quiet: bool) {
         let config = Config {
             weak: Weak::HARDENED,
             tier,
-            bounds: Bounds::Default,
+            bounds: Bounds::DEFAULT,
         };
         let report = check::watched(scope, config, Engine::Stateright, limits);
         if !quiet {

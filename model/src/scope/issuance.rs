@@ -191,7 +191,7 @@ impl Issuance {
         let outcome = verifier::step(&request.verifier, &input, &self.0.weak);
         let (words, one) = (said(saying, input), which(state, at));
         let words = format_args!("{words}{one}");
-        chart.ask(lane, "verifier", words, outcome.verdict);
+        chart.ask(lane, "verifier", words, &outcome);
         let before = *request;
         request.verifier = outcome.next;
         history(request, saying, outcome.verdict);
@@ -232,7 +232,7 @@ impl Issuance {
                 let outcome = issuer::step(&request.issuer, &input, &self.0.weak);
                 let who = applicant(request);
                 let asked = format_args!("eligibility of {who:?}");
-                chart.ask("verifier", "issuer", asked, outcome.verdict);
+                chart.ask("verifier", "issuer", asked, &outcome);
                 request.issuer = outcome.next;
                 request.asked = true;
             }
@@ -240,7 +240,7 @@ impl Issuance {
             verifier::Output::SendCodeToNamed => self.send(request, sms::Input::ToOther, chart),
             verifier::Output::AskMatch => {
                 let outcome = identity::step(&request.reference, &matched(request), &self.0.weak);
-                chart.ask("verifier", "identity", matched(request), outcome.verdict);
+                chart.ask("verifier", "identity", matched(request), &outcome);
                 request.reference = outcome.next;
             }
             verifier::Output::AskCompensate => {
@@ -269,7 +269,7 @@ impl Issuance {
         let request = next.requests[at].as_mut()?;
         let probe = verifier::step(&request.verifier, &verifier::Input::Issue, &self.0.weak);
         if !probe.verdict.is_good() {
-            chart.ask(request.driver.lane(), "verifier", "issue", probe.verdict);
+            chart.ask(request.driver.lane(), "verifier", "issue", &probe);
             return None;
         }
         let (what, one) = (said(saying, verifier::Input::Issue), which(state, at));
@@ -333,7 +333,7 @@ impl Issuance {
             self.fit(next, at, lie, looked_up, chart)
         };
         let outcome = issuer::step(&request.issuer, &input, &self.0.weak);
-        chart.ask("verifier", "issuer", input, outcome.verdict);
+        chart.ask("verifier", "issuer", input, &outcome);
         if let Some(fresh) = next.requests[at] {
             request.reference = fresh.reference;
             request.lookups = fresh.lookups;
@@ -434,7 +434,7 @@ impl Issuance {
             identity::Input::ScoreOtherContext
         };
         let outcome = identity::step(&request.reference, &input, &self.0.weak);
-        chart.ask("issuer", "identity", input, outcome.verdict);
+        chart.ask("issuer", "identity", input, &outcome);
         let again = matches!(request.reference, identity::State::Resolved { .. });
         request.reference = outcome.next;
         match outcome.verdict {
@@ -511,14 +511,14 @@ impl Model for Issuance {
     type Action = Action;
 
     fn init_states(&self) -> Vec<State> {
-        let deep = self.0.bounds.faults();
+        let bounds = self.0.bounds;
         self.casts()
             .into_iter()
             .map(|(branch, second)| State {
                 requests: [Some(request(Driver::Alice)), second.map(request)],
                 branch,
-                faults: deep,
-                crashes: deep,
+                faults: bounds.faults,
+                crashes: bounds.crashes,
                 changes: u8::from(second.is_none()),
                 rephoned: false,
                 wrong: 0,
@@ -638,7 +638,7 @@ impl World for Issuance {
                 let request = next.requests[at].as_mut()?;
                 let input = issuer::Input::Compensate;
                 let outcome = issuer::step(&request.issuer, &input, &self.0.weak);
-                chart.ask("verifier", "issuer", input, outcome.verdict);
+                chart.ask("verifier", "issuer", input, &outcome);
                 request.issuer = outcome.next;
                 request.owed = false;
                 (next != *state).then_some(next)
@@ -717,7 +717,7 @@ impl Issuance {
             verifier::Input::PasswordReplayed
         };
         let outcome = verifier::step(&request.verifier, &input, &self.0.weak);
-        chart.ask(request.driver.lane(), "verifier", input, outcome.verdict);
+        chart.ask(request.driver.lane(), "verifier", input, &outcome);
         request.verifier = outcome.next;
         next.repelled |= matches!(outcome.verdict, Verdict::Refuse(_));
         same_account(&mut next, at);

@@ -77,7 +77,7 @@ impl Manage {
             _ => "verifier",
         };
         if who == "alice" {
-            chart.ask("alice", "issuer", input, outcome.verdict);
+            chart.ask("alice", "issuer", input, &outcome);
         } else {
             chart.note("issuer", format_args!("operator: {input}"));
         }
@@ -116,7 +116,7 @@ impl Manage {
         } else {
             "verifier"
         };
-        chart.ask(from, "issuer", input, outcome.verdict);
+        chart.ask(from, "issuer", input, &outcome);
         if outcome.verdict != Verdict::Accept {
             return None;
         }

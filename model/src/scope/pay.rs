@@ -169,7 +169,7 @@ impl Pay {
             ..next.issuer
         };
         let outcome = issuer::step(&record, &input, &self.0.weak);
-        chart.ask("verifier", "issuer", input, outcome.verdict);
+        chart.ask("verifier", "issuer", input, &outcome);
         order.debits[id] = outcome.next.debit;
         if outcome.verdict == Verdict::Accept {
             order.posts = (order.posts + 1).min(2);
@@ -198,7 +198,7 @@ impl Pay {
             [verifier::Output::AskDebit, ..] => 0,
             [verifier::Output::AskDebitNewId, ..] => 1,
             _ => {
-                chart.ask(who, "verifier", input, probe.verdict);
+                chart.ask(who, "verifier", input, &probe);
                 next.orders[at].verifier = probe.next;
                 let attacker = who == "mallory";
                 next.repelled |= attacker && matches!(probe.verdict, Verdict::Refuse(_));
@@ -241,7 +241,7 @@ impl Pay {
         let mut next = *state;
         let input = verifier::Input::OrderQuery;
         let outcome = verifier::step(&state.orders[0].verifier, &input, &self.0.weak);
-        chart.ask("alice", "verifier", input, outcome.verdict);
+        chart.ask("alice", "verifier", input, &outcome);
         next.orders[0].verifier = outcome.next;
         next.told[0] |= outcome.out.contains(&verifier::Output::Paid);
         next.told[1] |= outcome.out.contains(&verifier::Output::Declined);
@@ -317,7 +317,7 @@ impl Pay {
         let mut next = *state;
         let input = verifier::Input::PayOtherAccount;
         let outcome = verifier::step(&state.orders[0].verifier, &input, &self.0.weak);
-        chart.ask("mallory", "verifier", input, outcome.verdict);
+        chart.ask("mallory", "verifier", input, &outcome);
         // Mallory's card is debited; it has no record in this world.
         next.orders[0].verifier = outcome.next;
         next.by_other |= outcome.verdict.is_good();
@@ -331,7 +331,7 @@ impl Model for Pay {
     type Action = Action;
 
     fn init_states(&self) -> Vec<State> {
-        let deep = self.0.bounds.faults();
+        let bounds = self.0.bounds;
         let state = |own| State {
             issuer: holding(),
             orders: [order(), order()],
@@ -341,8 +341,8 @@ impl Model for Pay {
             misshown: false,
             said: false,
             told: [false; 2],
-            losses: deep,
-            timeouts: deep,
+            losses: bounds.losses,
+            timeouts: bounds.timeouts,
             reversible: true,
             changes: 1,
             authorised: false,

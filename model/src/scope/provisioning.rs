@@ -172,7 +172,7 @@ impl Provisioning {
         for input in [issuer::Input::IssueOtp, issuer::Input::IssueOtp] {
             if next.issuer.request != issuer::Request::Issued {
                 let outcome = issuer::step(&next.issuer, &input, &self.0.weak);
-                chart.ask("verifier", "issuer", input, outcome.verdict);
+                chart.ask("verifier", "issuer", input, &outcome);
                 next.issuer = outcome.next;
             }
         }
@@ -189,7 +189,7 @@ impl Provisioning {
             issuer::Input::ProvisionOtherChip
         };
         let outcome = issuer::step(&state.issuer, &input, &self.0.weak);
-        chart.ask("verifier", "issuer", input, outcome.verdict);
+        chart.ask("verifier", "issuer", input, &outcome);
         next.issuer = outcome.next;
         next.openings = state.openings.checked_sub(1)?;
         next.repelled |= at == 1 && matches!(outcome.verdict, Verdict::Refuse(_));
@@ -236,7 +236,7 @@ impl Provisioning {
             (true, false) => issuer::Input::ProvisionAnswers,
         };
         let outcome = issuer::step(&state.issuer, &input, &self.0.weak);
-        chart.ask("verifier", "issuer", input, outcome.verdict);
+        chart.ask("verifier", "issuer", input, &outcome);
         let second = at == 1 && right && state.issuer.token == Some(TokenState::Active);
         if outcome.out.contains(&issuer::Output::Script) || second {
             chip.scripts |= 1 << number;
@@ -301,7 +301,7 @@ impl Provisioning {
             issuer::Input::ProvisionBadReceipt
         };
         let outcome = issuer::step(&state.issuer, &input, &self.0.weak);
-        chart.ask("verifier", "issuer", input, outcome.verdict);
+        chart.ask("verifier", "issuer", input, &outcome);
         next.issuer = outcome.next;
         next.proved |= ours && outcome.out.contains(&issuer::Output::TokenActive);
         if heard {
@@ -338,7 +338,7 @@ impl Provisioning {
     fn cancel(&self, state: &State, chart: &mut Chart) -> Option<State> {
         let input = verifier::Input::Cancel;
         let outcome = verifier::step(&state.verifier, &input, &self.0.weak);
-        chart.ask("alice", "verifier", input, outcome.verdict);
+        chart.ask("alice", "verifier", input, &outcome);
         let next = State {
             verifier: outcome.next,
             owed: outcome.out.contains(&verifier::Output::AskCompensate) || state.owed,
@@ -359,14 +359,14 @@ impl Model for Provisioning {
             phase: verifier::Phase::AwaitIssue,
             ..verifier::init()
         };
-        let deep = self.0.bounds.faults();
+        let bounds = self.0.bounds;
         vec![State {
             issuer: decided,
             verifier,
             chips: [fresh(), fresh()],
             opening: (0, 0),
-            openings: deep + 1,
-            tears: deep,
+            openings: bounds.openings,
+            tears: bounds.tears,
             losses: 1,
             owed: false,
             proved: false,
@@ -477,7 +477,7 @@ impl World for Provisioning {
                 }
                 let input = issuer::Input::ProvisionStart;
                 let outcome = issuer::step(&state.issuer, &input, &self.0.weak);
-                chart.ask("verifier", "issuer", input, outcome.verdict);
+                chart.ask("verifier", "issuer", input, &outcome);
                 self.told(&mut next, &outcome.out);
                 (next != *state).then_some(next)
             }
@@ -492,7 +492,7 @@ impl World for Provisioning {
             Action::Compensate => {
                 let input = issuer::Input::Compensate;
                 let outcome = issuer::step(&state.issuer, &input, &self.0.weak);
-                chart.ask("verifier", "issuer", input, outcome.verdict);
+                chart.ask("verifier", "issuer", input, &outcome);
                 next.issuer = outcome.next;
                 next.owed = false;
                 (next != *state).then_some(next)

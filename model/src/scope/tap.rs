@@ -343,7 +343,7 @@ impl Tap {
             ..state.issuer
         };
         let outcome = issuer::step(&record, &input, &self.0.weak);
-        chart.ask("shop", "issuer", input, outcome.verdict);
+        chart.ask("shop", "issuer", input, &outcome);
         sale.record = outcome.next.tap;
         sale.told[usize::from(!outcome.verdict.is_good())] = true;
         if outcome.verdict == Verdict::Accept {
@@ -429,7 +429,7 @@ impl Model for Tap {
             sales: [sale(1, 1), second],
             made: [None; 3],
             approved: [0; 3],
-            timeouts: self.0.bounds.faults(),
+            timeouts: self.0.bounds.timeouts,
             relayed: None,
             changes: 1,
             unsigned: false,
@@ -577,7 +577,7 @@ impl World for Tap {
                 };
                 let input = issuer::Input::TapReverse;
                 let outcome = issuer::step(&record, &input, &self.0.weak);
-                chart.ask("shop", "issuer", input, outcome.verdict);
+                chart.ask("shop", "issuer", input, &outcome);
                 sale.record = outcome.next.tap;
                 sale.reversed = true;
                 (next != *state).then_some(next)

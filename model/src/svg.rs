@@ -1,0 +1,152 @@
+//! Sequence charts as pictures: an SVG that stands alone and reads on light and dark ground. Start at [`draw`].
+
+use std::fmt::Write as _;
+
+use crate::chart::{Hop, Tone, lanes, names, spoken, tone};
+use crate::told::party;
+
+/// From lane to lane.
+const WIDTH: usize = 240;
+/// From hop to hop.
+const HEIGHT: usize = 34;
+/// Above the first hop.
+const HEAD: usize = 64;
+/// Beside the outermost lanes.
+const SIDE: usize = 70;
+
+/// Colours by what the reader's ground is; text without a colour of its own has the ground's contrast.
+const STYLE: &str = "text{font:13px sans-serif;fill:#1c1c1c}.rail{stroke:#999}.head{font-weight:bold}\
+.says{stroke:#1f5fbf}.good{stroke:#1a7f37}.bad{stroke:#c62828}.answer{stroke-dasharray:5 4}.note{fill:none;stroke:#999}\
+text.good{fill:#1a7f37;stroke:none}text.bad{fill:#c62828;stroke:none}\
+@media(prefers-color-scheme:dark){text{fill:#eee}.says{stroke:#7fb2ff}.good{stroke:#5fd38a}.bad{stroke:#ff8a80}\
+text.good{fill:#5fd38a}text.bad{fill:#ff8a80}}";
+
+/// The picture of a chart.
+pub fn draw(title: &str, hops: &[Hop]) -> String {
+    let lanes = lanes(hops);
+    let width = SIDE * 2 + WIDTH * lanes.len().max(1);
+    let height = HEAD + HEIGHT * (hops.len() + 1);
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\">\n\
+         <title>{}</title>\n<style>{STYLE}</style>\n",
+        escaped(title)
+    );
+    for (at, lane) in lanes.iter().enumerate() {
+        let x = SIDE + at * WIDTH;
+        let (text, end) = (escaped(party(lane)), height - HEIGHT / 2);
+        let _ = writeln!(
+            svg,
+            "<text class=\"head\" x=\"{x}\" y=\"28\" text-anchor=\"middle\">{text}</text>\
+             <line class=\"rail\" x1=\"{x}\" y1=\"38\" x2=\"{x}\" y2=\"{end}\"/>"
+        );
+    }
+    for (at, hop) in hops.iter().enumerate() {
+        let y = HEAD + HEIGHT * at;
+        let xs = names(hop).into_iter().map(|name| place(&lanes, name));
+        let _ = writeln!(svg, "{}", line(hop, &xs.collect::<Vec<_>>(), y));
+    }
+    svg.push_str("</svg>\n");
+    svg
+}
+
+fn place(lanes: &[&str], name: &str) -> usize {
+    let at = lanes.iter().position(|lane| *lane == name);
+    SIDE + at.unwrap_or_default() * WIDTH
+}
+
+/// One hop: an arrow with its words above, or a box.
+fn line(hop: &Hop, xs: &[usize], y: usize) -> String {
+    match (hop, xs) {
+        (Hop::Says(_, _, what), [from, to]) => arrow(*from, *to, y, "says", what),
+        (Hop::Answers(_, _, what), [from, to]) => arrow(*from, *to, y, "answer says", what),
+        (Hop::Judges(_, _, judged), [from, to]) => {
+            let class = match tone(hop) {
+                Tone::Good => "answer good",
+                Tone::Bad | Tone::Plain => "answer bad",
+            };
+            arrow(*from, *to, y, class, &spoken(judged.verdict))
+        }
+        (_, xs) => noted(xs.first().copied().unwrap_or_default(), y, hop),
+    }
+}
+
+fn arrow(from: usize, to: usize, y: usize, class: &str, what: &str) -> String {
+    let (left, back) = (from.min(to) + 8, if to > from { -7 } else { 7 });
+    let tip = to as isize + back;
+    format!(
+        "<text class=\"{class}\" x=\"{left}\" y=\"{}\">{}</text>\
+         <path class=\"{class}\" fill=\"none\" d=\"M{from} {y}H{to}\"/>\
+         <path class=\"{}\" fill=\"none\" d=\"M{tip} {}L{to} {y}L{tip} {}\"/>",
+        y - 5,
+        escaped(what),
+        class.trim_start_matches("answer "),
+        y - 4,
+        y + 4
+    )
+}
+
+fn noted(x: usize, y: usize, hop: &Hop) -> String {
+    let Hop::Notes(_, what) = hop else {
+        return String::new();
+    };
+    let width = 16 + 7 * what.chars().count();
+    format!(
+        "<rect class=\"note\" x=\"{}\" y=\"{}\" width=\"{width}\" height=\"20\" rx=\"4\"/>\
+         <text x=\"{}\" y=\"{}\">{}</text>",
+        x + 6,
+        y - 14,
+        x + 14,
+        y,
+        escaped(what)
+    )
+}
+
+/// Text as XML wants it.
+fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for letter in text.chars() {
+        match letter {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            letter if letter.is_control() => out.push(' '),
+            letter => out.push(letter),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::draw;
+    use crate::chart::{Chart, Hop};
+    use crate::role::Verdict;
+
+    #[test]
+    fn text_is_escaped_and_verdicts_have_a_colour() {
+        let mut chart = Chart::on();
+        chart.ask("alice", "verifier", "a < b & \"c\"", Verdict::Accept);
+        chart.ask("mallory", "verifier", "again", Verdict::Sw(0x6982));
+        chart.note("verifier", "waits");
+        let svg = draw("<one>", chart.hops());
+        assert!(svg.contains("<title>&lt;one&gt;</title>"));
+        assert!(svg.contains(">a &lt; b &amp; &quot;c&quot;</text>"));
+        assert!(svg.contains("\"answer good\"") && svg.contains("\"answer bad\""));
+        assert!(svg.contains(">waits</text>"));
+        assert_eq!(svg.matches("class=\"rail\"").count(), 3);
+    }
+
+    /// Each tag that is opened is closed, and none but these is there.
+    #[test]
+    fn it_is_well_formed() {
+        let svg = draw("", &[Hop::Says("alice", "chip", "x".to_owned())]);
+        let count = |tag: &str| svg.matches(tag).count();
+        for tag in ["svg", "title", "style", "text"] {
+            let open = count(&format!("<{tag}>")) + count(&format!("<{tag} "));
+            assert_eq!(open, count(&format!("</{tag}>")), "{tag}");
+        }
+        let alone = count("<path ") + count("<line ") + count("<rect ");
+        assert_eq!(alone, count("/>"));
+    }
+}
