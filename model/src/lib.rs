@@ -16,6 +16,7 @@ pub mod scope;
 pub mod simulate;
 pub mod svg;
 pub mod told;
+pub mod worth;
 
 pub use chart::Chart;
 pub use role::{Machine, Outcome, Verdict, Weak};

@@ -1,4 +1,4 @@
-//! Sequence charts as pictures: an SVG that stands alone and reads on light and dark ground. Start at [`draw`].
+//! Sequence charts as pictures: an SVG that stands alone and reads on light and dark pages. Start at [`draw`].
 
 use std::fmt::Write as _;
 
@@ -14,12 +14,10 @@ const HEAD: usize = 64;
 /// Beside the outermost lanes.
 const SIDE: usize = 70;
 
-/// Colours by what the reader's ground is; text without a colour of its own has the ground's contrast.
-const STYLE: &str = "text{font:13px sans-serif;fill:#1c1c1c}.rail{stroke:#999}.head{font-weight:bold}\
-.says{stroke:#1f5fbf}.good{stroke:#1a7f37}.bad{stroke:#c62828}.answer{stroke-dasharray:5 4}.note{fill:none;stroke:#999}\
-text.good{fill:#1a7f37;stroke:none}text.bad{fill:#c62828;stroke:none}\
-@media(prefers-color-scheme:dark){text{fill:#eee}.says{stroke:#7fb2ff}.good{stroke:#5fd38a}.bad{stroke:#ff8a80}\
-text.good{fill:#5fd38a}text.bad{fill:#ff8a80}}";
+/// Colours on a ground of its own, so that it reads on a light page and on a dark one.
+const STYLE: &str = "text{font:13px sans-serif;fill:#1c1c1c}.head{font-weight:bold}path{fill:none}\
+.ground{fill:#fff}.rail{stroke:#999}.note{fill:#f3f3f3;stroke:#999}.answer{stroke-dasharray:5 4}\
+path.says{stroke:#1f5fbf}path.good{stroke:#1a7f37}path.bad{stroke:#c62828}text.good{fill:#1a7f37}text.bad{fill:#c62828}";
 
 /// The picture of a chart.
 pub fn draw(title: &str, hops: &[Hop]) -> String {
@@ -28,7 +26,7 @@ pub fn draw(title: &str, hops: &[Hop]) -> String {
     let height = HEAD + HEIGHT * (hops.len() + 1);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\">\n\
-         <title>{}</title>\n<style>{STYLE}</style>\n",
+         <title>{}</title>\n<style>{STYLE}</style>\n<rect class=\"ground\" width=\"{width}\" height=\"{height}\" rx=\"6\"/>\n",
         escaped(title)
     );
     for (at, lane) in lanes.iter().enumerate() {
@@ -75,8 +73,8 @@ fn arrow(from: usize, to: usize, y: usize, class: &str, what: &str) -> String {
     let tip = to as isize + back;
     format!(
         "<text class=\"{class}\" x=\"{left}\" y=\"{}\">{}</text>\
-         <path class=\"{class}\" fill=\"none\" d=\"M{from} {y}H{to}\"/>\
-         <path class=\"{}\" fill=\"none\" d=\"M{tip} {}L{to} {y}L{tip} {}\"/>",
+         <path class=\"{class}\" d=\"M{from} {y}H{to}\"/>\
+         <path class=\"{}\" d=\"M{tip} {}L{to} {y}L{tip} {}\"/>",
         y - 5,
         escaped(what),
         class.trim_start_matches("answer "),
