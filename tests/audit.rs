@@ -333,3 +333,23 @@ fn the_browser_shows_steps_as_charts_do() {
         "{step}"
     );
 }
+
+/// Everything that a weakness breaks is what its page in the gallery says.
+#[test]
+fn all_that_a_weakness_breaks_is_on_its_page() {
+    let output = kaika(&["attack", "liveness-before-debit", "--all"]);
+    assert_eq!(output.status.code(), Some(0), "{}", complained(&output));
+    let text = told(&output);
+    let page = std::fs::read_to_string("docs/attacks/liveness-before-debit.md").unwrap_or_default();
+    let rows = page.lines().filter(|line| line.starts_with("| P"));
+    let cells = rows.map(|row| row.split(['|', ' ']).nth(2).unwrap_or_default().to_owned());
+    let listed = text.lines().map(|line| {
+        line.split_whitespace()
+            .nth(2)
+            .unwrap_or_default()
+            .to_owned()
+    });
+    let (cells, listed): (Vec<String>, Vec<String>) = (cells.collect(), listed.collect());
+    assert!(!cells.is_empty(), "{page}");
+    assert_eq!(listed, cells, "{text}");
+}
