@@ -232,7 +232,7 @@ fn page(
 
 fn tested(story: &Story, killed: &[String]) -> String {
     match (killed, &story.elsewhere) {
-        ([first, rest @ ..], _) if rest.is_empty() => format!("The vector `{first}`."),
+        ([first], _) => format!("The vector `{first}`."),
         ([first, rest @ ..], _) => format!("The vector `{first}`, and {} more.", rest.len()),
         ([], elsewhere) => format!("No vector. {}", elsewhere.as_deref().unwrap_or_default()),
     }
