@@ -10,19 +10,17 @@ mod store;
 mod table;
 
 use std::collections::BTreeMap;
-use std::hint::black_box;
-use std::sync::atomic::AtomicU32;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use kaika_spec::PropertyId;
 use stateright::Expectation;
 
-use self::memo::Memo;
-use self::store::{Candidate, Edge, Id, Numbers, OLD, SHARDS, Shard, Store, shard_of};
+use self::memo::{LOT, Memo, both, changed, mask, ones};
+use self::store::{Edge, Fresh, Id, SHARDS, Store};
 use crate::chart::{Chart, Hop};
 use crate::pack::{Wide, Words};
-use crate::scope::World;
+use crate::scope::{Reads, TO_THE_END, World};
 
 /// A run of the world, from an initial state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,10 +97,6 @@ pub struct Explored {
 
 /// States in one block: enough to keep threads busy, few enough for what they put aside to stay small.
 const BLOCK: usize = 1 << 16;
-/// How far ahead a state is read for, so that it is there when its turn comes.
-const AHEAD: usize = 8;
-/// Successors that are looked up together.
-const PENDING: usize = 256;
 /// Blocks that are smaller are not worth a thread.
 const ALONE: usize = 1 << 10;
 
@@ -112,12 +106,23 @@ struct Wanted<W: World> {
     /// A property: what is looked for is a state where it does not hold.
     property: bool,
     seen: fn(&W, &W::State) -> bool,
+    /// What it depends on; `None` when it is only where nothing can happen any more.
+    mask: Option<W::Packed>,
 }
 
 impl<W: World> Wanted<W> {
     #[inline(always)]
     fn is_in(&self, world: &W, state: &W::State) -> bool {
         (self.seen)(world, state) != self.property
+    }
+
+    /// Whether it can be in a state that differs so from one where it is not, and is an end or not.
+    #[inline(always)]
+    fn may_be(&self, changes: &W::Packed, is_end: bool) -> bool {
+        match &self.mask {
+            Some(mask) => both(changes, mask) != W::Packed::default(),
+            None => is_end,
+        }
     }
 }
 
@@ -127,24 +132,44 @@ fn wanted<W: World>(world: &W) -> Vec<Wanted<W>> {
         name: property.name,
         property: property.expectation == Expectation::Always,
         seen: property.condition,
+        mask: match W::reads(property.name) {
+            Reads::Fields(fields) => Some(mask::<W>(fields)),
+            Reads::AtEnd => None,
+        },
     };
-    world.properties().into_iter().map(one).collect()
+    let all = world.properties().into_iter();
+    all.filter(|one| one.name != TO_THE_END).map(one).collect()
 }
 
-/// What one thread found in its part of a block.
-struct Part<P> {
-    fresh: Vec<Vec<Candidate<P>>>,
-    /// How many there are in `fresh`.
-    count: u32,
+/// What a thread works with, and what it found in its part of a block.
+struct Hand<P> {
+    memo: Memo<P>,
+    pending: Vec<(P, Edge)>,
+    fresh: Fresh<P>,
     transitions: u64,
     /// Wanted things seen, by their place, each in the first state that shows it.
     seen: BTreeMap<usize, Id>,
+    /// Wanted things not seen yet.
+    open: Vec<usize>,
+}
+
+impl<P: Words> Hand<P> {
+    fn new<W: World<Packed = P>>() -> Self {
+        Self {
+            memo: Memo::new::<W>(),
+            pending: Vec::new(),
+            fresh: Fresh::new(),
+            transitions: 0,
+            seen: BTreeMap::new(),
+            open: Vec::new(),
+        }
+    }
 }
 
 struct Search<'a, W: World> {
     world: &'a W,
-    /// One memory for each thread.
-    memos: Vec<Memo<W::Packed>>,
+    /// One for each thread.
+    hands: Vec<Hand<W::Packed>>,
     wanted: Vec<Wanted<W>>,
     /// Where each wanted thing was seen first, and how deep.
     seen: BTreeMap<usize, (Id, usize)>,
@@ -165,8 +190,8 @@ pub fn explore<W: World>(world: &W, limits: Limits, watch: &mut dyn FnMut(&Progr
     let began = Instant::now();
     let mut search = Search {
         world,
-        memos: (0..limits.threads.clamp(1, SHARDS))
-            .map(|_| Memo::new::<W>())
+        hands: (0..limits.threads.clamp(1, SHARDS))
+            .map(|_| Hand::new::<W>())
             .collect(),
         wanted: wanted(world),
         seen: BTreeMap::new(),
@@ -188,22 +213,14 @@ pub fn explore<W: World>(world: &W, limits: Limits, watch: &mut dyn FnMut(&Progr
 impl<W: World> Search<'_, W> {
     /// The initial states: the first level.
     fn begin(&mut self) -> Vec<Id> {
+        let edge = Edge {
+            from: Id::MAX,
+            by: 0,
+        };
+        let states = self.world.init_states();
+        let mut pending = states.iter().map(|s| (W::Packed::of(s), edge)).collect();
         let mut level = Vec::new();
-        for state in self.world.init_states() {
-            let state = W::Packed::of(&state);
-            let edge = Edge {
-                from: Id::MAX,
-                by: 0,
-            };
-            let shard = &mut self.store.shards[shard_of(state.mixed())];
-            if shard.add(&Candidate {
-                state,
-                edge,
-                place: 0,
-            }) {
-                level.extend(self.store.find(&state));
-            }
-        }
+        self.store.add_unknown(&mut pending, &mut level);
         level
     }
 
@@ -237,7 +254,12 @@ impl<W: World> Search<'_, W> {
     }
 
     fn bytes(&self) -> usize {
-        self.store.bytes() + self.memos.iter().map(Memo::bytes).sum::<usize>()
+        self.store.bytes()
+            + self
+                .hands
+                .iter()
+                .map(|hand| hand.memo.bytes())
+                .sum::<usize>()
     }
 
     fn is_enough(&self) -> bool {
@@ -249,106 +271,108 @@ impl<W: World> Search<'_, W> {
 
     /// Expands a block and adds what is new to `next`, in the order in which it was found.
     fn expand(&mut self, block: &[Id], next: &mut Vec<Id>) {
-        let threads = if block.len() < ALONE {
-            1
-        } else {
-            self.memos.len()
-        };
-        let mut memos = std::mem::take(&mut self.memos);
-        let this = &*self;
-        let chunks = block.chunks(block.len().div_ceil(threads)).zip(&mut memos);
-        let parts: Vec<Part<W::Packed>> = if threads == 1 {
-            chunks.map(|(chunk, memo)| this.look(chunk, memo)).collect()
-        } else {
-            thread::scope(|scope| {
-                let hands: Vec<_> = chunks
-                    .map(|(chunk, memo)| scope.spawn(move || this.look(chunk, memo)))
-                    .collect();
-                hands
-                    .into_iter()
-                    .map(|hand| {
-                        hand.join()
-                            .unwrap_or_else(|broken| std::panic::resume_unwind(broken))
-                    })
-                    .collect()
-            })
-        };
-        self.memos = memos;
-        for part in &parts {
-            self.transitions += part.transitions;
-            for (at, id) in &part.seen {
-                self.seen.entry(*at).or_insert((*id, self.depth));
-            }
-        }
-        self.fill(&parts, threads, next);
-    }
-
-    /// Each shard takes what is new to it, in the order in which it was found.
-    fn fill(&mut self, parts: &[Part<W::Packed>], threads: usize, next: &mut Vec<Id>) {
-        let blank = |part: &Part<W::Packed>| (0..part.count).map(|_| AtomicU32::new(OLD)).collect();
-        let numbers: Vec<Numbers> = parts.iter().map(blank).collect();
-        let take = |at: usize, shard: &mut Shard<W::Packed>| {
-            for (part, numbers) in parts.iter().zip(&numbers) {
-                shard.add_all(at, &part.fresh[at], numbers);
-            }
-        };
-        if threads == 1 {
-            for (at, shard) in self.store.shards.iter_mut().enumerate() {
-                take(at, shard);
-            }
-        } else {
-            let each = SHARDS.div_ceil(threads);
-            thread::scope(|scope| {
-                for (hand, shards) in self.store.shards.chunks_mut(each).enumerate() {
-                    scope.spawn(move || {
-                        for (at, shard) in shards.iter_mut().enumerate() {
-                            take(hand * each + at, shard);
-                        }
-                    });
-                }
-            });
-        }
-        let all = numbers.into_iter().flatten().map(AtomicU32::into_inner);
-        next.extend(all.filter(|number| *number != OLD));
-    }
-
-    /// Judges and expands states.
-    fn look(&self, chunk: &[Id], memo: &mut Memo<W::Packed>) -> Part<W::Packed> {
-        let mut part = Part {
-            fresh: vec![Vec::new(); SHARDS],
-            count: 0,
-            transitions: 0,
-            seen: BTreeMap::new(),
-        };
-        let mut open: Vec<usize> = (0..self.wanted.len())
+        let open: Vec<usize> = (0..self.wanted.len())
             .filter(|at| !self.seen.contains_key(at))
             .collect();
-        let mut pending = Vec::with_capacity(PENDING + 64);
-        for (at, id) in chunk.iter().enumerate() {
-            if let Some(soon) = chunk.get(at + AHEAD) {
-                black_box(self.store.state(*soon).as_ref().first().copied());
-            }
-            let packed = self.store.state(*id);
-            let state: W::State = packed.to();
-            open.retain(|at| {
-                let seen = self.wanted[*at].is_in(self.world, &state);
-                if seen {
-                    part.seen.insert(*at, *id);
-                }
-                !seen
-            });
-            memo.successors(self.world, packed, |by, state| {
-                part.transitions += 1;
-                pending.push((state, Edge { from: *id, by }));
-            });
-            if pending.len() >= PENDING {
-                let store = &self.store;
-                store.keep_unknown(&mut pending, &mut part.fresh, &mut part.count);
+        let mut hands = std::mem::take(&mut self.hands);
+        for hand in &mut hands {
+            hand.open.clone_from(&open);
+        }
+        if hands.len() == 1 || block.len() < ALONE {
+            self.alone(block, &mut hands[0], next);
+        } else {
+            self.together(block, &mut hands, next);
+        }
+        for hand in &mut hands {
+            self.transitions += std::mem::take(&mut hand.transitions);
+            for (at, id) in std::mem::take(&mut hand.seen) {
+                self.seen.entry(at).or_insert((id, self.depth));
             }
         }
-        let store = &self.store;
-        store.keep_unknown(&mut pending, &mut part.fresh, &mut part.count);
-        part
+        self.hands = hands;
+    }
+
+    /// One thread adds what it finds at once.
+    fn alone(&mut self, block: &[Id], hand: &mut Hand<W::Packed>, next: &mut Vec<Id>) {
+        for lot in block.chunks(LOT) {
+            self.look(lot, hand);
+            self.store.add_unknown(&mut hand.pending, next);
+        }
+    }
+
+    /// Several put aside what the store does not know, and then fill it, each its own shards.
+    fn together(&mut self, block: &[Id], hands: &mut [Hand<W::Packed>], next: &mut Vec<Id>) {
+        let this = &*self;
+        let chunks = block.chunks(block.len().div_ceil(hands.len()));
+        thread::scope(|scope| {
+            for (chunk, hand) in chunks.zip(&mut *hands) {
+                scope.spawn(move || {
+                    for lot in chunk.chunks(LOT) {
+                        this.look(lot, hand);
+                        this.store.keep_unknown(&mut hand.pending, &mut hand.fresh);
+                    }
+                });
+            }
+        });
+        let fresh: Vec<&Fresh<W::Packed>> = hands.iter().map(|hand| &hand.fresh).collect();
+        self.store.fill(&fresh, next);
+        for hand in hands {
+            hand.fresh.clear();
+        }
+    }
+
+    /// Expands a lot of states and judges them.
+    #[inline(always)]
+    fn look(&self, lot: &[Id], hand: &mut Hand<W::Packed>) {
+        let mut states = [W::Packed::default(); LOT];
+        let mut changes = [ones::<W::Packed>(); LOT];
+        for (state, id) in states.iter_mut().zip(lot) {
+            *state = *self.store.state(*id);
+        }
+        let from = lot.iter().map(|id| self.store.from(*id));
+        for ((changes, state), from) in changes.iter_mut().zip(&states).zip(from) {
+            if from != Id::MAX {
+                *changes = changed(state, self.store.state(from));
+            }
+        }
+        let mut is_end = [true; LOT];
+        let pending = &mut hand.pending;
+        let before = pending.len();
+        let states = &states[..lot.len()];
+        hand.memo.successors(self.world, states, |of, by, next| {
+            is_end[of] = false;
+            pending.push((next, Edge { from: lot[of], by }));
+        });
+        hand.transitions += (pending.len() - before) as u64;
+        for (at, id) in lot.iter().enumerate() {
+            self.judge(*id, &states[at], &changes[at], is_end[at], hand);
+        }
+    }
+
+    /// Looks for what is wanted and not seen yet, where it may be: what the state before did not show is not here
+    /// either unless something has changed that it depends on.
+    #[inline(always)]
+    fn judge(
+        &self,
+        id: Id,
+        packed: &W::Packed,
+        changes: &W::Packed,
+        is_end: bool,
+        hand: &mut Hand<W::Packed>,
+    ) {
+        let may_be = |at: &usize| self.wanted[*at].may_be(changes, is_end);
+        if !hand.open.iter().any(may_be) {
+            return;
+        }
+        let state: W::State = packed.to();
+        let seen = &mut hand.seen;
+        hand.open.retain(|at| {
+            let is_in = may_be(at) && self.wanted[*at].is_in(self.world, &state);
+            if is_in {
+                seen.insert(*at, id);
+            }
+            !is_in
+        });
     }
 
     fn report(&self) -> Explored {

@@ -9,8 +9,9 @@ use kaika_model::scope::manage::Manage;
 use kaika_model::scope::pay::Pay;
 use kaika_model::scope::provisioning::Provisioning;
 use kaika_model::scope::tap::Tap;
-use kaika_model::scope::{Fields, World};
+use kaika_model::scope::{Fields, Reads, World};
 use kaika_model::{Config, Tier, Weak};
+use stateright::Expectation;
 
 /// States that are looked at in one world: the first levels hold every kind of action.
 const STATES: usize = 8_000;
@@ -37,9 +38,9 @@ fn walk<W: World>(world: &W, mut look: impl FnMut(&W::State)) {
     }
 }
 
-fn mask<W: World>(part: usize) -> W::Packed {
+fn mask<W: World>(fields: Fields) -> W::Packed {
     let of = |paths: &[&str]| W::Packed::mask::<W::State>(paths).unwrap_or_default();
-    match W::fields(part) {
+    match fields {
         Fields::All => of(&[""]),
         Fields::Only(paths) => of(paths),
         Fields::AllBut(paths) => {
@@ -64,7 +65,7 @@ fn masked<P: Words>(state: &P, mask: &P) -> P {
 /// and what these change is the same and inside them.
 fn depends_on_what_it_says<W: World>(world: &W) {
     for part in 0..W::PARTS {
-        let mask = mask::<W>(part);
+        let mask = mask::<W>(W::fields(part));
         let mut seen = std::collections::BTreeMap::new();
         walk(world, |state| {
             let packed = W::Packed::of(state);
@@ -81,6 +82,36 @@ fn depends_on_what_it_says<W: World>(world: &W) {
             let key = masked(&packed, &mask);
             let known = seen.entry(key).or_insert_with(|| outcome.clone());
             assert_eq!(*known, outcome, "part {part} of {} reads more", W::SCOPE);
+        });
+    }
+}
+
+/// What is looked for changes only with what it is said to depend on, step by step.
+fn is_looked_for_where_it_may_be<W: World>(world: &W) {
+    for property in world.properties() {
+        let is_in = |state: &W::State| {
+            (property.condition)(world, state) == (property.expectation != Expectation::Always)
+        };
+        let mask = match W::reads(property.name) {
+            Reads::Fields(fields) => Some(mask::<W>(fields)),
+            Reads::AtEnd => None,
+        };
+        walk(world, |state| match &mask {
+            None => assert!(!is_in(state) || world.is_over(state), "{}", property.name),
+            Some(mask) => {
+                let mut actions = Vec::new();
+                world.actions(state, &mut actions);
+                let apply = |action| world.apply(state, action, &mut Chart::off());
+                for next in actions.iter().filter_map(apply) {
+                    let part = |state| masked(&W::Packed::of(state), mask);
+                    assert!(
+                        part(state) != part(&next) || is_in(state) == is_in(&next),
+                        "{} of {} depends on more",
+                        property.name,
+                        W::SCOPE
+                    );
+                }
+            }
         });
     }
 }
@@ -108,9 +139,11 @@ fn of_world<W: World>(tier: Tier) {
         let config = Config { weak, ..config };
         comes_back(&W::new(config));
     }
-    depends_on_what_it_says(&W::new(config));
-    let weak = Weak::as_claimed();
-    depends_on_what_it_says(&W::new(Config { weak, ..config }));
+    for weak in [Weak::HARDENED, Weak::as_claimed()] {
+        let world = W::new(Config { weak, ..config });
+        depends_on_what_it_says(&world);
+        is_looked_for_where_it_may_be(&world);
+    }
 }
 
 #[test]

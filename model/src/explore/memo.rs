@@ -2,24 +2,21 @@
 //!
 //! The actions of a world fall into parts, and a part reads and writes only some fields of the state
 //! ([`World::fields`]). Many states agree in those fields, so the steps of the roles are run once for each such
-//! combination and looked up after that. Nothing here knows what a step does: the memory is filled by
-//! [`World::apply`] itself. That a part writes nowhere else is asserted whenever it is filled; that it reads nowhere
-//! else is what tests show, by holding every look-up against the step.
+//! combination and looked up after that, for many states at once so that the look-ups do not wait for one another.
+//! Nothing here knows what a step does: the memory is filled by [`World::apply`] itself. That a part writes nowhere
+//! else is asserted whenever it is filled; that it reads nowhere else is what tests show, by holding every look-up
+//! against the step.
 
-use super::table::{KEYS_MAX, Table};
+use super::table::{KEYS_MAX, Table, push};
 use crate::chart::Chart;
 use crate::pack::Words;
 use crate::scope::{Fields, World};
 
-/// One successor: the place of its action, and the fields of the part after it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Next<P> {
-    pub(super) by: u8,
-    pub(super) bits: P,
-}
+/// States that are expanded together.
+pub(super) const LOT: usize = 32;
 
 /// Where the successors of one combination stand.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Span {
     begin: u32,
     len: u8,
@@ -35,7 +32,11 @@ struct Part<P> {
     whole: bool,
     known: Table<P>,
     spans: Vec<Span>,
-    next: Vec<Next<P>>,
+    /// The successors: the places of their actions, and the bits that they change.
+    by: Vec<u8>,
+    changes: Vec<P>,
+    /// What was found for the states at hand.
+    found: [Span; LOT],
 }
 
 /// The memories of all parts.
@@ -45,7 +46,7 @@ pub(super) struct Memo<P> {
 }
 
 /// The bits of some fields.
-fn mask<W: World>(fields: Fields) -> W::Packed {
+pub(super) fn mask<W: World>(fields: Fields) -> W::Packed {
     let of = |paths: &[&str]| match W::Packed::mask::<W::State>(paths) {
         Some(mask) => mask,
         None => panic!("{fields:?}: no such fields"),
@@ -53,7 +54,10 @@ fn mask<W: World>(fields: Fields) -> W::Packed {
     match fields {
         Fields::All => of(&[""]),
         Fields::Only(paths) => of(paths),
-        Fields::AllBut(paths) => blend(&of(&[""]), &W::Packed::default(), &of(paths)),
+        Fields::AllBut(paths) => {
+            let (all, but) = (of(&[""]), of(paths));
+            each(&all, &but, |all, but| all & !but)
+        }
     }
 }
 
@@ -64,29 +68,33 @@ fn place_of(at: usize) -> u8 {
     at as u8
 }
 
-/// `a & b`, word by word.
+/// Word by word.
 #[inline(always)]
-fn both<P: Words>(a: &P, b: &P) -> P {
+fn each<P: Words>(a: &P, b: &P, of: impl Fn(u64, u64) -> u64) -> P {
     let mut out = *a;
     for (word, other) in out.as_mut().iter_mut().zip(b.as_ref()) {
-        *word &= other;
+        *word = of(*word, *other);
     }
     out
 }
 
-/// `bits` where `mask` is set, `state` elsewhere.
+/// `a & b`.
 #[inline(always)]
-fn blend<P: Words>(state: &P, bits: &P, mask: &P) -> P {
-    let mut out = *state;
-    for ((word, bits), mask) in out
-        .as_mut()
-        .iter_mut()
-        .zip(bits.as_ref())
-        .zip(mask.as_ref())
-    {
-        *word = *word & !mask | bits;
-    }
-    out
+pub(super) fn both<P: Words>(a: &P, b: &P) -> P {
+    each(a, b, |a, b| a & b)
+}
+
+/// Where `a` and `b` differ; or `a` with the bits of `b` changed.
+#[inline(always)]
+pub(super) fn changed<P: Words>(a: &P, b: &P) -> P {
+    each(a, b, |a, b| a ^ b)
+}
+
+/// Every bit.
+pub(super) fn ones<P: Words>() -> P {
+    let mut all = P::default();
+    all.as_mut().fill(u64::MAX);
+    all
 }
 
 impl<P: Words> Memo<P> {
@@ -96,7 +104,9 @@ impl<P: Words> Memo<P> {
             mask: mask::<W>(W::fields(at)),
             known: Table::new(0),
             spans: Vec::new(),
-            next: Vec::new(),
+            by: Vec::new(),
+            changes: Vec::new(),
+            found: [Span::default(); LOT],
         };
         Self {
             parts: (0..W::PARTS).map(part).collect(),
@@ -107,40 +117,41 @@ impl<P: Words> Memo<P> {
         let one = |part: &Part<P>| {
             part.known.bytes()
                 + part.spans.capacity() * size_of::<Span>()
-                + part.next.capacity() * size_of::<Next<P>>()
+                + part.by.capacity()
+                + part.changes.capacity() * size_of::<P>()
         };
         self.parts.iter().map(one).sum()
     }
 
-    /// Says each successor of a state, with the place of its action.
+    /// Says each successor of each state of a lot, by the state's place in the lot, with the place of its action.
     #[inline(always)]
     pub(super) fn successors<W: World<Packed = P>>(
         &mut self,
         world: &W,
-        packed: &P,
-        mut say: impl FnMut(u8, P),
+        lot: &[P],
+        mut say: impl FnMut(usize, u8, P),
     ) {
-        let mut before = 0_usize;
         for (at, part) in self.parts.iter_mut().enumerate() {
-            if part.whole {
-                before += plainly(world, at, packed, before, &mut say);
-                continue;
+            if !part.whole {
+                part.find(world, at, lot);
             }
-            let key = both(packed, &part.mask);
-            let mixed = key.mixed();
-            let place = match part.known.find(&key, mixed) {
-                Some(place) => place as usize,
-                None => part.learn(world, at, packed, &key, mixed),
-            };
-            let span = part.spans[place];
-            let begin = span.begin as usize;
-            for next in &part.next[begin..begin + usize::from(span.len)] {
-                say(
-                    place_of(before + usize::from(next.by)),
-                    blend(packed, &next.bits, &part.mask),
-                );
+        }
+        for (of, packed) in lot.iter().enumerate() {
+            let mut before = 0_usize;
+            for (at, part) in self.parts.iter().enumerate() {
+                if part.whole {
+                    before += plainly(world, at, packed, before, &mut |by, next| say(of, by, next));
+                    continue;
+                }
+                let span = part.found[of];
+                let begin = span.begin as usize;
+                let all = begin..begin + usize::from(span.len);
+                for (by, changes) in part.by[all.clone()].iter().zip(&part.changes[all]) {
+                    let by = place_of(before + usize::from(*by));
+                    say(of, by, changed(packed, changes));
+                }
+                before += usize::from(span.actions);
             }
-            before += usize::from(span.actions);
         }
     }
 }
@@ -165,6 +176,35 @@ fn plainly<W: World>(
 }
 
 impl<P: Words> Part<P> {
+    /// Looks up a lot of states; learns what is not known.
+    #[inline(always)]
+    fn find<W: World<Packed = P>>(&mut self, world: &W, at: usize, lot: &[P]) {
+        if self.known.len() + LOT > KEYS_MAX {
+            // Forgetting costs time and nothing else.
+            (self.known, self.spans) = (Table::new(0), Vec::new());
+            (self.by, self.changes) = (Vec::new(), Vec::new());
+        }
+        let mut keys = [P::default(); LOT];
+        let mut mixed = [0_u64; LOT];
+        let mut entries = [0_u32; LOT];
+        for (of, packed) in lot.iter().enumerate() {
+            keys[of] = both(packed, &self.mask);
+            mixed[of] = keys[of].mixed();
+            entries[of] = self.known.glance(mixed[of]);
+        }
+        for (of, packed) in lot.iter().enumerate() {
+            let place = if self.known.is_at(entries[of], &keys[of], mixed[of]) {
+                Table::<P>::place(entries[of])
+            } else {
+                match self.known.find(&keys[of], mixed[of]) {
+                    Some(place) => place as usize,
+                    None => self.learn(world, at, packed, &keys[of], mixed[of]),
+                }
+            };
+            self.found[of] = self.spans[place];
+        }
+    }
+
     /// Runs the steps; the place of what was learnt.
     #[cold]
     fn learn<W: World<Packed = P>>(
@@ -175,32 +215,28 @@ impl<P: Words> Part<P> {
         key: &P,
         mixed: u64,
     ) -> usize {
-        if self.known.len() == KEYS_MAX {
-            // Forgetting costs time and nothing else.
-            (self.known, self.spans, self.next) = (Table::new(0), Vec::new(), Vec::new());
-        }
         let state: W::State = packed.to();
         let mut actions = Vec::new();
         world.actions_of(at, &state, &mut actions);
-        let begin = self.next.len();
+        let begin = self.by.len();
         for (by, action) in actions.iter().enumerate() {
             let Some(next) = world.apply(&state, action, &mut Chart::off()) else {
                 continue;
             };
-            let next = P::of(&next);
-            let bits = both(&next, &self.mask);
+            let changes = changed(packed, &P::of(&next));
             assert!(
-                blend(packed, &bits, &self.mask) == next,
+                both(&changes, &self.mask) == changes,
                 "{action:?} writes more than its part"
             );
-            let by = place_of(by);
-            self.next.push(Next { by, bits });
+            push(&mut self.by, place_of(by));
+            push(&mut self.changes, changes);
         }
-        self.spans.push(Span {
+        let span = Span {
             begin: begin as u32,
-            len: place_of(self.next.len() - begin),
+            len: place_of(self.by.len() - begin),
             actions: place_of(actions.len()),
-        });
+        };
+        push(&mut self.spans, span);
         self.known.add(key, mixed);
         self.spans.len() - 1
     }

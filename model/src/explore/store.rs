@@ -5,12 +5,13 @@
 //! threads.
 //!
 //! Most of the time is memory: a look-up misses the cache. So look-ups are made in batches whose loads do not wait for
-//! one another ([`Store::keep_unknown`], [`Shard::add_all`]).
+//! one another ([`Store::add_unknown`], [`Store::keep_unknown`], [`Shard::add_all`]).
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 
-use super::table::{KEYS_MAX, Table};
+use super::table::{KEYS_MAX, Table, push};
 use crate::pack::Words;
 
 /// How many shards: a power of two, more than threads.
@@ -30,22 +31,23 @@ pub(super) struct Edge {
 
 /// A state that may be new, and its edge.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Candidate<P> {
-    pub(super) state: P,
-    pub(super) edge: Edge,
+struct Candidate<P> {
+    state: P,
+    mixed: u64,
+    edge: Edge,
     /// Its place among all that the same thread found.
-    pub(super) place: u32,
+    place: u32,
 }
 
 /// The numbers of new states by the places of their candidates, [`OLD`] where a state was known.
-pub(super) type Numbers = Vec<AtomicU32>;
+type Numbers = Vec<AtomicU32>;
 
 /// No new state.
-pub(super) const OLD: Id = Id::MAX;
+const OLD: Id = Id::MAX;
 
 /// One part of the store.
 #[derive(Debug)]
-pub(super) struct Shard<P> {
+struct Shard<P> {
     states: Table<P>,
     from: Vec<Id>,
     by: Vec<u8>,
@@ -61,14 +63,12 @@ impl<P: Words> Shard<P> {
     }
 
     /// Adds what is not there yet, in order.
-    pub(super) fn add_all(&mut self, shard: usize, candidates: &[Candidate<P>], numbers: &Numbers) {
+    fn add_all(&mut self, shard: usize, candidates: &[Candidate<P>], numbers: &Numbers) {
         for batch in candidates.chunks(BATCH) {
-            let near = batch
-                .iter()
-                .map(|one| self.states.glance(one.state.mixed()));
+            let near = batch.iter().map(|one| self.states.glance(one.mixed));
             black_box(near.fold(0, |a, b| a ^ b));
             for one in batch {
-                if self.add(one) {
+                if self.add(&one.state, one.mixed, one.edge) {
                     let number = (self.states.len() - 1) * SHARDS + shard;
                     numbers[one.place as usize].store(number as Id, Ordering::Relaxed);
                 }
@@ -77,23 +77,14 @@ impl<P: Words> Shard<P> {
     }
 
     /// Adds a state if it is not there yet; whether it was new.
-    pub(super) fn add(&mut self, new: &Candidate<P>) -> bool {
-        if !self.states.add(&new.state, new.state.mixed()) {
+    #[inline(always)]
+    fn add(&mut self, state: &P, mixed: u64, edge: Edge) -> bool {
+        if !self.states.add(state, mixed) {
             return false;
         }
-        self.widen();
-        self.from.push(new.edge.from);
-        self.by.push(new.edge.by);
+        push(&mut self.from, edge.from);
+        push(&mut self.by, edge.by);
         true
-    }
-
-    /// Room for the edges beside room for the states.
-    fn widen(&mut self) {
-        if self.from.len() == self.from.capacity() {
-            let more = self.states.capacity() - self.from.len();
-            self.from.reserve_exact(more);
-            self.by.reserve_exact(more);
-        }
     }
 
     fn bytes(&self) -> usize {
@@ -103,14 +94,14 @@ impl<P: Words> Shard<P> {
 
 /// Which shard a state belongs to.
 #[inline(always)]
-pub(super) const fn shard_of(mixed: u64) -> usize {
+const fn shard_of(mixed: u64) -> usize {
     mixed as usize % SHARDS
 }
 
 /// All that was found.
 #[derive(Debug)]
 pub(super) struct Store<P> {
-    pub(super) shards: Vec<Shard<P>>,
+    shards: Vec<Shard<P>>,
 }
 
 impl<P: Words> Store<P> {
@@ -141,56 +132,128 @@ impl<P: Words> Store<P> {
             .key(id as usize / SHARDS)
     }
 
+    /// What led to a state; [`Id::MAX`] to an initial one.
+    #[inline(always)]
+    pub(super) fn from(&self, id: Id) -> Id {
+        self.shards[id as usize % SHARDS].from[id as usize / SHARDS]
+    }
+
     pub(super) fn edge(&self, id: Id) -> Edge {
-        let shard = &self.shards[id as usize % SHARDS];
-        let index = id as usize / SHARDS;
         Edge {
-            from: shard.from[index],
-            by: shard.by[index],
+            from: self.from(id),
+            by: self.shards[id as usize % SHARDS].by[id as usize / SHARDS],
         }
     }
 
-    /// The number of a state that is there.
-    pub(super) fn find(&self, state: &P) -> Option<Id> {
-        let mixed = state.mixed();
-        let shard = shard_of(mixed);
-        let index = self.shards[shard].states.find(state, mixed)?;
-        Some(index * SHARDS as u32 + shard as u32)
+    /// Each shard takes what is new to it, in the order in which it was found; the numbers go to `next` in that order.
+    pub(super) fn fill(&mut self, fresh: &[&Fresh<P>], next: &mut Vec<Id>) {
+        let blank = |fresh: &&Fresh<P>| (0..fresh.count).map(|_| AtomicU32::new(OLD)).collect();
+        let numbers: Vec<Numbers> = fresh.iter().map(blank).collect();
+        let each = SHARDS.div_ceil(fresh.len());
+        thread::scope(|scope| {
+            for (hand, shards) in self.shards.chunks_mut(each).enumerate() {
+                let numbers = &numbers;
+                scope.spawn(move || {
+                    for (at, shard) in shards.iter_mut().enumerate() {
+                        let at = hand * each + at;
+                        for (fresh, numbers) in fresh.iter().zip(numbers) {
+                            shard.add_all(at, &fresh.shards[at], numbers);
+                        }
+                    }
+                });
+            }
+        });
+        let all = numbers.into_iter().flatten().map(AtomicU32::into_inner);
+        next.extend(all.filter(|number| *number != OLD));
     }
 
-    /// Moves the candidates that are not there yet to the parts of their shards; numbers them on from `place`.
-    pub(super) fn keep_unknown(
-        &self,
-        pending: &mut Vec<(P, Edge)>,
-        fresh: &mut [Vec<Candidate<P>>],
-        place: &mut u32,
-    ) {
+    /// Whether each of a batch is there, as far as its first slot says, and its fingerprint.
+    #[inline(always)]
+    fn known(&self, batch: &[(P, Edge)]) -> ([bool; BATCH], [u64; BATCH]) {
+        let mut mixed = [0_u64; BATCH];
+        let mut entries = [0_u32; BATCH];
+        for ((mixed, entry), (state, _)) in mixed.iter_mut().zip(&mut entries).zip(batch) {
+            *mixed = state.mixed();
+            *entry = self.shards[shard_of(*mixed)].states.glance(*mixed);
+        }
+        let mut known = [false; BATCH];
+        for (at, (state, _)) in batch.iter().enumerate() {
+            let states = &self.shards[shard_of(mixed[at])].states;
+            known[at] = states.is_at(entries[at], state, mixed[at]);
+        }
+        (known, mixed)
+    }
+
+    /// Adds what is not there yet, in order, and its numbers to `next`: what one thread does alone.
+    pub(super) fn add_unknown(&mut self, pending: &mut Vec<(P, Edge)>, next: &mut Vec<Id>) {
         for batch in pending.chunks(BATCH) {
-            let mut mixed = [0_u64; BATCH];
-            let mut entries = [0_u32; BATCH];
-            for ((mixed, entry), (state, _)) in mixed.iter_mut().zip(&mut entries).zip(batch) {
-                *mixed = state.mixed();
-                *entry = self.shards[shard_of(*mixed)].states.glance(*mixed);
-            }
-            let mut known = [false; BATCH];
-            for (at, (state, _)) in batch.iter().enumerate() {
-                let states = &self.shards[shard_of(mixed[at])].states;
-                known[at] = states.is_at(entries[at], state, mixed[at]);
-            }
+            let (known, mixed) = self.known(batch);
             for (at, (state, edge)) in batch.iter().enumerate() {
-                let shard = shard_of(mixed[at]);
-                let states = &self.shards[shard].states;
-                let new = entries[at] == 0 || states.find(state, mixed[at]).is_none();
-                if !known[at] && new {
-                    fresh[shard].push(Candidate {
-                        state: *state,
-                        edge: *edge,
-                        place: *place,
-                    });
-                    *place += 1;
+                let place = shard_of(mixed[at]);
+                let shard = &mut self.shards[place];
+                if !known[at] && shard.add(state, mixed[at], *edge) {
+                    next.push(((shard.states.len() - 1) * SHARDS + place) as Id);
                 }
             }
         }
         pending.clear();
+    }
+
+    /// Moves what is not there yet to the parts of their shards: what one of several threads does.
+    pub(super) fn keep_unknown(&self, pending: &mut Vec<(P, Edge)>, fresh: &mut Fresh<P>) {
+        for batch in pending.chunks(BATCH) {
+            let (known, mixed) = self.known(batch);
+            for (at, (state, edge)) in batch.iter().enumerate() {
+                let states = &self.shards[shard_of(mixed[at])].states;
+                if !known[at] && states.find(state, mixed[at]).is_none() {
+                    fresh.keep(state, mixed[at], *edge);
+                }
+            }
+        }
+        pending.clear();
+    }
+}
+
+/// What one thread found that may be new, by shards.
+#[derive(Debug)]
+pub(super) struct Fresh<P> {
+    shards: Vec<Vec<Candidate<P>>>,
+    /// How many there are.
+    count: u32,
+    /// States that were kept lately, where their fingerprints lead: most that are found twice are found soon again.
+    lately: Vec<Option<P>>,
+}
+
+/// How many states are remembered as kept lately.
+const LATELY: usize = 1 << 13;
+
+impl<P: Words> Fresh<P> {
+    pub(super) fn new() -> Self {
+        Self {
+            shards: vec![Vec::new(); SHARDS],
+            count: 0,
+            lately: vec![None; LATELY],
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.shards.iter_mut().for_each(Vec::clear);
+        self.count = 0;
+    }
+
+    #[inline(always)]
+    fn keep(&mut self, state: &P, mixed: u64, edge: Edge) {
+        let lately = &mut self.lately[(mixed >> 32) as usize % LATELY];
+        if lately.as_ref() == Some(state) {
+            return;
+        }
+        *lately = Some(*state);
+        self.shards[shard_of(mixed)].push(Candidate {
+            state: *state,
+            mixed,
+            edge,
+            place: self.count,
+        });
+        self.count += 1;
     }
 }

@@ -24,6 +24,15 @@ const fn tag(mixed: u64) -> u32 {
     (mixed >> 56) as u32
 }
 
+/// Pushes, with room for an eighth more: doubling would leave a third of the memory unused.
+#[inline(always)]
+pub(super) fn push<T>(to: &mut Vec<T>, value: T) {
+    if to.len() == to.capacity() {
+        to.reserve_exact((to.len() / 8).max(64));
+    }
+    to.push(value);
+}
+
 impl<P: Words> Table<P> {
     pub(super) fn new(shared: u32) -> Self {
         Self {
@@ -35,10 +44,6 @@ impl<P: Words> Table<P> {
 
     pub(super) fn len(&self) -> usize {
         self.keys.len()
-    }
-
-    pub(super) fn capacity(&self) -> usize {
-        self.keys.capacity()
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -61,12 +66,16 @@ impl<P: Words> Table<P> {
         self.slots[self.slot(mixed)]
     }
 
+    /// The place that an entry names, which is not free.
+    #[inline(always)]
+    pub(super) const fn place(entry: u32) -> usize {
+        (entry & 0xFF_FFFF) as usize - 1
+    }
+
     /// Whether a slot's entry is this key's.
     #[inline(always)]
     pub(super) fn is_at(&self, entry: u32, key: &P, mixed: u64) -> bool {
-        entry != 0
-            && entry >> 24 == tag(mixed)
-            && self.keys[(entry & 0xFF_FFFF) as usize - 1] == *key
+        entry != 0 && entry >> 24 == tag(mixed) && self.keys[Self::place(entry)] == *key
     }
 
     /// The slot of a key, or the free slot where it belongs.
@@ -95,11 +104,7 @@ impl<P: Words> Table<P> {
         if entry != 0 {
             return false;
         }
-        if self.keys.len() == self.keys.capacity() {
-            // An eighth more: doubling would leave a third of the memory unused.
-            self.keys.reserve_exact((self.keys.len() / 8).max(16));
-        }
-        self.keys.push(*key);
+        push(&mut self.keys, *key);
         self.slots[slot] = tag(mixed) << 24 | self.keys.len() as u32;
         if self.keys.len() * 4 > self.slots.len() * 3 {
             self.grow();

@@ -16,7 +16,7 @@ use self::words::{
     ALL_SAYINGS, applicant, bit, codes, decided, half_made, heard, history, matched, other,
     repeatable, said, which, words,
 };
-use super::{Config, Fields, Tier, World};
+use super::{Config, Fields, Reads, Tier, World};
 use crate::chart::Chart;
 use crate::role::{Verdict, identity, issuer, sms, verifier};
 
@@ -56,6 +56,53 @@ macro_rules! private_of {
             concat!($request, ".late"),
             concat!($request, ".dead_video"),
         ]
+    };
+}
+
+/// The fields that the operator neither reads nor writes.
+const BESIDE_OPERATOR: &[&str] = &[
+    "faults",
+    "crashes",
+    "pan_out",
+    "agreement_out",
+    "locked",
+    "repelled",
+    "requests[0].verifier",
+    "requests[0].reference",
+    "requests[0].sms",
+    "requests[0].said",
+    "requests[0].flying",
+    "requests[0].owed",
+    "requests[0].half",
+    "requests[0].proved",
+    "requests[0].code",
+    "requests[0].evidence",
+    "requests[0].made",
+    "requests[0].cards",
+    "requests[0].twice",
+    "requests[0].lookups",
+    "requests[0].over_quota",
+    "requests[1].verifier",
+    "requests[1].reference",
+    "requests[1].sms",
+    "requests[1].said",
+    "requests[1].flying",
+    "requests[1].owed",
+    "requests[1].half",
+    "requests[1].proved",
+    "requests[1].code",
+    "requests[1].evidence",
+    "requests[1].made",
+    "requests[1].cards",
+    "requests[1].twice",
+    "requests[1].lookups",
+    "requests[1].over_quota",
+];
+
+/// The same field of both requests.
+macro_rules! of_both {
+    ($($field:literal),+) => {
+        &[$(concat!("requests[0].", $field), concat!("requests[1].", $field)),+]
     };
 }
 
@@ -600,8 +647,28 @@ impl World for Issuance {
         match part {
             0 => Fields::AllBut(private_of!("requests[1]")),
             1 => Fields::AllBut(private_of!("requests[0]")),
-            _ => Fields::All,
+            _ => Fields::AllBut(BESIDE_OPERATOR),
         }
+    }
+
+    fn reads(name: &str) -> Reads {
+        Reads::Fields(Fields::Only(match name {
+            "P01" => of_both!("asked", "proved"),
+            "P02" => of_both!("asked", "applicant", "driver"),
+            "P03" => of_both!("made"),
+            "P04" => of_both!("sms"),
+            "P05" => of_both!("code"),
+            "P08" => of_both!("made", "applicant", "driver"),
+            "P09" => of_both!("made", "proved", "code"),
+            "P10" | "P11" => of_both!("made"),
+            "P12" => of_both!("lookups"),
+            "P16" => of_both!("cards", "issuer.card", "made", "applicant", "driver"),
+            "P17" => of_both!("half", "issuer"),
+            "P18" => of_both!("twice"),
+            "P26" => &["pan_out"],
+            "P27" => &["agreement_out"],
+            _ => return Reads::Fields(Fields::All),
+        }))
     }
 
     fn new(config: Config) -> Self {

@@ -7,7 +7,7 @@
 use kaika_spec::{PropertyId, Scope, TokenState, Weakness};
 use stateright::{Model, Property};
 
-use super::{ALL, Check, Config, Fields, HONEST, Scenario, Tier, World};
+use super::{ALL, Check, Config, Fields, HONEST, Reads, Scenario, Tier, World};
 use crate::chart::Chart;
 use crate::role::{Verdict, chip, issuer, verifier};
 
@@ -435,6 +435,21 @@ impl World for Provisioning {
             1 => Fields::AllBut(&["chips[0]"]),
             _ => Fields::Only(&["issuer", "verifier", "owed"]),
         }
+    }
+
+    fn reads(name: &str) -> Reads {
+        Reads::Fields(Fields::Only(match name {
+            "P21" => &["issuer", "proved"],
+            "P22" | "P24" => &["chips[0].state", "chips[1].state"],
+            "P23" => &[
+                "chips[0].state",
+                "chips[0].authentic",
+                "chips[1].state",
+                "chips[1].authentic",
+            ],
+            "P25" | "W25 everything has come to an end" => return Reads::AtEnd,
+            _ => return Reads::Fields(Fields::All),
+        }))
     }
 
     fn new(config: Config) -> Self {

@@ -6,7 +6,7 @@
 use kaika_spec::{PropertyId, Refusal, Scope, Weakness};
 use stateright::{Model, Property};
 
-use super::{ALL, Check, Config, Fields, REMOTE, Scenario, Tier, World, holding};
+use super::{ALL, Check, Config, Fields, REMOTE, Reads, Scenario, Tier, World, holding};
 use crate::chart::Chart;
 use crate::role::issuer::Posting;
 use crate::role::{Verdict, chip, issuer, pos};
@@ -524,6 +524,21 @@ impl World for Tap {
             8 => &["issuer", "last", "made", "outside", "repelled"],
             _ => &["issuer", "changes"],
         })
+    }
+
+    fn reads(name: &str) -> Reads {
+        Reads::Fields(Fields::Only(match name {
+            "P36" => &["dead"],
+            "P37" => &["unsigned"],
+            "P38" => &[
+                "sales[0].pos",
+                "sales[0].record",
+                "sales[1].pos",
+                "sales[1].record",
+            ],
+            "P39" => &["approved", "made"],
+            _ => return Reads::Fields(Fields::All),
+        }))
     }
 
     fn new(config: Config) -> Self {
