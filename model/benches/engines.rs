@@ -6,71 +6,30 @@
 //! A rate is states by seconds *on a core* (user and system time of the process): a machine that does other work
 //! besides slows both and says nothing of either. Two threads are held against one by the clock on the wall.
 
+mod measure;
+
 use std::hint::black_box;
-use std::process::Command;
 use std::time::Instant;
 
-use kaika_model::check::{Engine, check};
-use kaika_model::explore::Limits;
-use kaika_model::{Bounds, Config, Tier};
+use kaika_model::Tier;
+use kaika_model::check::Engine;
 use kaika_spec::Scope;
-
-/// What is explored.
-#[derive(Clone, Copy)]
-struct Case {
-    scope: Scope,
-    tier: Tier,
-    bounds: Bounds,
-}
+use measure::{Case, Sample, asked_for_one, hundredths, sample};
 
 /// The scopes that are large enough to time.
 const CASES: &[Case] = &[
-    Case::of(Scope::Issuance, Tier::T5, Bounds::Default),
-    Case::of(Scope::Provisioning, Tier::T2, Bounds::Default),
-    Case::of(Scope::Tap, Tier::T2, Bounds::Default),
+    Case::of(Scope::Issuance, Tier::T5, 1),
+    Case::of(Scope::Provisioning, Tier::T2, 1),
+    Case::of(Scope::Tap, Tier::T2, 1),
 ];
 /// The one where two threads are held against one.
-const LARGEST: Case = Case::of(Scope::Tap, Tier::T2, Bounds::Deep);
-
-impl Case {
-    const fn of(scope: Scope, tier: Tier, bounds: Bounds) -> Self {
-        Self {
-            scope,
-            tier,
-            bounds,
-        }
-    }
-
-    fn name(self) -> String {
-        let deep = if self.bounds == Bounds::Deep {
-            " deep"
-        } else {
-            ""
-        };
-        format!("{} {}{deep}", self.scope, self.tier.name())
-    }
-}
-
-/// What one process measured.
-#[derive(Clone, Copy)]
-struct Sample {
-    states: u64,
-    transitions: u64,
-    /// Time on cores.
-    busy_us: u64,
-    /// Time on the wall.
-    wall_us: u64,
-    /// The most memory that the process had, less what it began with.
-    bytes: u64,
-}
+const LARGEST: Case = Case::of(Scope::Provisioning, Tier::T2, 2);
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(at) = arguments.iter().position(|one| one == "--one") {
-        one(&arguments[at + 1..]);
+    if asked_for_one() {
         return;
     }
-    let quick = arguments.iter().any(|one| one == "--quick");
+    let quick = std::env::args().any(|one| one == "--quick");
     let rounds = if quick { 3 } else { 7 };
     println!(
         "{:<16} {:>9} {:>11} | {:>10} {:>10} {:>6} | {:>7} {:>7} {:>6} | {:>7} {:>7}",
@@ -108,7 +67,7 @@ fn compare(case: Case, rounds: usize) {
     let each = median(&ours, |one| one.busy_us * 1000 / one.transitions);
     println!(
         "{:<16} {states:>9} {transitions:>11} | {slow:>10} {fast:>10} {:>6} | {wide:>7} {narrow:>7} {:>6} | {each:>7} {:>7}",
-        case.name(),
+        name(case),
         hundredths(fast, slow),
         hundredths(narrow, wide),
         insert(states, transitions)
@@ -126,7 +85,7 @@ fn threads(case: Case, rounds: usize) {
     let (alone, both) = (rate(&one), rate(&two));
     println!(
         "\n{}, native, on the wall: {} states, {} transitions; {alone} states/s by one thread, {both} by two, ratio {}; {} B/state",
-        case.name(),
+        name(case),
         one[0].states,
         one[0].transitions,
         hundredths(both, alone),
@@ -134,108 +93,15 @@ fn threads(case: Case, rounds: usize) {
     );
 }
 
-fn hundredths(above: u64, below: u64) -> String {
-    let ratio = above * 100 / below.max(1);
-    format!("{}.{:02}", ratio / 100, ratio % 100)
+fn name(case: Case) -> String {
+    let faults = if case.faults > 1 { " two faults" } else { "" };
+    format!("{} {}{faults}", case.scope, case.tier.name())
 }
 
 fn median(samples: &[Sample], of: impl Fn(&Sample) -> u64) -> u64 {
     let mut values: Vec<u64> = samples.iter().map(of).collect();
     values.sort_unstable();
     values[values.len() / 2]
-}
-
-/// Has a process of its own explore once.
-fn sample(case: Case, engine: Engine, threads: usize) -> Sample {
-    let deep = case.bounds == Bounds::Deep;
-    let program = std::env::current_exe().unwrap_or_else(|why| panic!("no path to myself: {why}"));
-    let done = Command::new(program)
-        .args([
-            "--one",
-            case.scope.name(),
-            case.tier.name(),
-            &deep.to_string(),
-        ])
-        .args([engine.name(), &threads.to_string()])
-        .output()
-        .unwrap_or_else(|why| panic!("no process: {why}"));
-    let said = String::from_utf8_lossy(&done.stdout);
-    let numbers: Vec<u64> = said
-        .split_whitespace()
-        .filter_map(|number| number.parse().ok())
-        .collect();
-    let [states, transitions, busy_us, wall_us, bytes] = numbers[..] else {
-        panic!("{}: {}", case.name(), String::from_utf8_lossy(&done.stderr));
-    };
-    Sample {
-        states,
-        transitions,
-        busy_us,
-        wall_us,
-        bytes,
-    }
-}
-
-/// Explores in this process and says what it took.
-fn one(arguments: &[String]) {
-    let [scope, tier, deep, engine, threads] = arguments else {
-        panic!("--one SCOPE TIER DEEP ENGINE THREADS");
-    };
-    let known = "this program names only what there is";
-    let (Some(scope), Some(tier)) = (Scope::from_name(scope), Tier::from_name(tier)) else {
-        panic!("{known}");
-    };
-    let config = Config {
-        bounds: if deep == "true" {
-            Bounds::Deep
-        } else {
-            Bounds::Default
-        },
-        ..Config::hardened(tier)
-    };
-    let engine = Engine::ALL.iter().find(|one| one.name() == engine);
-    let (Some(engine), Ok(threads)) = (engine, threads.parse()) else {
-        panic!("{known}");
-    };
-    let limits = Limits {
-        threads,
-        ..Limits::default()
-    };
-    let (busy, memory) = (busy_us(), peak_bytes());
-    let report = check(scope, config, *engine, limits, &mut |_, _| {});
-    println!(
-        "{} {} {} {} {}",
-        report.states,
-        report.transitions,
-        busy_us() - busy,
-        report.took.as_micros(),
-        peak_bytes() - memory
-    );
-}
-
-/// A number of the files in which Linux says how this process does.
-fn of_process(file: &str, find: impl Fn(&str) -> Option<u64>) -> u64 {
-    let text = std::fs::read_to_string(format!("/proc/self/{file}")).unwrap_or_default();
-    find(&text).unwrap_or_else(|| panic!("this benchmark reads /proc/self/{file}, as Linux has it"))
-}
-
-/// User and system time of all threads, in steps of a hundredth of a second.
-fn busy_us() -> u64 {
-    of_process("stat", |text| {
-        // What stands before the bracket is the program's name, which may hold spaces.
-        let mut fields = text.rsplit_once(')')?.1.split_whitespace().skip(11);
-        let ticks = |field: Option<&str>| field?.parse::<u64>().ok();
-        Some((ticks(fields.next())? + ticks(fields.next())?) * 10_000)
-    })
-}
-
-/// The most memory so far.
-fn peak_bytes() -> u64 {
-    of_process("status", |text| {
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
-        Some(kib * 1024)
-    })
 }
 
 /// The limit: nanoseconds for one insert of a fingerprint at random into a table for as many states, of which as many

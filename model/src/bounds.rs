@@ -16,7 +16,7 @@ macro_rules! budgets {
         impl Bounds {
             /// One fault of each kind.
             pub const DEFAULT: Self = Self { $($name: $default,)+ };
-            /// Two faults of each kind.
+            /// Four faults of each kind: more than a minute's work, for the explorer of our own.
             pub const DEEP: Self = Self { $($name: $deep,)+ };
             /// The names of the budgets.
             pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),+];
@@ -38,17 +38,17 @@ macro_rules! budgets {
 
 budgets! {
     /// Answers of the issuer to the issue message that are lost.
-    faults: 1, 2;
+    faults: 1, 4;
     /// Crashes of the issuer while a card is issued.
-    crashes: 1, 2;
+    crashes: 1, 4;
     /// Channels that the issuer opens to chips.
-    openings: 2, 3;
+    openings: 2, 5;
     /// Power cuts of a chip.
-    tears: 1, 2;
+    tears: 1, 4;
     /// Answers of the issuer to the verifier that are lost while an order is paid.
-    losses: 1, 2;
+    losses: 1, 4;
     /// Times that a terminal or a shop gives up waiting.
-    timeouts: 1, 2;
+    timeouts: 1, 4;
 }
 
 impl Default for Bounds {
@@ -58,6 +58,26 @@ impl Default for Bounds {
 }
 
 impl Bounds {
+    /// The most faults of one kind that a state has bits for.
+    pub const MOST: u8 = 6;
+
+    /// So many faults of each kind, [`Bounds::MOST`] at most, and one opening more.
+    pub const fn of(count: u8) -> Self {
+        let count = if count > Self::MOST {
+            Self::MOST
+        } else {
+            count
+        };
+        Self {
+            faults: count,
+            crashes: count,
+            openings: count + 1,
+            tears: count,
+            losses: count,
+            timeouts: count,
+        }
+    }
+
     /// Reads `{"tears": 2, …}`; what is not named is as by default. An error names the field and what may be there.
     pub fn read(text: &str) -> Result<Self, String> {
         let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
@@ -113,4 +133,4 @@ pub fn most(name: &str) -> u8 {
 }
 
 /// What counts something that hangs on a budget is narrower than the budget itself.
-const MOST: &[(&str, u8)] = &[("openings", 3)];
+const MOST: &[(&str, u8)] = &[("openings", Bounds::MOST + 1)];

@@ -122,6 +122,11 @@ pub fn check(
     })
 }
 
+/// What is interchangeable in a scope, in words; `None` when nothing is, and symmetry saves nothing.
+pub fn interchangeable(scope: Scope) -> Option<&'static str> {
+    in_world!(scope, W => W::INTERCHANGEABLE)
+}
+
 /// As many threads as there are cores.
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
@@ -183,6 +188,7 @@ where
                 depth: checker.max_depth(),
                 bytes: states * size_of::<W::State>(),
                 waiting: 0,
+                left: None,
             },
         );
     }

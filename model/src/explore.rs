@@ -42,6 +42,8 @@ pub struct Limits {
     pub enough: usize,
     /// Stop when the store is larger, bytes.
     pub memory: usize,
+    /// Look at one state for all that differ only in the names of what is interchangeable.
+    pub symmetry: bool,
 }
 
 impl Default for Limits {
@@ -51,6 +53,7 @@ impl Default for Limits {
             threads: 1,
             enough: usize::MAX,
             memory: usize::MAX,
+            symmetry: false,
         }
     }
 }
@@ -68,6 +71,8 @@ pub struct Progress {
     pub bytes: usize,
     /// States found and not yet expanded.
     pub waiting: usize,
+    /// Witnesses and scenarios that were not reached yet, where the engine can say.
+    pub left: Option<usize>,
 }
 
 /// What an exploration found.
@@ -218,7 +223,8 @@ impl<W: World> Search<'_, W> {
             by: 0,
         };
         let states = self.world.init_states();
-        let mut pending = states.iter().map(|s| (W::Packed::of(s), edge)).collect();
+        let packed = states.iter().map(W::Packed::of);
+        let mut pending = packed.map(|one| (self.canonical(one), edge)).collect();
         let mut level = Vec::new();
         self.store.add_unknown(&mut pending, &mut level);
         level
@@ -250,6 +256,24 @@ impl<W: World> Search<'_, W> {
             depth: self.depth,
             bytes: self.bytes(),
             waiting,
+            left: Some(self.left()),
+        }
+    }
+
+    fn left(&self) -> usize {
+        let wanted = self.wanted.iter().enumerate();
+        wanted
+            .filter(|(at, wanted)| !wanted.property && !self.seen.contains_key(at))
+            .count()
+    }
+
+    /// The state that stands for this one.
+    #[inline(always)]
+    fn canonical(&self, packed: W::Packed) -> W::Packed {
+        if self.limits.symmetry {
+            W::Packed::of(&self.world.canonical(&packed.to()))
+        } else {
+            packed
         }
     }
 
@@ -341,7 +365,8 @@ impl<W: World> Search<'_, W> {
         let states = &states[..lot.len()];
         hand.memo.successors(self.world, states, |of, by, next| {
             is_end[of] = false;
-            pending.push((next, Edge { from: lot[of], by }));
+            let edge = Edge { from: lot[of], by };
+            pending.push((self.canonical(next), edge));
         });
         hand.transitions += (pending.len() - before) as u64;
         for (at, id) in lot.iter().enumerate() {
@@ -400,22 +425,23 @@ impl<W: World> Search<'_, W> {
         found
     }
 
+    /// The run that leads to a state. With symmetry it leads to a state that has the same representative: each step is
+    /// then the first whose outcome is represented by the next state of the way.
     fn trace(&self, id: Id) -> Trace {
-        let mut edges = vec![];
+        let mut way = vec![id];
         let mut at = id;
-        while self.store.edge(at).from != Id::MAX {
-            let edge = self.store.edge(at);
-            edges.push(edge.by);
-            at = edge.from;
+        while self.store.from(at) != Id::MAX {
+            at = self.store.from(at);
+            way.push(at);
         }
         let mut state: W::State = self.store.state(at).to();
         let opening = self.world.opening(&state);
         let mut chart = Chart::on();
         let mut names = Vec::new();
-        for by in edges.into_iter().rev() {
+        for id in way.into_iter().rev().skip(1) {
             let mut actions = Vec::new();
             self.world.actions(&state, &mut actions);
-            let action = &actions[usize::from(by)];
+            let action = self.action_to(id, &state, &actions);
             names.push(format!("{action:?}"));
             if let Some(next) = self.world.apply(&state, action, &mut chart) {
                 state = next;
@@ -426,5 +452,15 @@ impl<W: World> Search<'_, W> {
             actions: names,
             hops: chart.hops().to_vec(),
         }
+    }
+
+    /// Which action leads to a state.
+    fn action_to<'b>(&self, id: Id, state: &W::State, actions: &'b [W::Action]) -> &'b W::Action {
+        let found = actions.iter().find(|action| {
+            let next = self.world.apply(state, action, &mut Chart::off());
+            let next = next.map(|next| self.canonical(W::Packed::of(&next)));
+            self.limits.symmetry && next == Some(*self.store.state(id))
+        });
+        found.unwrap_or(&actions[usize::from(self.store.edge(id).by)])
     }
 }

@@ -172,6 +172,15 @@ pub trait World:
         Reads::Fields(Fields::All)
     }
 
+    /// What is interchangeable here, in words; `None` when nothing is.
+    const INTERCHANGEABLE: Option<&'static str> = None;
+
+    /// One state for all that differ only in the names of what is interchangeable. Renaming must change neither what
+    /// may happen next, but for the names, nor what is asked of a state.
+    fn canonical(&self, state: &Self::State) -> Self::State {
+        state.clone()
+    }
+
     /// The world of a configuration.
     fn new(config: Config) -> Self;
 

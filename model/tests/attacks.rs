@@ -156,7 +156,7 @@ fn two_faults_of_each_kind_break_nothing() {
         (Scope::Tap, Tier::T0),
     ] {
         let config = Config {
-            bounds: Bounds::DEEP,
+            bounds: Bounds::of(2),
             ..Config::hardened(tier)
         };
         let limits = Limits::default();

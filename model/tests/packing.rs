@@ -116,6 +116,36 @@ fn is_looked_for_where_it_may_be<W: World>(world: &W) {
     }
 }
 
+/// Names do not matter: a state and its representative show the same, and what follows has the same representatives.
+fn names_do_not_matter<W: World>(world: &W) {
+    let followers = |state: &W::State| {
+        let mut actions = Vec::new();
+        world.actions(state, &mut actions);
+        let next = actions
+            .iter()
+            .filter_map(|a| world.apply(state, a, &mut Chart::off()));
+        let mut next: Vec<W::State> = next.map(|next| world.canonical(&next)).collect();
+        next.sort();
+        next
+    };
+    let properties = world.properties();
+    let mut renamed = 0;
+    walk(world, |state| {
+        let canonical = world.canonical(state);
+        assert_eq!(world.canonical(&canonical), canonical);
+        if canonical == *state {
+            return;
+        }
+        renamed += 1;
+        for property in &properties {
+            let holds = |state| (property.condition)(world, state);
+            assert_eq!(holds(state), holds(&canonical), "{}", property.name);
+        }
+        assert_eq!(followers(state), followers(&canonical), "{state:?}");
+    });
+    assert_eq!(renamed > 0, W::INTERCHANGEABLE.is_some(), "{}", W::SCOPE);
+}
+
 fn comes_back<W: World>(world: &W) {
     walk(world, |state| {
         let packed = W::Packed::of(state);
@@ -143,6 +173,7 @@ fn of_world<W: World>(tier: Tier) {
         let world = W::new(Config { weak, ..config });
         depends_on_what_it_says(&world);
         is_looked_for_where_it_may_be(&world);
+        names_do_not_matter(&world);
     }
 }
 

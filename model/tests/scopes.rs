@@ -1,8 +1,8 @@
 //! The five worlds: the specification holds against every tier, nothing is vacuous, and two engines agree.
 
-use kaika_model::check::{Engine, Report, check};
+use kaika_model::check::{Engine, Report, check, interchangeable};
 use kaika_model::explore::Limits;
-use kaika_model::{Config, Tier};
+use kaika_model::{Config, Tier, Weak};
 use kaika_spec::{PropertyId, Scope};
 
 /// Unique states of the specification at default bounds. A change here is a change of the model: say why.
@@ -66,6 +66,32 @@ fn threads_change_nothing() {
         };
         assert_eq!(seen(1), seen(2), "{scope}");
         assert_eq!(seen(1), seen(5), "{scope}");
+    }
+}
+
+/// One state for all that differ in names: the same verdicts, witnesses and depth, of fewer states.
+#[test]
+fn symmetry_changes_no_verdict() {
+    for scope in Scope::ALL {
+        for weak in [Weak::HARDENED, Weak::as_claimed()] {
+            let seen = |symmetry| {
+                let limits = Limits {
+                    symmetry,
+                    ..Limits::default()
+                };
+                let config = Config {
+                    weak,
+                    ..Config::hardened(Tier::T2)
+                };
+                check(*scope, config, Engine::Native, limits, &mut |_, _| {})
+            };
+            let (all, few) = (seen(false), seen(true));
+            assert_eq!(all.violated, few.violated, "{scope}");
+            assert_eq!(all.unreached, few.unreached, "{scope}");
+            assert_eq!(all.depth, few.depth, "{scope}");
+            let fewer = interchangeable(*scope).is_some();
+            assert_eq!(few.states < all.states, fewer, "{scope}");
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::ValueEnum;
-use kaika_model::check::{Engine, Report, check, cores, explored};
+use kaika_model::check::{Engine, Report, check, cores, explored, interchangeable};
 use kaika_model::explore::Limits;
 use kaika_model::{Bounds, Config, Tier, Weak, chart};
 use kaika_spec::{PropertyId, Scope, Weakness};
@@ -23,7 +23,8 @@ pub(crate) struct Args {
     /// Countermeasures to leave out, by their weakness, with commas between; or as-claimed: the literal claims.
     #[arg(long, value_name = "NAME,…", default_value = "")]
     weaken: String,
-    /// How much may happen in one run: default, one fault of each kind; deep, two; or a JSON file of budgets: {"tears": 2}.
+    /// How much may happen in one run: default, one fault of each kind; deep, four, which takes minutes
+    /// and wants --engine native; or a JSON file of budgets: {"tears": 2}.
     #[arg(long, value_name = "default|deep|FILE", default_value = "default")]
     bounds: String,
     /// Who explores: Stateright, or our own explorer, which needs less time and memory.
@@ -35,6 +36,9 @@ pub(crate) struct Args {
     /// Native engine: stop when it keeps more than so many MiB. What was found until then is said, marked as partial.
     #[arg(long, value_name = "MIB")]
     memory: Option<usize>,
+    /// Native engine: look at one state for all that differ only in the names of what is interchangeable.
+    #[arg(long)]
+    symmetry: bool,
     /// Ask for one property only: P01 and so on. Exit 1 then speaks of it alone.
     #[arg(long, value_parser = property)]
     property: Option<PropertyId>,
@@ -70,7 +74,11 @@ impl Args {
         if self.memory.is_some() && self.engine != EngineArg::Native {
             bail!("--memory needs --engine native: Stateright keeps no budget");
         }
+        if self.symmetry && self.engine != EngineArg::Native {
+            bail!("--symmetry needs --engine native: Stateright's breadth-first search has none");
+        }
         Ok(Limits {
+            symmetry: self.symmetry,
             threads: self.threads.map_or_else(cores, usize::from),
             memory: self.memory.map_or(usize::MAX, |mib| mib << 20),
             ..Limits::default()
@@ -158,6 +166,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         println!("{}", serde_json::to_string_pretty(&document(&runs))?);
     } else {
         print_end(&runs, weak, args.charts);
+        if args.symmetry {
+            print_symmetry(&runs);
+        }
     }
     let hardened = weak == Weak::HARDENED;
     let good = runs
@@ -194,8 +205,11 @@ pub(crate) fn watched(scope: Scope, config: Config, engine: Engine, limits: Limi
     let began = Instant::now();
     let report = check(scope, config, engine, limits, &mut |scope, now| {
         let rate = now.states as u128 * 1000 / began.elapsed().as_millis().max(1);
+        let left = now
+            .left
+            .map_or(String::new(), |left| format!(", {left} witnesses to find"));
         spinner.set_message(format!(
-            "{scope}: {} states, {rate} a second, depth {}, {} MiB, {} waiting",
+            "{scope}: {} states, {rate} a second, depth {}, {} MiB, {} waiting{left}",
             now.states,
             now.depth,
             now.bytes >> 20,
@@ -275,6 +289,15 @@ fn print_end(runs: &[(Config, Report)], weak: Weak, charts: bool) {
         println!("bounds: {}", config.bounds);
     }
     println!("{NOT_COVERED}");
+}
+
+/// What the counts leave out.
+fn print_symmetry(runs: &[(Config, Report)]) {
+    for (_, report) in runs {
+        let what =
+            interchangeable(report.scope).unwrap_or("nothing, so that no state was left out");
+        println!("interchangeable in {}: {what}", report.scope);
+    }
 }
 
 /// The properties that hold wherever they were asked.

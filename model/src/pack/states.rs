@@ -222,29 +222,37 @@ impl Pack for (u8, usize) {
     }
 }
 
-/// Counts up to three.
-struct Counts<const N: usize>([u8; N]);
+/// Small numbers in so many bits each.
+macro_rules! numbers {
+    ($name:ident, $bits:literal) => {
+        struct $name<const N: usize>([u8; N]);
 
-impl<const N: usize> Pack for Counts<N> {
-    const BITS: u32 = 2 * N as u32;
+        impl<const N: usize> Pack for $name<N> {
+            const BITS: u32 = $bits * N as u32;
 
-    #[inline(always)]
-    fn code(&self) -> u128 {
-        let counts = self.0.iter().rev();
-        counts.fold(0, |code, count| code << 2 | fitted((*count).into(), 2))
-    }
+            #[inline(always)]
+            fn code(&self) -> u128 {
+                let numbers = self.0.iter().rev();
+                numbers.fold(0, |code, one| code << $bits | fitted((*one).into(), $bits))
+            }
 
-    #[inline(always)]
-    fn from_code(code: u128) -> Self {
-        Self(std::array::from_fn(|at| low(code >> (2 * at), 2) as u8))
-    }
+            #[inline(always)]
+            fn from_code(code: u128) -> Self {
+                Self(std::array::from_fn(|at| {
+                    low(code >> ($bits * at), $bits) as u8
+                }))
+            }
+        }
+    };
 }
+numbers!(Counts, 2);
+numbers!(Openings, 3);
 
 packed!(struct provisioning::Chip {
     state = chip::State,
     sequence: 2 as u8,
     progress: 3 as u8,
-    answers(Counts<4>),
+    answers(Openings<4>),
     scripts: 4 as u8,
     receipted = bool,
     authentic = bool,

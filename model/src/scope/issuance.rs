@@ -671,6 +671,12 @@ impl World for Issuance {
         }))
     }
 
+    const INTERCHANGEABLE: Option<&'static str> = Some("two requests of one person");
+
+    fn canonical(&self, state: &State) -> State {
+        mirrored(state).map_or(*state, |mirrored| mirrored.min(*state))
+    }
+
     fn new(config: Config) -> Self {
         Self(config)
     }
@@ -772,6 +778,23 @@ impl World for Issuance {
         };
         format!("Alice is {known} {second}.")
     }
+}
+
+/// The same with two requests of one person in each other's place.
+fn mirrored(state: &State) -> Option<State> {
+    let [Some(first), Some(second)] = state.requests else {
+        return None;
+    };
+    let moved = |mut request: Request| {
+        if let Some(made) = &mut request.made {
+            made.reference = made.reference.map(|of| 1 - of);
+        }
+        Some(request)
+    };
+    (first.driver == second.driver).then(|| State {
+        requests: [moved(second), moved(first)],
+        ..*state
+    })
 }
 
 impl Issuance {

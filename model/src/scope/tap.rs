@@ -258,6 +258,41 @@ impl Tap {
         }
     }
 
+    /// The same with the two sales in each other's place. What they do not share changes names with them.
+    fn mirrored(state: &State) -> State {
+        let [first, second] = state.sales;
+        let amount = |amount: u8| {
+            if first.amount == second.amount {
+                amount
+            } else {
+                3 - amount
+            }
+        };
+        let number = |number: u8| {
+            if first.number == second.number {
+                number
+            } else {
+                3 - number
+            }
+        };
+        let renamed = |signed: Signed| Signed {
+            amount: amount(signed.amount),
+            number: number(signed.number),
+            ..signed
+        };
+        let moved = |sale: Sale| Sale {
+            amount: amount(sale.amount),
+            number: number(sale.number),
+            given: sale.given.map(|given| given.map(renamed)),
+            ..sale
+        };
+        State {
+            sales: [moved(second), moved(first)],
+            made: state.made.map(|made| made.map(renamed)),
+            ..*state
+        }
+    }
+
     fn sign(&self, state: &State, amount: u8, number: u8, chart: &mut Chart) -> Option<State> {
         let mut next = *state;
         let slot = next.made.get_mut(usize::from(state.atc))?;
@@ -539,6 +574,13 @@ impl World for Tap {
             "P39" => &["approved", "made"],
             _ => return Reads::Fields(Fields::All),
         }))
+    }
+
+    const INTERCHANGEABLE: Option<&'static str> =
+        Some("the two sales, amounts and numbers with them");
+
+    fn canonical(&self, state: &State) -> State {
+        Self::mirrored(state).min(*state)
     }
 
     fn new(config: Config) -> Self {
