@@ -365,9 +365,13 @@ impl<W: World> Search<'_, W> {
         let states = &states[..lot.len()];
         hand.memo.successors(self.world, states, |of, by, next| {
             is_end[of] = false;
-            let edge = Edge { from: lot[of], by };
-            pending.push((self.canonical(next), edge));
+            pending.push((next, Edge { from: lot[of], by }));
         });
+        if self.limits.symmetry {
+            for (state, _) in &mut pending[before..] {
+                *state = self.canonical(*state);
+            }
+        }
         hand.transitions += (pending.len() - before) as u64;
         for (at, id) in lot.iter().enumerate() {
             self.judge(*id, &states[at], &changes[at], is_end[at], hand);

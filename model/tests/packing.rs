@@ -141,7 +141,7 @@ fn names_do_not_matter<W: World>(world: &W) {
             let holds = |state| (property.condition)(world, state);
             assert_eq!(holds(state), holds(&canonical), "{}", property.name);
         }
-        assert_eq!(followers(state), followers(&canonical), "{state:?}");
+        assert!(followers(state) == followers(&canonical), "{state:?}");
     });
     assert_eq!(renamed > 0, W::INTERCHANGEABLE.is_some(), "{}", W::SCOPE);
 }

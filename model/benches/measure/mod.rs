@@ -125,7 +125,7 @@ fn of_process(file: &str, find: impl Fn(&str) -> Option<u64>) -> u64 {
 }
 
 /// User and system time of all threads, in steps of a hundredth of a second.
-fn busy_us() -> u64 {
+pub(crate) fn busy_us() -> u64 {
     of_process("stat", |text| {
         // What stands before the bracket is the program's name, which may hold spaces.
         let mut fields = text.rsplit_once(')')?.1.split_whitespace().skip(11);
