@@ -447,7 +447,7 @@ impl World for Provisioning {
                 "chips[1].state",
                 "chips[1].authentic",
             ],
-            "P25" | "W25 everything has come to an end" => return Reads::AtEnd,
+            "P25" | "P45" | "TH4" | "W25 everything has come to an end" => return Reads::AtEnd,
             _ => return Reads::Fields(Fields::All),
         }))
     }

@@ -289,6 +289,7 @@ impl Tap {
         State {
             sales: [moved(second), moved(first)],
             made: state.made.map(|made| made.map(renamed)),
+            relayed: state.relayed.map(|at| 1 - at),
             ..*state
         }
     }
@@ -563,6 +564,7 @@ impl World for Tap {
 
     fn reads(name: &str) -> Reads {
         Reads::Fields(Fields::Only(match name {
+            "P30" => &["outside"],
             "P36" => &["dead"],
             "P37" => &["unsigned"],
             "P38" => &[
@@ -572,15 +574,24 @@ impl World for Tap {
                 "sales[1].record",
             ],
             "P39" => &["approved", "made"],
+            "P40" => &["over"],
+            "P41" => return Reads::AtEnd,
+            "TH2" => &["unsigned", "outside", "over", "unmeant"],
             _ => return Reads::Fields(Fields::All),
         }))
     }
 
     const INTERCHANGEABLE: Option<&'static str> =
-        Some("the two sales, amounts and numbers with them");
+        Some("the two sales, amounts and numbers with them, where both are within the limit");
 
     fn canonical(&self, state: &State) -> State {
-        Self::mirrored(state).min(*state)
+        // An amount above the limit is no name for another.
+        let bounded = state.sales.iter().all(|sale| sale.amount <= LIMIT);
+        if bounded {
+            Self::mirrored(state).min(*state)
+        } else {
+            *state
+        }
     }
 
     fn new(config: Config) -> Self {
