@@ -267,9 +267,7 @@ impl Town {
         for _ in 0..60 {
             let input = match effect {
                 Effect::Send(http) => self.http(&http),
-                Effect::Chip(commands) | Effect::Sign(commands) => {
-                    Input::Chip(commands.iter().map(|command| send(chip, command)).collect())
-                }
+                Effect::Chip(commands) | Effect::Sign(commands) => given(chip, &commands),
                 Effect::AskCode { .. } => Input::Code(self.last_code()),
                 Effect::AskPhotos => Input::Photos(person.front(), b"back".to_vec()),
                 Effect::AskFrames { actions } => {
@@ -288,9 +286,7 @@ impl Town {
         loop {
             let input = match effect {
                 Effect::Send(http) => self.http(&http),
-                Effect::Sign(commands) => {
-                    Input::Chip(commands.iter().map(|command| send(chip, command)).collect())
-                }
+                Effect::Sign(commands) => given(chip, &commands),
                 end => return end,
             };
             effect = pay.handle(input);
@@ -429,6 +425,10 @@ fn send(chip: &mut Chip<MemoryFlash>, command: &[u8]) -> Vec<u8> {
     out[..length].to_vec()
 }
 
+fn given(chip: &mut Chip<MemoryFlash>, commands: &[Vec<u8>]) -> Input {
+    Input::Chip(commands.iter().map(|command| send(chip, command)).collect())
+}
+
 fn sale(number: u32, amount_minor: u64) -> Sale {
     Sale {
         amount_minor,
@@ -557,10 +557,8 @@ fn a_lost_card_pays_nowhere() {
             .status,
         200
     );
-    assert_eq!(
-        town.pay(&mut chip, ALICE_HERSELF.wants(&card, 100)),
-        Effect::Declined
-    );
+    let paid = town.pay(&mut chip, ALICE_HERSELF.wants(&card, 100));
+    assert_eq!(paid, Effect::Declined);
     assert_eq!(
         town.tap(&mut chip, sale(1, 100)),
         Outcome::Declined { code: "05".into() }

@@ -5,11 +5,11 @@ use kaika_model::role::issuer::Input;
 use kaika_spec::limit;
 use serde_json::{Value, json};
 
+use super::debit::{authorised, ordered};
 use super::provision::{answers, opened, round};
 use super::tap::authorise;
 use super::{
-    ENOUGH, FIRST, KNOWN, authorised, blocked, customer, eligibility, issue, ordered, otp_evidence,
-    reference, score,
+    ENOUGH, FIRST, KNOWN, blocked, customer, eligibility, issue, otp_evidence, reference, score,
 };
 use crate::script::{advance, bind, concat, digits, fresh, get, known, named, post, stranger};
 

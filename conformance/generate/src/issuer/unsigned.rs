@@ -3,7 +3,8 @@
 use kaika_model::role::issuer::Input;
 use serde_json::{Value, json};
 
-use super::{AMOUNT, authorised, ordered, sent_debit, spoilt};
+use super::debit::{authorised, ordered, sent_debit};
+use super::{AMOUNT, spoilt};
 use crate::script::{evidence, fresh, known, named};
 
 /// What another chip of the issuer signs over the same.
