@@ -93,9 +93,9 @@ named! {
         PhoneVersionUnchecked = "phone-version-unchecked",
         /// What is owed to the issuer is sent once, answered or not (G21).
         CompensationOnce = "compensation-once",
-        /// A card is made although no chip consented to it (G03).
+        /// A card is made although no chip consented to it (G28).
         ConsentUnchecked = "consent-unchecked",
-        /// A debit is posted although no chip of the card's holder signed for it (G20).
+        /// A debit is posted although no chip of the card's holder signed for it (G28).
         PaymentUnsigned = "payment-unsigned",
     }
 }

@@ -626,7 +626,7 @@ impl World for Issuance {
     ];
     type Packed = [u64; 4];
 
-    const PARTS: usize = 3;
+    const PARTS: usize = 4;
 
     fn actions_of(&self, part: usize, state: &State, actions: &mut Vec<Action>) {
         if let Some(request) = state.requests.get(part) {
@@ -635,10 +635,11 @@ impl World for Issuance {
             }
             return;
         }
-        if state.changes > 0 && state.requests[0].is_some_and(|request| request.asked) {
+        let asked = state.requests[0].is_some_and(|request| request.asked);
+        if part == 2 && state.changes > 0 && asked {
             actions.extend([Action::Block, Action::NewPhone]);
         }
-        if state.requests.iter().flatten().any(is_locked) {
+        if part == 3 && state.requests.iter().flatten().any(is_locked) {
             actions.push(Action::Wait);
         }
     }
@@ -647,7 +648,8 @@ impl World for Issuance {
         match part {
             0 => Fields::AllBut(private_of!("requests[1]")),
             1 => Fields::AllBut(private_of!("requests[0]")),
-            _ => Fields::AllBut(BESIDE_OPERATOR),
+            2 => Fields::AllBut(BESIDE_OPERATOR),
+            _ => Fields::All,
         }
     }
 
