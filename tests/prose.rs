@@ -4,7 +4,7 @@ mod paper;
 
 use std::collections::BTreeSet;
 
-use kaika_spec::{Refusal, Role, TokenState, Weakness};
+use kaika_spec::{PropertyId, Refusal, Role, TokenState, Weakness};
 use paper::{files, ids_in, none, plain, read, requirements, sections, table};
 use serde_norway::Value;
 
@@ -148,6 +148,23 @@ fn weaknesses_are_the_table() {
         &column(&rows, 0),
         &names(Weakness::ALL, Weakness::name),
     ));
+}
+
+#[test]
+fn properties_are_the_table_and_follow_from_something() {
+    let rows = table(&read("spec/97-properties.md"), "property");
+    let mut complaints = differences(
+        "property",
+        &column(&rows, 0),
+        &names(PropertyId::ALL, PropertyId::name),
+    );
+    for row in &rows {
+        let title = PropertyId::from_name(&row[0]).map(PropertyId::title);
+        if title != Some(row[1].as_str()) || row[2].is_empty() || ids_in(&row[3]).is_empty() {
+            complaints.push(format!("{}: {} follows from {}", row[0], row[1], row[3]));
+        }
+    }
+    none(&complaints);
 }
 
 #[test]

@@ -137,7 +137,9 @@ pub fn required(scope: Scope, tier: Tier) -> Vec<PropertyId> {
     in_world!(scope, W => {
         let checks = W::checks().into_iter();
         let asked = checks.filter(|check| check.tiers.contains(&tier));
-        asked.map(|check| check.id).collect()
+        let mut ids: Vec<PropertyId> = asked.map(|check| check.id).collect();
+        ids.sort_unstable();
+        ids
     })
 }
 

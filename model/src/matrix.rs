@@ -70,6 +70,14 @@ pub const BOUNDARIES: &[(PropertyId, Tier, &str)] = &[
     ),
 ];
 
+/// Why a property is not claimed against a tier.
+pub fn boundary(property: PropertyId, tier: Tier) -> Option<&'static str> {
+    BOUNDARIES
+        .iter()
+        .find(|(id, from, _)| *id == property && *from <= tier)
+        .map(|(_, _, why)| *why)
+}
+
 /// What the model says about one property against one tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cell {
@@ -91,6 +99,16 @@ impl Cell {
             Self::Violated => "**✗**",
             Self::Unclaimed => "(✓)",
             Self::Boundary => "✗",
+        }
+    }
+
+    /// One letter.
+    pub const fn mark(self) -> &'static str {
+        match self {
+            Self::Holds => "+",
+            Self::Violated => "X",
+            Self::Unclaimed => "o",
+            Self::Boundary => "-",
         }
     }
 

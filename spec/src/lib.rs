@@ -34,5 +34,6 @@ pub const PROSE: &[(&str, &str)] = &[
     ("85-apdu.md", include_str!("../85-apdu.md")),
     ("90-wire.md", include_str!("../90-wire.md")),
     ("95-refusals.md", include_str!("../95-refusals.md")),
+    ("97-properties.md", include_str!("../97-properties.md")),
     ("98-limits.md", include_str!("../98-limits.md")),
 ];

@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::ValueEnum;
-use kaika_model::check::{Engine, Report, check, cores, explored, interchangeable};
+use kaika_model::check::{Engine, Report, check, cores, explored, interchangeable, tiers_of};
 use kaika_model::explore::Limits;
+use kaika_model::matrix::{Cell, Matrix, boundary};
 use kaika_model::{Bounds, Config, Tier, Weak, chart};
 use kaika_spec::{PropertyId, Scope, Weakness};
 use serde_json::{Value, json};
@@ -17,7 +18,7 @@ pub(crate) struct Args {
     /// One scope: issuance, provisioning, pay, tap or manage. All by default.
     #[arg(value_parser = scope)]
     scope: Option<Scope>,
-    /// Against whom: T0, T1, T2 or T5. By default T2, and for issuance T5 besides.
+    /// Against whom: T0 to T5. By default every tier at which the scope is another.
     #[arg(long, value_parser = tier)]
     tier: Option<Tier>,
     /// Countermeasures to leave out, by their weakness, with commas between; or as-claimed: the literal claims.
@@ -48,6 +49,9 @@ pub(crate) struct Args {
     /// With --simulate: the seed of the first walk.
     #[arg(long, requires = "simulate")]
     seed: Option<u64>,
+    /// Every property against every tier, for the specification (or what --weaken names) and for the literal claims.
+    #[arg(long, conflicts_with_all = ["scope", "tier", "property", "simulate"])]
+    matrix: bool,
     /// Also draw the shortest counterexample of every violated property.
     #[arg(long)]
     charts: bool,
@@ -87,8 +91,8 @@ impl Args {
 }
 
 /// What the checker of each tier leaves out.
-pub(crate) const NOT_COVERED: &str = "not covered: tiers T3 and T4, more than two requests, orders or sales at once, \
-     weakness of the cryptography itself";
+pub(crate) const NOT_COVERED: &str = "not covered: more than two requests, orders or sales at once, weakness of the \
+     cryptography itself; what is not claimed against whom: kaika check --matrix";
 
 pub(crate) fn scope(text: &str) -> Result<Scope, String> {
     let names: Vec<_> = Scope::ALL.iter().map(|scope| scope.name()).collect();
@@ -96,7 +100,7 @@ pub(crate) fn scope(text: &str) -> Result<Scope, String> {
 }
 
 pub(crate) fn tier(text: &str) -> Result<Tier, String> {
-    Tier::from_name(text).ok_or_else(|| "the tiers are T0, T1, T2 and T5".to_owned())
+    Tier::from_name(text).ok_or_else(|| "the tiers are T0 to T5".to_owned())
 }
 
 fn property(text: &str) -> Result<PropertyId, String> {
@@ -137,7 +141,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     let weak = weak(&args.weaken)?;
     let bounds = bounds(&args.bounds)?;
     if let Some(seconds) = args.simulate {
-        let runs = asked(args.scope, args.tier)?;
+        let runs = asked(args.scope, args.tier);
         let ask = walk::Ask {
             weak,
             bounds,
@@ -148,9 +152,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         };
         return walk::run(&runs, &ask);
     }
+    if args.matrix {
+        return matrix(weak, args.json);
+    }
     let limits = args.limits()?;
     let mut runs = Vec::new();
-    for (scope, tier) in asked(args.scope, args.tier)? {
+    for (scope, tier) in asked(args.scope, args.tier) {
         let config = Config { weak, tier, bounds };
         let mut report = watched(scope, config, args.engine(), limits);
         if let Some(only) = args.property {
@@ -183,20 +190,80 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     })
 }
 
-/// Which scopes against which tiers.
-fn asked(scope: Option<Scope>, tier: Option<Tier>) -> anyhow::Result<Vec<(Scope, Tier)>> {
+/// Which scopes against which tiers; by default against every tier that makes a difference.
+fn asked(scope: Option<Scope>, tier: Option<Tier>) -> Vec<(Scope, Tier)> {
     let scopes = scope.map_or(Scope::ALL.to_vec(), |scope| vec![scope]);
-    let known = |scope: Scope, tier: Tier| tier != Tier::T5 || scope == Scope::Issuance;
-    let tiers = tier.map_or(vec![Tier::T2, Tier::T5], |tier| vec![tier]);
-    let all: Vec<_> = scopes
-        .iter()
-        .flat_map(|scope| tiers.iter().map(|tier| (*scope, *tier)))
-        .filter(|(scope, tier)| known(*scope, *tier))
-        .collect();
-    if all.is_empty() {
-        bail!("only issuance is modelled against T5");
+    let tiers = |scope| tier.map_or(tiers_of(scope).to_vec(), |tier| vec![tier]);
+    let all = scopes.into_iter().flat_map(|scope| {
+        let tiers = tiers(scope).into_iter();
+        tiers.map(move |tier| (scope, tier))
+    });
+    all.collect()
+}
+
+/// Every property against every tier.
+fn matrix(weak: Weak, json: bool) -> anyhow::Result<u8> {
+    let spinner = bar::spinner();
+    let mut watch = |scope: Scope, tier: Tier| {
+        spinner.set_message(format!("{scope} against {}", tier.name()));
+        spinner.tick();
+    };
+    let ours = Matrix::compute(weak, &mut watch);
+    let claimed = Matrix::compute(Weak::as_claimed(), &mut watch);
+    spinner.finish_and_clear();
+    if json {
+        let profile = |matrix: &Matrix| -> Vec<Value> {
+            let one = |(property, tier, cell): (PropertyId, Tier, Cell)| {
+                let why = boundary(property, tier).filter(|_| cell == Cell::Boundary);
+                json!({"property": property.name(), "tier": tier.name(), "cell": cell.name(), "boundary": why})
+            };
+            matrix.cells().map(one).collect()
+        };
+        let document = json!({"asked": profile(&ours), "as_claimed": profile(&claimed)});
+        println!("{}", serde_json::to_string_pretty(&document)?);
+    } else {
+        print_matrix(&ours, &claimed);
     }
-    Ok(all)
+    Ok(if ours.holds() { OK } else { NO })
+}
+
+fn print_matrix(ours: &Matrix, claimed: &Matrix) {
+    let tiers: Vec<_> = Tier::ALL
+        .iter()
+        .map(|tier| format!("{:<3}", tier.name()))
+        .collect();
+    let head = tiers.join(" ");
+    println!("{:<5} {head}   {head}", "");
+    for property in PropertyId::ALL {
+        let row = |matrix: &Matrix| {
+            let cells = Tier::ALL
+                .iter()
+                .map(|tier| format!("{:<3}", matrix.cell(*property, *tier).mark()));
+            cells.collect::<Vec<_>>().join(" ")
+        };
+        println!(
+            "{:<5} {}   {}  {}",
+            property.name(),
+            row(ours),
+            row(claimed),
+            property.title()
+        );
+    }
+    println!("\nleft: what was asked; right: the literal claims");
+    println!(
+        "+ claimed and holds   o not claimed, no counterexample   - not claimed, fails   X claimed and fails\n"
+    );
+    for property in PropertyId::ALL {
+        let cells = Tier::ALL
+            .iter()
+            .map(|tier| (*tier, ours.cell(*property, *tier)));
+        let first = cells.into_iter().find(|(_, cell)| *cell == Cell::Boundary);
+        if let Some((tier, why)) =
+            first.and_then(|(tier, _)| Some((tier, boundary(*property, tier)?)))
+        {
+            println!("- {property} from {}: {why}", tier.name());
+        }
+    }
 }
 
 /// Checks one scope while a spinner turns.

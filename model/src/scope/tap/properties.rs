@@ -1,0 +1,131 @@
+//! What is asked of payments at a shop.
+
+use kaika_spec::PropertyId;
+
+use super::{LIMIT, Sale, State, Tap};
+use crate::role::issuer::Posting;
+use crate::role::pos;
+use crate::scope::{ALL, Check, REMOTE, Scenario, Tier, World as _};
+
+pub(super) fn checks() -> Vec<Check<Tap>> {
+    let mut checks: Vec<Check<Tap>> = vec![
+        Check {
+            id: PropertyId::P36,
+            tiers: ALL,
+            holds: |_, s| !s.dead,
+            reached: "W36 a tap is declined because the token is suspended or the card lost",
+            witness: |_, s| s.changes == 0 && s.sales.iter().any(|sale| sale.told[1]),
+        },
+        Check {
+            id: PropertyId::P37,
+            tiers: ALL,
+            holds: |_, s| !s.unsigned,
+            reached: "W37 a tap that the chip signed is approved",
+            witness: |_, s| s.approved.contains(&1),
+        },
+        Check {
+            id: PropertyId::P38,
+            tiers: REMOTE,
+            holds: |_, s| {
+                s.sales
+                    .iter()
+                    .all(|sale| sale.pos != pos::State::Approved || sale.record == Posting::Posted)
+            },
+            reached: "W38 the shop approves",
+            witness: |_, s| s.sales.iter().any(|sale| sale.pos == pos::State::Approved),
+        },
+        Check {
+            id: PropertyId::P39,
+            tiers: ALL,
+            holds: |_, s| s.approved.iter().all(|count| *count <= 1) && counters_are_unique(s),
+            reached: "W39 a counter is approved",
+            witness: |_, s| s.last > 0,
+        },
+    ];
+    checks.extend(bounds());
+    checks
+}
+
+pub(super) fn scenarios() -> Vec<Scenario<Tap>> {
+    vec![
+        Scenario {
+            name: "S4 both sales are approved",
+            from: Tier::T0,
+            seen: |_, s| s.sales.iter().all(|sale| sale.pos == pos::State::Approved),
+        },
+        Scenario {
+            name: "S9 a reversal overtakes its request",
+            from: Tier::T0,
+            seen: |_, s| s.overtaken,
+        },
+        Scenario {
+            name: "S13 an attacker is refused",
+            from: Tier::T1,
+            seen: |_, s| s.repelled,
+        },
+        Scenario {
+            name: "S13 a played-back cryptogram is refused",
+            from: Tier::T1,
+            seen: |_, s| s.replayed,
+        },
+    ]
+}
+
+fn counters_are_unique(state: &State) -> bool {
+    let mut counters: Vec<u8> = state
+        .made
+        .iter()
+        .flatten()
+        .map(|signed| signed.atc)
+        .collect();
+    let count = counters.len();
+    counters.dedup();
+    counters.len() == count
+}
+
+fn bounds() -> Vec<Check<Tap>> {
+    vec![
+        Check {
+            id: PropertyId::P30,
+            tiers: ALL,
+            holds: |_, s| !s.outside,
+            reached: "W30 a tap in the field is approved",
+            witness: |_, s| s.approved.contains(&1),
+        },
+        Check {
+            id: PropertyId::P40,
+            tiers: ALL,
+            holds: |_, s| !s.over,
+            reached: "W40 a sale above the limit is declined",
+            witness: |_, s| s.sales[1].amount > LIMIT && s.sales[1].told[1],
+        },
+        Check {
+            id: PropertyId::P41,
+            tiers: REMOTE,
+            holds: |w, s| s.sales.iter().all(is_resolved) || !w.is_over(s),
+            reached: "W41 a sale that was not answered is reversed",
+            witness: |_, s| {
+                s.sales.iter().any(|sale| {
+                    sale.pos == pos::State::Declined && sale.record == Posting::Reversed
+                })
+            },
+        },
+        Check {
+            id: PropertyId::TH2,
+            tiers: REMOTE,
+            holds: |_, s| !s.unsigned && !s.outside && !s.over && !s.unmeant,
+            reached: "WT2 a tap is approved",
+            witness: |_, s| s.last > 0,
+        },
+    ]
+}
+
+/// Shop and issuer end with the same: paid, or not.
+fn is_resolved(sale: &Sale) -> bool {
+    match sale.pos {
+        pos::State::Reversing => false,
+        pos::State::Approved => sale.record == Posting::Posted,
+        pos::State::Declined => sale.record != Posting::Posted,
+        pos::State::Idle | pos::State::Asked => true,
+    }
+}
