@@ -71,7 +71,7 @@ fn as_claimed() {
     let _ = write!(
         text,
         "\nSo what the claims themselves guarantee is that the score, the card number and the agreement number stay where they belong, and that\n\
-         the issuer decides at a shop. Freshness, binding, atomicity and lifecycle have to be added. The four that hold do so because the claims\n\
+         the issuer decides at a shop. Freshness, binding, atomicity and lifecycle have to be added. Those that hold do so because the claims\n\
          leave no room for {}.\n\n\
          ## Where this differs from what one might expect\n\n\
          - The order of the steps for a known customer (P09) fails, not because the claims allow another order, but because pre-verification is\n  \
