@@ -26,7 +26,7 @@ fn a_scope_that_holds_exits_0_and_one_that_does_not_exits_1() {
     let holds = kaika(&["check", "manage"]);
     assert_eq!(holds.status.code(), Some(0), "{}", complained(&holds));
     assert!(
-        told(&holds).contains("every property holds for 400 states"),
+        told(&holds).contains("every property holds for 1200 states"),
         "{}",
         told(&holds)
     );
@@ -139,8 +139,8 @@ fn errors_say_what_to_do() {
             "`kaika attack --list` names them all",
         ),
         (
-            &["check", "pay", "--tier", "T5"],
-            "only issuance is modelled against T5",
+            &["check", "pay", "--bounds", "no-such-file.json"],
+            "reading the bounds from no-such-file.json",
         ),
         (
             &["conform", "--subject", "reference", "--only", "nonsense"],

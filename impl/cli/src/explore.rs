@@ -13,7 +13,7 @@ pub(crate) struct Args {
     /// One scope: issuance, provisioning, pay, tap or manage.
     #[arg(value_parser = check::scope, default_value = "issuance")]
     scope: Scope,
-    /// Against whom: T0, T1, T2 or T5.
+    /// Against whom: T0 to T5.
     #[arg(long, value_parser = check::tier, default_value = "T0")]
     tier: Tier,
     /// Countermeasures to leave out, by their weakness, with commas between; or as-claimed.

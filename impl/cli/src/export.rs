@@ -19,7 +19,7 @@ pub(crate) struct Args {
     /// Aldebaran's .aut for CADP and mCRL2, Graphviz, or JSON with one value a line.
     #[arg(long, value_enum)]
     format: FormatArg,
-    /// Against whom: T0, T1, T2 or T5.
+    /// Against whom: T0 to T5.
     #[arg(long, value_parser = check::tier, default_value = "T0")]
     tier: Tier,
     /// Countermeasures to leave out, by their weakness, with commas between; or as-claimed.
