@@ -13,16 +13,20 @@ const HEIGHT: usize = 34;
 const HEAD: usize = 64;
 /// Beside the outermost lanes.
 const SIDE: usize = 70;
+/// About the width of a letter.
+const LETTER: usize = 7;
 
-/// Colours on a ground of its own, so that it reads on a light page and on a dark one.
-const STYLE: &str = "text{font:13px sans-serif;fill:#1c1c1c}.head{font-weight:bold}path{fill:none}\
+/// Colours on a ground of its own, so that it reads on a light page and on a dark one. Words stand out from a rail that
+/// they cross by an edge of the ground's colour.
+const STYLE: &str = "text{font:13px sans-serif;fill:#1c1c1c;stroke:#fff;stroke-width:4px;stroke-linejoin:round;\
+paint-order:stroke}.note+text{stroke:none}.head{font-weight:bold}path{fill:none}\
 .ground{fill:#fff}.rail{stroke:#999}.note{fill:#f3f3f3;stroke:#999}.answer{stroke-dasharray:5 4}\
 path.says{stroke:#1f5fbf}path.good{stroke:#1a7f37}path.bad{stroke:#c62828}text.good{fill:#1a7f37}text.bad{fill:#c62828}";
 
 /// The picture of a chart.
 pub fn draw(title: &str, hops: &[Hop]) -> String {
     let lanes = lanes(hops);
-    let width = SIDE * 2 + WIDTH * lanes.len().max(1);
+    let width = breadth(&lanes, hops);
     let height = HEAD + HEIGHT * (hops.len() + 1);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\">\n\
@@ -45,6 +49,24 @@ pub fn draw(title: &str, hops: &[Hop]) -> String {
     }
     svg.push_str("</svg>\n");
     svg
+}
+
+/// Wide enough for every lane and for words that reach beyond the last one.
+fn breadth(lanes: &[&str], hops: &[Hop]) -> usize {
+    let least = SIDE * 2 + WIDTH * lanes.len().saturating_sub(1);
+    let ends = hops.iter().map(|hop| {
+        let left = names(hop).into_iter().map(|name| place(lanes, name)).min();
+        left.unwrap_or_default() + LETTER * words(hop).chars().count() + 32
+    });
+    ends.max().unwrap_or_default().max(least)
+}
+
+/// What is written at a hop.
+fn words(hop: &Hop) -> String {
+    match hop {
+        Hop::Says(_, _, what) | Hop::Answers(_, _, what) | Hop::Notes(_, what) => what.clone(),
+        Hop::Judges(_, _, judged) => spoken(judged.verdict),
+    }
 }
 
 fn place(lanes: &[&str], name: &str) -> usize {
@@ -87,7 +109,7 @@ fn noted(x: usize, y: usize, hop: &Hop) -> String {
     let Hop::Notes(_, what) = hop else {
         return String::new();
     };
-    let width = 16 + 7 * what.chars().count();
+    let width = 16 + LETTER * what.chars().count();
     format!(
         "<rect class=\"note\" x=\"{}\" y=\"{}\" width=\"{width}\" height=\"20\" rx=\"4\"/>\
          <text x=\"{}\" y=\"{}\">{}</text>",
@@ -133,6 +155,15 @@ mod tests {
         assert!(svg.contains("\"answer good\"") && svg.contains("\"answer bad\""));
         assert!(svg.contains(">waits</text>"));
         assert_eq!(svg.matches("class=\"rail\"").count(), 3);
+    }
+
+    /// As wide as its lanes, and wider where words at the last lane need it.
+    #[test]
+    fn nothing_is_cut_off_on_the_right() {
+        let said = Hop::Says("alice", "chip", "x".to_owned());
+        let long = Hop::Notes("chip", "w".repeat(50));
+        assert!(draw("", &[said.clone()]).contains("viewBox=\"0 0 380 "));
+        assert!(draw("", &[said, long]).contains("viewBox=\"0 0 692 "));
     }
 
     /// Each tag that is opened is closed, and none but these is there.
