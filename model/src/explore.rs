@@ -17,7 +17,7 @@ use kaika_spec::PropertyId;
 use stateright::Expectation;
 
 use self::memo::{LOT, Memo, both, changed, mask, ones};
-use self::store::{Edge, Fresh, Id, SHARDS, Store};
+use self::store::{Fresh, Id, SHARDS, Store};
 use crate::chart::{Chart, Hop};
 use crate::pack::{Wide, Words};
 use crate::scope::{Reads, TO_THE_END, World};
@@ -149,7 +149,7 @@ fn wanted<W: World>(world: &W) -> Vec<Wanted<W>> {
 /// What a thread works with, and what it found in its part of a block.
 struct Hand<P> {
     memo: Memo<P>,
-    pending: Vec<(P, Edge)>,
+    pending: Vec<(P, Id)>,
     fresh: Fresh<P>,
     transitions: u64,
     /// Wanted things seen, by their place, each in the first state that shows it.
@@ -218,13 +218,9 @@ pub fn explore<W: World>(world: &W, limits: Limits, watch: &mut dyn FnMut(&Progr
 impl<W: World> Search<'_, W> {
     /// The initial states: the first level.
     fn begin(&mut self) -> Vec<Id> {
-        let edge = Edge {
-            from: Id::MAX,
-            by: 0,
-        };
         let states = self.world.init_states();
         let packed = states.iter().map(W::Packed::of);
-        let mut pending = packed.map(|one| (self.canonical(one), edge)).collect();
+        let mut pending = packed.map(|one| (self.canonical(one), Id::MAX)).collect();
         let mut level = Vec::new();
         self.store.add_unknown(&mut pending, &mut level);
         level
@@ -331,6 +327,7 @@ impl<W: World> Search<'_, W> {
         thread::scope(|scope| {
             for (chunk, hand) in chunks.zip(&mut *hands) {
                 scope.spawn(move || {
+                    hand.fresh.begin();
                     for lot in chunk.chunks(LOT) {
                         this.look(lot, hand);
                         this.store.keep_unknown(&mut hand.pending, &mut hand.fresh);
@@ -363,9 +360,10 @@ impl<W: World> Search<'_, W> {
         let pending = &mut hand.pending;
         let before = pending.len();
         let states = &states[..lot.len()];
-        hand.memo.successors(self.world, states, |of, by, next| {
+        let memo = &mut hand.memo;
+        memo.successors(self.world, &self.store, lot, states, |of, next| {
             is_end[of] = false;
-            pending.push((next, Edge { from: lot[of], by }));
+            pending.push((next, lot[of]));
         });
         if self.limits.symmetry {
             for (state, _) in &mut pending[before..] {
@@ -429,8 +427,8 @@ impl<W: World> Search<'_, W> {
         found
     }
 
-    /// The run that leads to a state. With symmetry it leads to a state that has the same representative: each step is
-    /// then the first whose outcome is represented by the next state of the way.
+    /// The run that leads to a state: each step is the first whose outcome is the next state of the way. With symmetry it
+    /// is represented by it, and the run leads to a state that has the same representative.
     fn trace(&self, id: Id) -> Trace {
         let mut way = vec![id];
         let mut at = id;
@@ -443,11 +441,11 @@ impl<W: World> Search<'_, W> {
         let mut chart = Chart::on();
         let mut names = Vec::new();
         for id in way.into_iter().rev().skip(1) {
-            let mut actions = Vec::new();
-            self.world.actions(&state, &mut actions);
-            let action = self.action_to(id, &state, &actions);
+            let Some(action) = self.action_to(id, &state) else {
+                break;
+            };
             names.push(format!("{action:?}"));
-            if let Some(next) = self.world.apply(&state, action, &mut chart) {
+            if let Some(next) = self.world.apply(&state, &action, &mut chart) {
                 state = next;
             }
         }
@@ -458,13 +456,14 @@ impl<W: World> Search<'_, W> {
         }
     }
 
-    /// Which action leads to a state.
-    fn action_to<'b>(&self, id: Id, state: &W::State, actions: &'b [W::Action]) -> &'b W::Action {
-        let found = actions.iter().find(|action| {
+    /// Which action leads to a state: there is one, since the state was found by it.
+    fn action_to(&self, id: Id, state: &W::State) -> Option<W::Action> {
+        let mut actions = Vec::new();
+        self.world.actions(state, &mut actions);
+        actions.into_iter().find(|action| {
             let next = self.world.apply(state, action, &mut Chart::off());
             let next = next.map(|next| self.canonical(W::Packed::of(&next)));
-            self.limits.symmetry && next == Some(*self.store.state(id))
-        });
-        found.unwrap_or(&actions[usize::from(self.store.edge(id).by)])
+            next == Some(*self.store.state(id))
+        })
     }
 }

@@ -166,6 +166,12 @@ pub trait World:
     /// The fields that the actions of one part read or write.
     fn fields(part: usize) -> Fields;
 
+    /// The fields that decide whether one part has any action. It is asked of a part that depends on all of them, which
+    /// then need not be run where it has none.
+    fn wakes(part: usize) -> Fields {
+        Self::fields(part)
+    }
+
     /// What a property (by its id), a witness or a scenario (by its name) depends on: it is looked for only where that
     /// has changed. What is not said here depends on everything, which takes time and nothing else.
     fn reads(_name: &str) -> Reads {

@@ -86,6 +86,22 @@ fn depends_on_what_it_says<W: World>(world: &W) {
     }
 }
 
+/// Whether a part has any action is decided by the fields that it names for that.
+fn wakes_where_it_says<W: World>(world: &W) {
+    for part in 0..W::PARTS {
+        let mask = mask::<W>(W::wakes(part));
+        let mut seen = std::collections::BTreeMap::new();
+        walk(world, |state| {
+            let mut actions = Vec::new();
+            world.actions_of(part, state, &mut actions);
+            let is_idle = actions.is_empty();
+            let known = seen.entry(masked(&W::Packed::of(state), &mask));
+            let known = *known.or_insert(is_idle);
+            assert_eq!(known, is_idle, "part {part} of {} wakes by more", W::SCOPE);
+        });
+    }
+}
+
 /// What is looked for changes only with what it is said to depend on, step by step.
 fn is_looked_for_where_it_may_be<W: World>(world: &W) {
     for property in world.properties() {
@@ -172,6 +188,7 @@ fn of_world<W: World>(tier: Tier) {
     for weak in [Weak::HARDENED, Weak::as_claimed()] {
         let world = W::new(Config { weak, ..config });
         depends_on_what_it_says(&world);
+        wakes_where_it_says(&world);
         is_looked_for_where_it_may_be(&world);
         names_do_not_matter(&world);
     }

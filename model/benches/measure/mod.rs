@@ -37,7 +37,7 @@ pub(crate) struct Sample {
     pub(crate) busy_us: u64,
     /// Time on the wall.
     pub(crate) wall_us: u64,
-    /// The most memory that the process had, less what it began with.
+    /// The most memory that the process had, less what it began with, and less the program itself.
     pub(crate) bytes: u64,
 }
 
@@ -106,7 +106,7 @@ fn one(arguments: &[String]) {
         symmetry: symmetry == "true",
         ..Limits::default()
     };
-    let (busy, memory) = (busy_us(), peak_bytes());
+    let (busy, memory) = (busy_us(), resident("RssAnon:"));
     let report = check(scope, config, *engine, limits, &mut |_, _| {});
     println!(
         "{} {} {} {} {}",
@@ -114,7 +114,7 @@ fn one(arguments: &[String]) {
         report.transitions,
         busy_us() - busy,
         report.took.as_micros(),
-        peak_bytes() - memory
+        peak_bytes().saturating_sub(memory)
     );
 }
 
@@ -134,10 +134,15 @@ pub(crate) fn busy_us() -> u64 {
     })
 }
 
-/// The most memory so far.
+/// The most memory so far, without the pages of the program, which are read as it runs and are no engine's states.
 fn peak_bytes() -> u64 {
+    resident("VmHWM:").saturating_sub(resident("RssFile:"))
+}
+
+/// One of the sizes of this process, bytes.
+fn resident(name: &str) -> u64 {
     of_process("status", |text| {
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
         let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
         Some(kib * 1024)
     })

@@ -6,8 +6,12 @@
 //! Nothing here knows what a step does: the memory is filled by [`World::apply`] itself. That a part writes nowhere
 //! else is asserted whenever it is filled; that it reads nowhere else is what tests show, by holding every look-up
 //! against the step.
+//!
+//! A combination is not written down: it is named by the first state that had it, which the store keeps anyway.
 
-use super::table::{KEYS_MAX, Table, push};
+use std::collections::HashMap;
+
+use super::store::{Id, Store};
 use crate::chart::Chart;
 use crate::pack::Words;
 use crate::scope::{Fields, World};
@@ -15,26 +19,42 @@ use crate::scope::{Fields, World};
 /// States that are expanded together.
 pub(super) const LOT: usize = 32;
 
-/// Where the successors of one combination stand.
+/// Outcomes at most: what 24 bits of a slot can name.
+const OUTCOMES_MAX: usize = (1 << 24) - 2;
+
+/// Where one outcome stands: the changes of its successors.
 #[derive(Clone, Copy, Debug, Default)]
 struct Span {
     begin: u32,
-    len: u8,
-    /// Actions, those that change nothing included.
-    actions: u8,
+    len: u32,
+}
+
+/// What is remembered of a part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kept {
+    /// Its successors.
+    Outcomes,
+    /// It depends on everything: only whether it has any action.
+    Wakes,
+    /// Even that depends on everything.
+    Nothing,
 }
 
 /// The memory of one part.
 #[derive(Debug)]
 struct Part<P> {
     mask: P,
-    /// It depends on everything: there is nothing to remember.
-    whole: bool,
-    known: Table<P>,
-    spans: Vec<Span>,
-    /// The successors: the places of their actions, and the bits that they change.
-    by: Vec<u8>,
+    kept: Kept,
+    /// Slots of `tag << 56 | outcome + 1 << 32 | state`; 0 is free.
+    slots: Vec<u64>,
+    /// How many are not free.
+    known: usize,
+    /// The outcomes; most combinations share theirs with others.
+    outcomes: Vec<Span>,
+    /// The bits that successors change.
     changes: Vec<P>,
+    /// Outcomes by a fingerprint of their changes.
+    places: HashMap<u64, u32>,
     /// What was found for the states at hand.
     found: [Span; LOT],
 }
@@ -59,13 +79,6 @@ pub(super) fn mask<W: World>(fields: Fields) -> W::Packed {
             each(&all, &but, |all, but| all & !but)
         }
     }
-}
-
-/// The place of an action as an edge keeps it; one that does not fit would make a wrong trace.
-#[inline(always)]
-fn place_of(at: usize) -> u8 {
-    assert!(at <= 255, "a state has more than 255 actions");
-    at as u8
 }
 
 /// Word by word.
@@ -97,147 +110,227 @@ pub(super) fn ones<P: Words>() -> P {
     all
 }
 
+/// Where masked words belong in the memory of a part.
+#[inline(always)]
+fn mixed<P: Words>(key: &P) -> u64 {
+    let words = key.as_ref().iter();
+    let mixed = words.fold(0x9E37_79B9_7F4A_7C15_u64, |hash, word| {
+        (hash ^ word)
+            .wrapping_mul(0xBF58_476D_1CE4_E5B9)
+            .rotate_left(29)
+    });
+    mixed ^ mixed >> 32
+}
+
 impl<P: Words> Memo<P> {
     pub(super) fn new<W: World<Packed = P>>() -> Self {
-        let part = |at| Part {
-            whole: matches!(W::fields(at), Fields::All),
-            mask: mask::<W>(W::fields(at)),
-            known: Table::new(0),
-            spans: Vec::new(),
-            by: Vec::new(),
-            changes: Vec::new(),
-            found: [Span::default(); LOT],
-        };
         Self {
-            parts: (0..W::PARTS).map(part).collect(),
+            parts: (0..W::PARTS).map(Part::new::<W>).collect(),
         }
     }
 
     pub(super) fn bytes(&self) -> usize {
         let one = |part: &Part<P>| {
-            part.known.bytes()
-                + part.spans.capacity() * size_of::<Span>()
-                + part.by.capacity()
+            part.slots.capacity() * size_of::<u64>()
+                + part.outcomes.capacity() * size_of::<Span>()
                 + part.changes.capacity() * size_of::<P>()
+                + part.places.capacity() * size_of::<(u64, u32)>()
         };
         self.parts.iter().map(one).sum()
     }
 
-    /// Says each successor of each state of a lot, by the state's place in the lot, with the place of its action.
+    /// Says each successor of each state of a lot, by the state's place in the lot.
     #[inline(always)]
     pub(super) fn successors<W: World<Packed = P>>(
         &mut self,
         world: &W,
-        lot: &[P],
-        mut say: impl FnMut(usize, u8, P),
+        store: &Store<P>,
+        lot: &[Id],
+        states: &[P],
+        mut say: impl FnMut(usize, P),
     ) {
         for (at, part) in self.parts.iter_mut().enumerate() {
-            if !part.whole {
-                part.find(world, at, lot);
-            }
+            part.find(world, at, store, lot, states);
         }
-        for (of, packed) in lot.iter().enumerate() {
-            let mut before = 0_usize;
+        for (of, packed) in states.iter().enumerate() {
             for (at, part) in self.parts.iter().enumerate() {
-                if part.whole {
-                    before += plainly(world, at, packed, before, &mut |by, next| say(of, by, next));
+                let span = part.found[of];
+                if span.len == AWAKE {
+                    plainly(world, at, packed, |next| say(of, next));
                     continue;
                 }
-                let span = part.found[of];
                 let begin = span.begin as usize;
-                let all = begin..begin + usize::from(span.len);
-                for (by, changes) in part.by[all.clone()].iter().zip(&part.changes[all]) {
-                    let by = place_of(before + usize::from(*by));
-                    say(of, by, changed(packed, changes));
+                for changes in &part.changes[begin..begin + span.len as usize] {
+                    say(of, changed(packed, changes));
                 }
-                before += usize::from(span.actions);
             }
         }
     }
 }
 
-/// Runs the steps of a part without remembering them; how many actions there were.
-fn plainly<W: World>(
-    world: &W,
-    at: usize,
-    packed: &W::Packed,
-    before: usize,
-    say: &mut impl FnMut(u8, W::Packed),
-) -> usize {
+/// The length of an outcome that is not remembered.
+const AWAKE: u32 = u32::MAX;
+
+/// Runs the steps of a part.
+fn plainly<W: World>(world: &W, at: usize, packed: &W::Packed, mut say: impl FnMut(W::Packed)) {
     let state: W::State = packed.to();
     let mut actions = Vec::new();
     world.actions_of(at, &state, &mut actions);
-    for (by, action) in actions.iter().enumerate() {
+    for action in &actions {
         if let Some(next) = world.apply(&state, action, &mut Chart::off()) {
-            say(place_of(before + by), W::Packed::of(&next));
+            say(W::Packed::of(&next));
         }
     }
-    actions.len()
 }
 
 impl<P: Words> Part<P> {
-    /// Looks up a lot of states; learns what is not known.
-    #[inline(always)]
-    fn find<W: World<Packed = P>>(&mut self, world: &W, at: usize, lot: &[P]) {
-        if self.known.len() + LOT > KEYS_MAX {
-            // Forgetting costs time and nothing else.
-            (self.known, self.spans) = (Table::new(0), Vec::new());
-            (self.by, self.changes) = (Vec::new(), Vec::new());
-        }
-        let mut keys = [P::default(); LOT];
-        let mut mixed = [0_u64; LOT];
-        let mut entries = [0_u32; LOT];
-        for (of, packed) in lot.iter().enumerate() {
-            keys[of] = both(packed, &self.mask);
-            mixed[of] = keys[of].mixed();
-            entries[of] = self.known.glance(mixed[of]);
-        }
-        for (of, packed) in lot.iter().enumerate() {
-            let place = if self.known.is_at(entries[of], &keys[of], mixed[of]) {
-                Table::<P>::place(entries[of])
-            } else {
-                match self.known.find(&keys[of], mixed[of]) {
-                    Some(place) => place as usize,
-                    None => self.learn(world, at, packed, &keys[of], mixed[of]),
-                }
-            };
-            self.found[of] = self.spans[place];
+    fn new<W: World<Packed = P>>(at: usize) -> Self {
+        let is_whole = |fields| matches!(fields, Fields::All);
+        let (fields, wakes) = (W::fields(at), W::wakes(at));
+        let (kept, fields) = match (is_whole(fields), is_whole(wakes)) {
+            (false, _) => (Kept::Outcomes, fields),
+            (true, false) => (Kept::Wakes, wakes),
+            (true, true) => (Kept::Nothing, fields),
+        };
+        let len = if kept == Kept::Nothing { AWAKE } else { 0 };
+        Self {
+            mask: mask::<W>(fields),
+            kept,
+            slots: vec![0; 16],
+            known: 0,
+            outcomes: Vec::new(),
+            changes: Vec::new(),
+            places: HashMap::new(),
+            found: [Span { begin: 0, len }; LOT],
         }
     }
 
-    /// Runs the steps; the place of what was learnt.
-    #[cold]
-    fn learn<W: World<Packed = P>>(
+    /// Looks up a lot of states; learns what is not known.
+    #[inline(always)]
+    fn find<W: World<Packed = P>>(
         &mut self,
         world: &W,
         at: usize,
-        packed: &P,
-        key: &P,
-        mixed: u64,
-    ) -> usize {
-        let state: W::State = packed.to();
-        let mut actions = Vec::new();
-        world.actions_of(at, &state, &mut actions);
-        let begin = self.by.len();
-        for (by, action) in actions.iter().enumerate() {
-            let Some(next) = world.apply(&state, action, &mut Chart::off()) else {
-                continue;
-            };
-            let changes = changed(packed, &P::of(&next));
-            assert!(
-                both(&changes, &self.mask) == changes,
-                "{action:?} writes more than its part"
-            );
-            push(&mut self.by, place_of(by));
-            push(&mut self.changes, changes);
+        store: &Store<P>,
+        lot: &[Id],
+        states: &[P],
+    ) {
+        if self.kept == Kept::Nothing {
+            return;
+        }
+        let mut keys = [P::default(); LOT];
+        let mut marks = [0_u64; LOT];
+        let mut entries = [0_u64; LOT];
+        for (of, packed) in states.iter().enumerate() {
+            keys[of] = both(packed, &self.mask);
+            marks[of] = mixed(&keys[of]);
+            entries[of] = self.slots[self.slot(marks[of])];
+        }
+        for (of, packed) in states.iter().enumerate() {
+            let mut entry = entries[of];
+            if !self.is_of(entry, &keys[of], marks[of], store) {
+                let slot = self.probe(&keys[of], marks[of], store);
+                entry = self.slots[slot];
+                if entry == 0 {
+                    entry = self.learn(world, at, packed);
+                    self.keep(slot, marks[of], entry | u64::from(lot[of]), store);
+                }
+            }
+            self.found[of] = self.outcomes[(entry >> 32 & 0xFF_FFFF) as usize - 1];
+        }
+    }
+
+    #[inline(always)]
+    const fn slot(&self, mark: u64) -> usize {
+        mark as usize & (self.slots.len() - 1)
+    }
+
+    /// Whether an entry is a combination's.
+    #[inline(always)]
+    fn is_of(&self, entry: u64, key: &P, mark: u64, store: &Store<P>) -> bool {
+        entry != 0
+            && entry >> 56 == mark >> 56
+            && both(store.state(entry as Id), &self.mask) == *key
+    }
+
+    /// The slot of a combination, or the free slot where it belongs.
+    #[inline(always)]
+    fn probe(&self, key: &P, mark: u64, store: &Store<P>) -> usize {
+        let mut slot = self.slot(mark);
+        while self.slots[slot] != 0 && !self.is_of(self.slots[slot], key, mark, store) {
+            slot = (slot + 1) & (self.slots.len() - 1);
+        }
+        slot
+    }
+
+    /// Fills a slot, and makes room for more.
+    fn keep(&mut self, slot: usize, mark: u64, entry: u64, store: &Store<P>) {
+        self.slots[slot] = mark >> 56 << 56 | entry;
+        self.known += 1;
+        if self.known * 4 <= self.slots.len() * 3 {
+            return;
+        }
+        let twice = vec![0; self.slots.len() * 2];
+        for entry in std::mem::replace(&mut self.slots, twice) {
+            if entry != 0 {
+                let mut slot = self.slot(mixed(&both(store.state(entry as Id), &self.mask)));
+                while self.slots[slot] != 0 {
+                    slot = (slot + 1) & (self.slots.len() - 1);
+                }
+                self.slots[slot] = entry;
+            }
+        }
+    }
+
+    /// Runs the steps; what was learnt, as a slot names it.
+    #[cold]
+    fn learn<W: World<Packed = P>>(&mut self, world: &W, at: usize, packed: &P) -> u64 {
+        let begin = self.changes.len();
+        let mut fingerprint = 0;
+        let mut len = 0;
+        if self.kept == Kept::Wakes {
+            let mut actions = Vec::new();
+            world.actions_of(at, &packed.to(), &mut actions);
+            len = if actions.is_empty() { 0 } else { AWAKE };
+            fingerprint = u64::from(len);
+        } else {
+            plainly(world, at, packed, |next| {
+                let changes = changed(packed, &next);
+                assert!(
+                    both(&changes, &self.mask) == changes,
+                    "part {at} writes more than its fields: {:?}",
+                    next.to::<W::State>()
+                );
+                self.changes.push(changes);
+                fingerprint = (fingerprint ^ changes.mixed()).rotate_left(7);
+                len += 1;
+            });
         }
         let span = Span {
             begin: begin as u32,
-            len: place_of(self.by.len() - begin),
-            actions: place_of(actions.len()),
+            len,
         };
-        push(&mut self.spans, span);
-        self.known.add(key, mixed);
-        self.spans.len() - 1
+        u64::from(self.place_of(span, fingerprint) + 1) << 32
+    }
+
+    /// The place of an outcome whose changes stand last: that of an equal one, if there is one.
+    fn place_of(&mut self, span: Span, fingerprint: u64) -> u32 {
+        let begin = span.begin as usize;
+        if let Some(place) = self.places.get(&fingerprint) {
+            let known = self.outcomes[*place as usize];
+            let from = known.begin as usize;
+            let is_equal = known.len == span.len
+                && (span.len == AWAKE
+                    || self.changes[from..from + span.len as usize] == self.changes[begin..]);
+            if is_equal {
+                self.changes.truncate(begin);
+                return *place;
+            }
+        }
+        assert!(self.outcomes.len() < OUTCOMES_MAX, "too many outcomes");
+        let place = self.outcomes.len() as u32;
+        self.outcomes.push(span);
+        self.places.insert(fingerprint, place);
+        place
     }
 }

@@ -1,4 +1,4 @@
-//! What the explorer keeps: every state exactly, packed, with the edge that first led to it. Start at [`Store`].
+//! What the explorer keeps: every state exactly, packed, with the state that first led to it. Start at [`Store`].
 //!
 //! States are spread over shards by their fingerprint; each shard is filled by one thread at a time, in the order in
 //! which the states were found, and says which of them were new, so that the result does not depend on the number of
@@ -11,30 +11,23 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
-use super::table::{KEYS_MAX, Table, push};
+use super::table::{Chunks, KEYS_MAX, Table};
 use crate::pack::Words;
 
 /// How many shards: a power of two, more than threads.
-pub(super) const SHARDS: usize = 64;
+pub(super) const SHARDS: usize = 16;
 /// Look-ups whose loads are under way together.
 const BATCH: usize = 32;
 
 /// A state's number: `index * SHARDS + shard`.
 pub(super) type Id = u32;
 
-/// What led to a state: the state before it, and the place of the action among that state's actions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Edge {
-    pub(super) from: Id,
-    pub(super) by: u8,
-}
-
-/// A state that may be new, and its edge.
+/// A state that may be new, and the one that led to it.
 #[derive(Clone, Copy, Debug)]
 struct Candidate<P> {
     state: P,
     mixed: u64,
-    edge: Edge,
+    from: Id,
     /// Its place among all that the same thread found.
     place: u32,
 }
@@ -49,16 +42,14 @@ const OLD: Id = Id::MAX;
 #[derive(Debug)]
 struct Shard<P> {
     states: Table<P>,
-    from: Vec<Id>,
-    by: Vec<u8>,
+    from: Chunks<Id>,
 }
 
 impl<P: Words> Shard<P> {
     fn new() -> Self {
         Self {
             states: Table::new(SHARDS.trailing_zeros()),
-            from: Vec::new(),
-            by: Vec::new(),
+            from: Chunks::new(),
         }
     }
 
@@ -68,7 +59,7 @@ impl<P: Words> Shard<P> {
             let near = batch.iter().map(|one| self.states.glance(one.mixed));
             black_box(near.fold(0, |a, b| a ^ b));
             for one in batch {
-                if self.add(&one.state, one.mixed, one.edge) {
+                if self.add(&one.state, one.mixed, one.from) {
                     let number = (self.states.len() - 1) * SHARDS + shard;
                     numbers[one.place as usize].store(number as Id, Ordering::Relaxed);
                 }
@@ -78,17 +69,16 @@ impl<P: Words> Shard<P> {
 
     /// Adds a state if it is not there yet; whether it was new.
     #[inline(always)]
-    fn add(&mut self, state: &P, mixed: u64, edge: Edge) -> bool {
+    fn add(&mut self, state: &P, mixed: u64, from: Id) -> bool {
         if !self.states.add(state, mixed) {
             return false;
         }
-        push(&mut self.from, edge.from);
-        push(&mut self.by, edge.by);
+        self.from.push(from);
         true
     }
 
-    fn bytes(&self) -> usize {
-        self.states.bytes() + self.from.capacity() * size_of::<Id>() + self.by.capacity()
+    const fn bytes(&self) -> usize {
+        self.states.bytes() + self.from.bytes()
     }
 }
 
@@ -135,14 +125,9 @@ impl<P: Words> Store<P> {
     /// What led to a state; [`Id::MAX`] to an initial one.
     #[inline(always)]
     pub(super) fn from(&self, id: Id) -> Id {
-        self.shards[id as usize % SHARDS].from[id as usize / SHARDS]
-    }
-
-    pub(super) fn edge(&self, id: Id) -> Edge {
-        Edge {
-            from: self.from(id),
-            by: self.shards[id as usize % SHARDS].by[id as usize / SHARDS],
-        }
+        *self.shards[id as usize % SHARDS]
+            .from
+            .at(id as usize / SHARDS)
     }
 
     /// Each shard takes what is new to it, in the order in which it was found; the numbers go to `next` in that order.
@@ -169,7 +154,7 @@ impl<P: Words> Store<P> {
 
     /// Whether each of a batch is there, as far as its first slot says, and its fingerprint.
     #[inline(always)]
-    fn known(&self, batch: &[(P, Edge)]) -> ([bool; BATCH], [u64; BATCH]) {
+    fn known(&self, batch: &[(P, Id)]) -> ([bool; BATCH], [u64; BATCH]) {
         let mut mixed = [0_u64; BATCH];
         let mut entries = [0_u32; BATCH];
         for ((mixed, entry), (state, _)) in mixed.iter_mut().zip(&mut entries).zip(batch) {
@@ -185,13 +170,13 @@ impl<P: Words> Store<P> {
     }
 
     /// Adds what is not there yet, in order, and its numbers to `next`: what one thread does alone.
-    pub(super) fn add_unknown(&mut self, pending: &mut Vec<(P, Edge)>, next: &mut Vec<Id>) {
+    pub(super) fn add_unknown(&mut self, pending: &mut Vec<(P, Id)>, next: &mut Vec<Id>) {
         for batch in pending.chunks(BATCH) {
             let (known, mixed) = self.known(batch);
-            for (at, (state, edge)) in batch.iter().enumerate() {
+            for (at, (state, from)) in batch.iter().enumerate() {
                 let place = shard_of(mixed[at]);
                 let shard = &mut self.shards[place];
-                if !known[at] && shard.add(state, mixed[at], *edge) {
+                if !known[at] && shard.add(state, mixed[at], *from) {
                     next.push(((shard.states.len() - 1) * SHARDS + place) as Id);
                 }
             }
@@ -200,13 +185,13 @@ impl<P: Words> Store<P> {
     }
 
     /// Moves what is not there yet to the parts of their shards: what one of several threads does.
-    pub(super) fn keep_unknown(&self, pending: &mut Vec<(P, Edge)>, fresh: &mut Fresh<P>) {
+    pub(super) fn keep_unknown(&self, pending: &mut Vec<(P, Id)>, fresh: &mut Fresh<P>) {
         for batch in pending.chunks(BATCH) {
             let (known, mixed) = self.known(batch);
-            for (at, (state, edge)) in batch.iter().enumerate() {
+            for (at, (state, from)) in batch.iter().enumerate() {
                 let states = &self.shards[shard_of(mixed[at])].states;
-                if !known[at] && states.find(state, mixed[at]).is_none() {
-                    fresh.keep(state, mixed[at], *edge);
+                if !known[at] && !states.holds(state, mixed[at]) {
+                    fresh.keep(state, mixed[at], *from);
                 }
             }
         }
@@ -232,8 +217,13 @@ impl<P: Words> Fresh<P> {
         Self {
             shards: vec![Vec::new(); SHARDS],
             count: 0,
-            lately: vec![None; LATELY],
+            lately: Vec::new(),
         }
+    }
+
+    /// Makes room before the first is kept: a thread that is alone keeps none.
+    pub(super) fn begin(&mut self) {
+        self.lately.resize(LATELY, None);
     }
 
     pub(super) fn clear(&mut self) {
@@ -242,7 +232,7 @@ impl<P: Words> Fresh<P> {
     }
 
     #[inline(always)]
-    fn keep(&mut self, state: &P, mixed: u64, edge: Edge) {
+    fn keep(&mut self, state: &P, mixed: u64, from: Id) {
         let lately = &mut self.lately[(mixed >> 32) as usize % LATELY];
         if lately.as_ref() == Some(state) {
             return;
@@ -251,7 +241,7 @@ impl<P: Words> Fresh<P> {
         self.shards[shard_of(mixed)].push(Candidate {
             state: *state,
             mixed,
-            edge,
+            from,
             place: self.count,
         });
         self.count += 1;

@@ -8,10 +8,47 @@ use crate::pack::Words;
 /// Keys at most: what 24 bits of a slot can name.
 pub(super) const KEYS_MAX: usize = (1 << 24) - 2;
 
+/// How many values stand together.
+const CHUNK: usize = 1 << 8;
+
+/// Values in the order in which they came. What is there is never moved, and the room that is not used is one chunk's.
+#[derive(Debug)]
+pub(super) struct Chunks<T> {
+    chunks: Vec<Vec<T>>,
+}
+
+impl<T: Copy> Chunks<T> {
+    pub(super) const fn new() -> Self {
+        Self { chunks: Vec::new() }
+    }
+
+    pub(super) const fn bytes(&self) -> usize {
+        self.chunks.len() * (CHUNK * size_of::<T>() + size_of::<Vec<T>>())
+    }
+
+    #[inline(always)]
+    pub(super) fn at(&self, place: usize) -> &T {
+        &self.chunks[place / CHUNK][place % CHUNK]
+    }
+
+    #[inline(always)]
+    pub(super) fn push(&mut self, value: T) {
+        match self.chunks.last_mut() {
+            Some(last) if last.len() < CHUNK => last.push(value),
+            _ => {
+                let mut chunk = Vec::with_capacity(CHUNK);
+                chunk.push(value);
+                self.chunks.push(chunk);
+            }
+        }
+    }
+}
+
 /// A set of keys with places.
 #[derive(Debug)]
 pub(super) struct Table<P> {
-    keys: Vec<P>,
+    keys: Chunks<P>,
+    len: usize,
     /// Slots of `tag << 24 | place + 1`; 0 is free.
     slots: Vec<u32>,
     /// The lowest bits of the fingerprint, which all keys here share.
@@ -24,35 +61,27 @@ const fn tag(mixed: u64) -> u32 {
     (mixed >> 56) as u32
 }
 
-/// Pushes, with room for an eighth more: doubling would leave a third of the memory unused.
-#[inline(always)]
-pub(super) fn push<T>(to: &mut Vec<T>, value: T) {
-    if to.len() == to.capacity() {
-        to.reserve_exact((to.len() / 8).max(64));
-    }
-    to.push(value);
-}
-
 impl<P: Words> Table<P> {
     pub(super) fn new(shared: u32) -> Self {
         Self {
-            keys: Vec::new(),
+            keys: Chunks::new(),
+            len: 0,
             slots: vec![0; 16],
             shared,
         }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.keys.len()
+    pub(super) const fn len(&self) -> usize {
+        self.len
     }
 
-    pub(super) fn bytes(&self) -> usize {
-        self.keys.capacity() * size_of::<P>() + self.slots.capacity() * size_of::<u32>()
+    pub(super) const fn bytes(&self) -> usize {
+        self.keys.bytes() + self.slots.capacity() * size_of::<u32>()
     }
 
     #[inline(always)]
     pub(super) fn key(&self, place: usize) -> &P {
-        &self.keys[place]
+        self.keys.at(place)
     }
 
     #[inline(always)]
@@ -66,16 +95,11 @@ impl<P: Words> Table<P> {
         self.slots[self.slot(mixed)]
     }
 
-    /// The place that an entry names, which is not free.
-    #[inline(always)]
-    pub(super) const fn place(entry: u32) -> usize {
-        (entry & 0xFF_FFFF) as usize - 1
-    }
-
     /// Whether a slot's entry is this key's.
     #[inline(always)]
     pub(super) fn is_at(&self, entry: u32, key: &P, mixed: u64) -> bool {
-        entry != 0 && entry >> 24 == tag(mixed) && self.keys[Self::place(entry)] == *key
+        let place = (entry & 0xFF_FFFF) as usize;
+        entry != 0 && entry >> 24 == tag(mixed) && self.key(place - 1) == key
     }
 
     /// The slot of a key, or the free slot where it belongs.
@@ -91,11 +115,10 @@ impl<P: Words> Table<P> {
         }
     }
 
-    /// The place of a key.
+    /// Whether a key is there.
     #[inline(always)]
-    pub(super) fn find(&self, key: &P, mixed: u64) -> Option<u32> {
-        let (_, entry) = self.probe(key, mixed);
-        (entry & 0xFF_FFFF).checked_sub(1)
+    pub(super) fn holds(&self, key: &P, mixed: u64) -> bool {
+        self.probe(key, mixed).1 != 0
     }
 
     /// Adds a key if it is not there yet; whether it was new.
@@ -104,18 +127,22 @@ impl<P: Words> Table<P> {
         if entry != 0 {
             return false;
         }
-        push(&mut self.keys, *key);
-        self.slots[slot] = tag(mixed) << 24 | self.keys.len() as u32;
-        if self.keys.len() * 4 > self.slots.len() * 3 {
+        self.keys.push(*key);
+        self.len += 1;
+        self.slots[slot] = tag(mixed) << 24 | self.len as u32;
+        if self.len * 5 > self.slots.len() * 4 {
             self.grow();
         }
         true
     }
 
     fn grow(&mut self) {
-        self.slots = vec![0; self.slots.len() * 2];
-        for place in 0..self.keys.len() {
-            let mixed = self.keys[place].mixed();
+        let len = self.slots.len() * 2;
+        // What is made anew need not be kept until then.
+        self.slots = Vec::new();
+        self.slots = vec![0; len];
+        for place in 0..self.len {
+            let mixed = self.key(place).mixed();
             let mut slot = self.slot(mixed);
             while self.slots[slot] != 0 {
                 slot = (slot + 1) & (self.slots.len() - 1);

@@ -322,7 +322,7 @@ packed!(world tap::State {
     made = [Option<tap::Signed>; 3],
     approved(Counts<3>),
     timeouts: 3 as u8,
-    changes: 2 as u8,
+    changes: 1 as u8,
     relayed = Option<usize>,
     unsigned = bool,
     dead = bool,

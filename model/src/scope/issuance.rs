@@ -473,6 +473,13 @@ impl World for Issuance {
         }
     }
 
+    fn wakes(part: usize) -> Fields {
+        match part {
+            3 => Fields::Only(of_both!("verifier.passwords")),
+            _ => Self::fields(part),
+        }
+    }
+
     fn reads(name: &str) -> Reads {
         Reads::Fields(Fields::Only(match name {
             "P01" => of_both!("asked", "proved"),

@@ -513,7 +513,7 @@ impl World for Tap {
         Weakness::ReversalOnce,
         Weakness::TokenOutlivesCard,
     ];
-    type Packed = [u64; 3];
+    type Packed = [u64; 2];
 
     const PARTS: usize = 10;
 
@@ -540,9 +540,6 @@ impl World for Tap {
     }
 
     fn fields(part: usize) -> Fields {
-        if part == 9 {
-            return Fields::All;
-        }
         Fields::Only(match part {
             0 => &[
                 "chip",
@@ -560,6 +557,20 @@ impl World for Tap {
             5 => shop_of!("sales[0]"),
             6 => shop_of!("sales[1]"),
             8 => &["issuer", "last", "made", "outside", "repelled"],
+            9 => &[
+                "relayed",
+                "chip",
+                "atc",
+                "made",
+                "sales[0].pos",
+                "sales[0].amount",
+                "sales[0].number",
+                "sales[0].given",
+                "sales[1].pos",
+                "sales[1].amount",
+                "sales[1].number",
+                "sales[1].given",
+            ],
             _ => &["issuer", "changes"],
         })
     }
