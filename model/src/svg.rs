@@ -162,7 +162,7 @@ mod tests {
     fn nothing_is_cut_off_on_the_right() {
         let said = Hop::Says("alice", "chip", "x".to_owned());
         let long = Hop::Notes("chip", "w".repeat(50));
-        assert!(draw("", &[said.clone()]).contains("viewBox=\"0 0 380 "));
+        assert!(draw("", std::slice::from_ref(&said)).contains("viewBox=\"0 0 380 "));
         assert!(draw("", &[said, long]).contains("viewBox=\"0 0 692 "));
     }
 
