@@ -232,6 +232,7 @@ impl Case<'_> {
         let answered = answer(message, *b"0410", ECHOED, "00", None)?;
         let writes = match read::<Tap>(self.rows, TAPS, &name) {
             Some(tap) if tap.state == "approved" => self.undo_tap(&name, tap),
+            Some(tap) if tap.state == "declined" => vec![Write::put(TAPS, name, &buried(tap))],
             Some(_) => vec![],
             None => vec![Write::put(TAPS, name, &tombstone())],
         };
@@ -256,6 +257,14 @@ impl Case<'_> {
             },
         ));
         writes
+    }
+}
+
+/// A tap that was declined and then reversed: a repeat is answered as before, anything else under its name as a tombstone.
+fn buried(tap: Tap) -> Tap {
+    Tap {
+        state: "tombstoned".into(),
+        ..tap
     }
 }
 

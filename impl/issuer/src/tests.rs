@@ -8,6 +8,7 @@ use serde_json::json;
 
 mod consent;
 mod pay;
+mod tap;
 
 const NOW: i64 = 1_800_000_000_000;
 
