@@ -355,35 +355,52 @@ impl Tap {
         Some(next)
     }
 
-    /// How the issuer sees a request.
-    fn heard(state: &State, sale: &Sale, given: Option<Signed>) -> issuer::Input {
-        match (sale.record, given) {
-            (Posting::Posted | Posting::Reversed, _) => issuer::Input::TapRepeat,
-            (Posting::Tombstoned, _) => issuer::Input::TapTombstoned,
-            (_, Some(signed)) if signed.amount != sale.amount || signed.number != sale.number => {
-                issuer::Input::TapBadCryptogram
-            }
-            (_, None) => issuer::Input::TapBadCryptogram,
-            _ if sale.amount > LIMIT => issuer::Input::TapOverLimit,
-            (_, Some(signed)) if signed.atc <= state.last => issuer::Input::TapReplayedAtc,
-            _ => issuer::Input::Tap,
+    /// How the issuer sees a request: the first of its faults, by rank, that the issuer judges; else what it overlooks.
+    fn heard(&self, record: &issuer::State, last: u8, sale: &Sale) -> issuer::Input {
+        match sale.record {
+            Posting::Posted | Posting::Reversed => return issuer::Input::TapRepeat,
+            Posting::Tombstoned => return issuer::Input::TapTombstoned,
+            Posting::Declined => return issuer::Input::TapDeclinedRepeat,
+            Posting::None => {}
         }
+        let signed = sale.given.flatten();
+        let fits = signed.is_some_and(|g| g.amount == sale.amount && g.number == sale.number);
+        let faults = [
+            (!fits, issuer::Input::TapBadCryptogram),
+            (
+                signed.is_some_and(|g| g.atc <= last),
+                issuer::Input::TapReplayedAtc,
+            ),
+            (sale.amount > LIMIT, issuer::Input::TapOverLimit),
+        ];
+        let mut there = faults
+            .iter()
+            .filter(|(is_there, _)| *is_there)
+            .map(|(_, input)| *input);
+        let judged =
+            |input: &issuer::Input| !issuer::step(record, input, &self.0.weak).verdict.is_good();
+        let overlooked = there.clone().next().unwrap_or(issuer::Input::Tap);
+        there.find(judged).unwrap_or(overlooked)
     }
 
     fn arrive(&self, state: &State, at: usize, chart: &mut Chart) -> Option<State> {
         let mut next = *state;
         let sale = &mut next.sales[at];
         let given = sale.given?;
-        let input = Self::heard(state, sale, given);
         let record = issuer::State {
             tap: sale.record,
             counted: state.last > 0,
             ..state.issuer
         };
+        let input = self.heard(&record, state.last, sale);
         let outcome = issuer::step(&record, &input, &self.0.weak);
         chart.ask("shop", "issuer", input, &outcome);
-        sale.record = outcome.next.tap;
         sale.told[usize::from(!outcome.verdict.is_good())] = true;
+        let refused = |why| outcome.verdict == Verdict::Refuse(why);
+        sale.record = match outcome.next.tap {
+            Posting::None => Posting::Declined,
+            known => known,
+        };
         if outcome.verdict == Verdict::Accept {
             let token = state.issuer.token == Some(kaika_spec::TokenState::Active);
             next.dead |= state.issuer.card != issuer::Card::Active || !token;
@@ -395,10 +412,13 @@ impl Tap {
             if let Some(signed) = given {
                 let count = &mut next.approved[usize::from(signed.atc) - 1];
                 *count = (*count + 1).min(2);
-                next.last = next.last.max(signed.atc);
             }
         }
-        let refused = |why| outcome.verdict == Verdict::Refuse(why);
+        // The limit is judged after the counter, which is used up.
+        let counts = outcome.verdict == Verdict::Accept || refused(Refusal::LimitExceeded);
+        if let Some(signed) = given.filter(|_| counts) {
+            next.last = next.last.max(signed.atc);
+        }
         next.overtaken |= refused(Refusal::DebitTombstoned);
         next.replayed |= refused(Refusal::AtcReplay);
         next.repelled |= refused(Refusal::CryptogramBad) || refused(Refusal::DomainViolation);
@@ -418,7 +438,8 @@ impl Tap {
         chart.ask("mallory", "issuer", input, outcome.verdict);
         next.repelled |= outcome.verdict == Verdict::Refuse(Refusal::DomainViolation);
         if outcome.verdict == Verdict::Accept && atc > state.last {
-            next.outside = true;
+            let signed = state.made.iter().flatten().find(|one| one.atc == atc);
+            next.outside |= signed.is_some_and(|one| one.amount <= LIMIT);
             next.last = atc;
         }
         (next != *state).then_some(next)
