@@ -5,13 +5,15 @@
  * its `else` is the end of everything. What is said on the network stays said: openings, answers, scripts and receipts
  * may come late, twice, at the other chip or never.
  *
- *   -DTIER=0|1|2                the attacker; default 0
+ *   -DTIER=0|1|2|5              the attacker; default 0. 5 is the verifier itself
  *   -DFAULTS=n                  tears, and openings but one; default 1
  *   -DACTIVATE_WITHOUT_RECEIPT  a token is born active                     (without ISS-13, PRO-8)
  *   -DWRITE_IN_PLACE            a torn write leaves a part                 (without PRO-5)
  *   -DSCRIPT_UNAUTHENTICATED    the chip takes scripts from anybody        (without PRO-2, PRO-15)
  *   -DSECOND_CHIP               the issuer writes to any chip              (without PRO-10)
  *   -DNO_COMPENSATION           the issuer undoes nothing                  (without ISS-19)
+ *   -DCOMPENSATION_ONCE         the verifier asks the issuer once to undo      (without ISS-19)
+ *   -DISSUE_IN_TWO_STEPS        nothing: no other step comes between           (without ISS-12)
  *   -DTEAR_MAY_WRITE            the other outcome of a tear: see README.md
  *   -DPLAIN                     assertions without names, for a search breadth first
  */
@@ -53,6 +55,12 @@
 #define UNDOES false
 #else
 #define UNDOES true
+#endif
+
+#if defined(COMPENSATION_ONCE) || TIER >= 5
+#define FORGETS true
+#else
+#define FORGETS false
 #endif
 
 /* Token, card and agreement at the issuer are made, and undone, together (ISS-12, ISS-19). */
@@ -107,11 +115,12 @@ bit repelled = 0;
 bit authentic[2] = 0;
 bit kept[2] = 0;
 
-/* The properties: each an assertion under its own name, in every state that is reached; p25 where everything ends. */
+/* The properties: each an assertion under its own name, in every state that is reached; p25, p45 and th4 where everything
+ * ends. */
 #ifdef PLAIN
 #define CLAIM(name, what) assert(what)
 #else
-hidden byte p21, p22, p23, p24, p25;
+hidden byte p21, p22, p23, p24, p25, p45, th4;
 #define CLAIM(name, what) name = (what); assert(name)
 #endif
 
@@ -126,6 +135,16 @@ inline look() {
 /* All that lives is of one piece, or nothing lives. The agreement goes the way of the card. */
 #define COMPLETE (token == activated && card == card_live && HELD(0) && phase == done)
 #define UNDONE ((token == not_minted || token == deleted) && card != card_live)
+#define SETTLED (COMPLETE || UNDONE)
+
+/* Verifier and issuer see the same token. */
+#define ONE_VIEW ((phase != done || token == activated) && (phase != cancelled || token != activated))
+
+inline look_at_end() {
+    CLAIM(p25, SETTLED);
+    CLAIM(p45, ONE_VIEW);
+    CLAIM(th4, SETTLED && ONE_VIEW)
+}
 
 /* The verifier hears that the token is active. A cancelled request stays so. */
 inline told() {
@@ -430,6 +449,8 @@ end:
         :: else
         fi;
         look() }
-    :: d_step { else -> CLAIM(p25, COMPLETE || UNDONE) }
+    /* A verifier that does not ask again, or does not want to. */
+    :: d_step { FORGETS && owed -> owed = 0; look() }
+    :: d_step { else -> look_at_end() }
     od
 }

@@ -4,13 +4,16 @@
  * step; it can be taken only when it changes something. What is said on the network stays said: the bits `yes`, `no`,
  * `reversal`, `undone` are never cleared, so a message may come late, twice or never.
  *
- *   -DTIER=0|1|2            the attacker; default 0. Nothing here tells 2 from 1
+ *   -DTIER=0|1|4            the attacker; default 0
  *   -DFAULTS=n              time-outs; default 1
  *   -DSTATIC_TOKEN_AT_POS   the issuer wants no cryptogram beside the token       (without TAP-7)
  *   -DATC_UNCHECKED         the issuer does not remember the counter              (without TAP-3)
  *   -DLIVENESS_BEFORE_DEBIT the issuer does not judge card and token at the debit (without TAP-9)
  *   -DOFFLINE_APPROVE       the shop's terminal approves by itself                (without TAP-10)
- *   -DREVERSED_DECLINES     the other reading of the prose: see README.md
+ *   -DTOKEN_OUTLIVES_CARD   the issuer does not judge the card at the debit (without MNG-5)
+ *   -DENTRY_MODE_IGNORED    the issuer takes what was typed in                    (without TAP-8)
+ *   -DLIMIT_UNCHECKED       the issuer judges no limit                            (without TAP-9)
+ *   -DREVERSAL_ONCE         the shop's terminal sends a reversal once             (without TAP-11)
  *   -DPLAIN                 assertions without names, for a search breadth first
  */
 #ifndef TIER
@@ -20,21 +23,40 @@
 #define FAULTS 1
 #endif
 #define COUNTERS 3
+#define LIMIT 2
 
 #ifdef STATIC_TOKEN_AT_POS
 #define NEEDS_CRYPTOGRAM false
+#define TAKES_TYPED true
 #else
 #define NEEDS_CRYPTOGRAM true
+#ifdef ENTRY_MODE_IGNORED
+#define TAKES_TYPED true
+#else
+#define TAKES_TYPED false
+#endif
 #endif
 #ifdef ATC_UNCHECKED
 #define COUNTS false
 #else
 #define COUNTS true
 #endif
-#ifdef LIVENESS_BEFORE_DEBIT
-#define JUDGES_LIFE false
+#if defined(LIVENESS_BEFORE_DEBIT)
+#define DEAD false
+#elif defined(TOKEN_OUTLIVES_CARD)
+#define DEAD (life == suspended)
 #else
-#define JUDGES_LIFE true
+#define DEAD (life != live)
+#endif
+#ifdef LIMIT_UNCHECKED
+#define LIMITS false
+#else
+#define LIMITS true
+#endif
+#ifdef REVERSAL_ONCE
+#define LOSES_REVERSAL true
+#else
+#define LOSES_REVERSAL false
 #endif
 #ifdef OFFLINE_APPROVE
 #define ON_CARD approving
@@ -82,10 +104,16 @@ bit undone[2] = 0;
 byte timeouts_left = FAULTS;
 bit change_left = 1;
 
+/* The sale, and 1, that a relay carried to a chip far away; it does so once. */
+byte relayed = 0;
+
 /* History. */
 byte approvals[4] = 0;
 bit unsigned_approval = 0;
 bit dead_approval = 0;
+bit typed_approval = 0;
+bit large_approval = 0;
+bit unmeant_approval = 0;
 bit overtaken = 0;
 bit replay_refused = 0;
 bit forgery_refused = 0;
@@ -94,19 +122,29 @@ bit forgery_refused = 0;
 #define COVERS(c, s) (covered_amount[c] == amount[s] && covered_number[c] == number[s])
 #define HOLDS(s) (given[s] != NUMBER_ALONE && COVERS(given[s], s))
 
-/* The properties: each an assertion under its own name, in every state that is reached. */
+/* The properties: each an assertion under its own name, in every state that is reached; p41 where everything ends. */
 #ifdef PLAIN
 #define CLAIM(name, what) assert(what)
 #else
-hidden byte p36, p37, p38, p39;
+hidden byte p30, p36, p37, p38, p39, p40, p41, th2;
 #define CLAIM(name, what) name = (what); assert(name)
 #endif
 
 inline look() {
+    CLAIM(p30, !typed_approval);
     CLAIM(p36, !dead_approval);
     CLAIM(p37, !unsigned_approval);
     CLAIM(p38, (pos[0] != approving || record[0] == approved) && (pos[1] != approving || record[1] == approved));
-    CLAIM(p39, approvals[1] <= 1 && approvals[2] <= 1 && approvals[3] <= 1)
+    CLAIM(p39, approvals[1] <= 1 && approvals[2] <= 1 && approvals[3] <= 1);
+    CLAIM(p40, !large_approval);
+    CLAIM(th2, !unsigned_approval && !typed_approval && !large_approval && !unmeant_approval)
+}
+
+/* The shop and the issuer end with the same: paid, or not. */
+#define RESOLVED(s) (pos[s] != reversing \
+    && (pos[s] != approving || record[s] == approved) && (pos[s] != declining || record[s] != approved))
+inline look_at_end() {
+    CLAIM(p41, RESOLVED(0) && RESOLVED(1))
 }
 
 /* SELECT, GET PROCESSING OPTIONS (TAP-4: the counter is stored first), GENERATE AC. The token in the chip is active. */
@@ -128,14 +166,22 @@ inline give(s, what) {
     look()
 }
 
-/* The 0100 comes to the issuer. By rank: the record (58), card and token (61, 63), the cryptogram (66), the counter (67). */
-#ifdef REVERSED_DECLINES
-#define TELLS_SOMETHING_NEW(s) (record[s] == reversed && !no[s])
-#else
-#define TELLS_SOMETHING_NEW(s) false
-#endif
-#define CAN_ARRIVE(s) (given[s] != NOTHING && (record[s] == unheard \
-    || (record[s] == tombstoned && !(no[s] && overtaken)) || TELLS_SOMETHING_NEW(s)))
+/* A relay carries the sale to the chip and the answer back; the holder is not there. */
+#define CAN_RELAY(s) (TIER >= 4 && !relayed && CAN_SIGN && pos[s] == idle)
+inline relay(s) {
+    atc++;
+    payment = cryptogram_given;
+    covered_amount[atc] = amount[s];
+    covered_number[atc] = number[s];
+    given[s] = atc;
+    pos[s] = ON_CARD;
+    relayed = s + 1;
+    look()
+}
+
+/* The 0100 comes to the issuer. By rank: the record (59), card and token (62, 64), the cryptogram (67), the counter (69),
+ * the limit (70). */
+#define CAN_ARRIVE(s) (given[s] != NOTHING && (record[s] == unheard || (record[s] == tombstoned && !(no[s] && overtaken))))
 inline decline(s) {
     record[s] = declined;
     no[s] = 1
@@ -152,9 +198,23 @@ inline approve(s) {
     :: else
     fi;
     if
+    :: amount[s] > LIMIT -> large_approval = 1
+    :: else
+    fi;
+    if
+    :: relayed == s + 1 -> unmeant_approval = 1
+    :: else
+    fi;
+    if
     :: given[s] != NUMBER_ALONE ->
-        approvals[given[s]] = (approvals[given[s]] == 2 -> 2 : approvals[given[s]] + 1);
-        last = (given[s] > last -> given[s] : last)
+        approvals[given[s]] = (approvals[given[s]] == 2 -> 2 : approvals[given[s]] + 1)
+    :: else
+    fi
+}
+/* The counter of a cryptogram that holds is used up, whatever becomes of the payment. */
+inline count(s) {
+    if
+    :: given[s] != NUMBER_ALONE -> last = (given[s] > last -> given[s] : last)
     :: else
     fi
 }
@@ -163,21 +223,39 @@ inline arrive(s) {
     :: record[s] == tombstoned ->
         no[s] = 1;
         overtaken = 1
-    :: record[s] == reversed ->
-        no[s] = 1
-    :: record[s] == unheard && JUDGES_LIFE && life != live ->
+    :: record[s] == unheard && DEAD ->
         decline(s)
-    :: record[s] == unheard && !(JUDGES_LIFE && life != live) ->
+    :: record[s] == unheard && !DEAD ->
         if
         :: !HOLDS(s) && NEEDS_CRYPTOGRAM ->
             forgery_refused = 1;
             decline(s)
-        :: HOLDS(s) && COUNTS && given[s] <= last ->
+        :: !(!HOLDS(s) && NEEDS_CRYPTOGRAM) && COUNTS && given[s] != NUMBER_ALONE && given[s] <= last ->
             replay_refused = 1;
             decline(s)
         :: else ->
-            approve(s)
+            count(s);
+            if
+            :: LIMITS && amount[s] > LIMIT -> decline(s)
+            :: else -> approve(s)
+            fi
         fi
+    fi;
+    look()
+}
+
+/* What the chip answered to this shop is typed in at another: TAP-8. No message of this shop's, and no record here. */
+#define CAN_TYPE(c) (TIER >= 1 && MADE(c) && !DEAD && (TAKES_TYPED -> c > last : !forgery_refused))
+inline type_in(c) {
+    if
+    :: TAKES_TYPED ->
+        last = c;
+        if
+        :: covered_amount[c] <= LIMIT -> typed_approval = 1
+        :: else
+        fi
+    :: else ->
+        forgery_refused = 1
     fi;
     look()
 }
@@ -196,13 +274,14 @@ inline reverse(s) {
 
 #define OF_THE_CHIP(s) \
     :: d_step { CAN_SIGN -> sign(amount[s], number[s]) } \
-    :: d_step { TIER >= 1 && CAN_SIGN -> sign(3 - amount[s], number[s]) }
+    :: d_step { TIER >= 1 && CAN_SIGN -> sign((amount[s] == 1 -> 2 : 1), number[s]) }
 
 #define OF_THE_FIELD(s) \
     :: d_step { CAN_GIVE(s, 1) -> give(s, 1) } \
     :: d_step { CAN_GIVE(s, 2) -> give(s, 2) } \
     :: d_step { CAN_GIVE(s, 3) -> give(s, 3) } \
-    :: d_step { TIER >= 1 && pos[s] == idle -> give(s, NUMBER_ALONE) }
+    :: d_step { TIER >= 1 && pos[s] == idle -> give(s, NUMBER_ALONE) } \
+    :: d_step { CAN_RELAY(s) -> relay(s) }
 
 #define OF_THE_SALE(s) \
     :: d_step { CAN_ARRIVE(s) -> arrive(s) } \
@@ -210,14 +289,17 @@ inline reverse(s) {
     :: d_step { no[s] && pos[s] == asking -> pos[s] = declining; look() } \
     :: d_step { timeouts_left > 0 && pos[s] == asking -> \
                 timeouts_left--; pos[s] = reversing; reversal[s] = 1; look() } \
+    :: d_step { TIER >= 4 && pos[s] == asking -> pos[s] = approving; look() } \
     :: d_step { CAN_REVERSE(s) -> reverse(s) } \
+    :: d_step { LOSES_REVERSAL && reversal[s] -> reversal[s] = 0; look() } \
     :: d_step { undone[s] && pos[s] == reversing -> pos[s] = declining; look() }
 
 init {
-    /* A second sale of its own, or one whose terminal draws the number of the first again. */
+    /* A second sale of its own, one whose terminal draws the number of the first again, or one above the limit. */
     if
     :: d_step { amount[1] = 2; number[1] = 2; look() }
     :: d_step { amount[1] = 1; number[1] = 1; look() }
+    :: d_step { amount[1] = LIMIT + 1; number[1] = 2; look() }
     fi;
 end:
     do
@@ -227,9 +309,13 @@ end:
     :: d_step { CAN_SIGN -> atc++; payment = no_payment; look() }
     OF_THE_FIELD(0)
     OF_THE_FIELD(1)
+    :: d_step { CAN_TYPE(1) -> type_in(1) }
+    :: d_step { CAN_TYPE(2) -> type_in(2) }
+    :: d_step { CAN_TYPE(3) -> type_in(3) }
     OF_THE_SALE(0)
     OF_THE_SALE(1)
     :: d_step { change_left -> change_left = 0; life = suspended; look() }
     :: d_step { change_left -> change_left = 0; life = lost; look() }
+    :: d_step { else -> look_at_end() }
     od
 }

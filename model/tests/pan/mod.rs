@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What a verifier found.
@@ -65,11 +66,17 @@ impl Pan {
     /// Runs to the end, past every failed assertion.
     pub(crate) fn run(&self) -> Result<Found, String> {
         let mut pan = Command::new(self.dir.join("pan"));
-        let printed = said(
-            pan.args(["-c0", "-m100000", "-w20"]),
-            "the verifier is gone",
-        )?;
-        read(&printed)
+        pan.args(["-c0", "-m100000", "-w22"]);
+        let failed = |why| format!("the verifier is gone ({why})");
+        let mut child = pan.stdout(Stdio::piped()).spawn().map_err(failed)?;
+        let printed = child.stdout.take().map(once_each).transpose();
+        let status = child.wait().map_err(failed)?;
+        let printed = printed.map_err(failed)?.unwrap_or_default();
+        if status.success() {
+            read(&printed)
+        } else {
+            Err(format!("{pan:?} failed:\n{printed}"))
+        }
     }
 }
 
@@ -77,6 +84,25 @@ impl Drop for Pan {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.dir);
     }
+}
+
+/// What is printed, without the millions of lines that name an assertion again that has failed before.
+fn once_each(printed: impl Read) -> io::Result<String> {
+    let mut printed = BufReader::with_capacity(1 << 16, printed);
+    let (mut kept, mut line) = (String::new(), String::new());
+    let mut failed = BTreeSet::new();
+    while printed.read_line(&mut line)? > 0 {
+        let assertion = line
+            .split_once(" (at depth")
+            .and_then(|(before, _)| before.split_once(": "))
+            .map(|(_, what)| what);
+        if !assertion.is_some_and(|what| failed.contains(what)) {
+            failed.extend(assertion.map(str::to_owned));
+            kept.push_str(&line);
+        }
+        line.clear();
+    }
+    Ok(kept)
 }
 
 /// Runs a program and returns what it printed.
