@@ -100,6 +100,10 @@ macro_rules! in_world {
                 type $world = $crate::scope::manage::Manage;
                 $body
             }
+            Scope::Whole => {
+                type $world = $crate::scope::whole::Whole;
+                $body
+            }
         }
     };
 }

@@ -1,4 +1,4 @@
-//! The protocol as pure total role steps, composed into five worlds and checked by Stateright.
+//! The protocol as pure total role steps, composed into five worlds and one that crosses them, checked by Stateright.
 //!
 //! Start at [`role`] for what each party does, at [`scope`] for how they are composed with faults and an attacker,
 //! and at [`check`] for what is asked of them.

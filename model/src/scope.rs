@@ -1,4 +1,4 @@
-//! The five worlds: roles composed with a network, faults and an attacker. Start at [`World`].
+//! Five worlds and one that crosses them: roles composed with a network, faults and an attacker. Start at [`World`].
 //!
 //! What the network heard is a set that only grows: a message in it may come late, twice, after others, or never. So
 //! loss, duplication, reordering and replay need no actions of their own. An attacker adds only what it can build:
@@ -9,6 +9,7 @@ pub mod manage;
 pub mod pay;
 pub mod provisioning;
 pub mod tap;
+pub mod whole;
 
 use std::fmt::Debug;
 use std::hash::Hash;

@@ -9,6 +9,7 @@ use kaika_model::scope::manage::Manage;
 use kaika_model::scope::pay::Pay;
 use kaika_model::scope::provisioning::Provisioning;
 use kaika_model::scope::tap::Tap;
+use kaika_model::scope::whole::Whole;
 use kaika_model::scope::{Fields, Reads, World};
 use kaika_model::{Config, Tier, Weak};
 use stateright::Expectation;
@@ -217,6 +218,11 @@ fn tap() {
 #[test]
 fn manage() {
     of_world::<Manage>(Tier::T2);
+}
+
+#[test]
+fn whole() {
+    of_world::<Whole>(Tier::T5);
 }
 
 #[test]

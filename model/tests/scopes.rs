@@ -1,4 +1,4 @@
-//! The five worlds: the specification holds against every tier, nothing is vacuous, and two engines agree.
+//! The five worlds and the one that crosses them: the specification holds against every tier, nothing is vacuous, and two engines agree.
 
 use kaika_model::check::{Engine, Report, check, interchangeable};
 use kaika_model::explore::Limits;

@@ -65,6 +65,8 @@ named! {
         Tap = "tap",
         /// Suspend, resume, delete, lost.
         Manage = "manage",
+        /// The way of a card from end to end, with a second request beside it.
+        Whole = "whole",
     }
 }
 

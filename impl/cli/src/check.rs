@@ -15,7 +15,7 @@ use crate::{NO, OK, WORLD, bar, counter, walk};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// One scope: issuance, provisioning, pay, tap or manage. All by default.
+    /// One scope: issuance, provisioning, pay, tap, manage or whole. All by default.
     #[arg(value_parser = scope)]
     scope: Option<Scope>,
     /// Against whom: T0 to T5. By default every tier at which the scope is another.

@@ -10,7 +10,7 @@ use crate::{OK, check};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// One scope: issuance, provisioning, pay, tap or manage.
+    /// One scope: issuance, provisioning, pay, tap, manage or whole.
     #[arg(value_parser = check::scope, default_value = "issuance")]
     scope: Scope,
     /// Against whom: T0 to T5.

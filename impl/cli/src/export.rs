@@ -13,7 +13,7 @@ use crate::{NOBODY_READS, OK, check};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// One scope: issuance, provisioning, pay, tap or manage.
+    /// One scope: issuance, provisioning, pay, tap, manage or whole.
     #[arg(value_parser = check::scope)]
     scope: Scope,
     /// Aldebaran's .aut for CADP and mCRL2, Graphviz, or JSON with one value a line.

@@ -6,7 +6,7 @@ use kaika_spec::{Branch, TokenState};
 use super::{Pack, fitted, low, packed};
 use crate::role::{chip, identity, issuer, pos, sms, terminal, verifier};
 use crate::scope::issuance::state as issuance;
-use crate::scope::{manage, pay, provisioning, tap};
+use crate::scope::{manage, pay, provisioning, tap, whole};
 
 packed!(
     enum Branch {
@@ -344,5 +344,37 @@ packed!(world manage::State {
     dead = bool,
     after = bool,
     paid = bool,
+    repelled = bool,
+});
+
+packed!(struct whole::Request {
+    verifier = verifier::State,
+    issuer = issuer::State,
+    said = bool,
+    told = [bool; 2],
+    owed = bool,
+    answers = bool,
+    old = bool,
+    script = bool,
+    receipted = bool,
+    last: 2 as u8,
+    cards: 2 as u8,
+    proved = bool,
+    lost = bool,
+});
+packed!(struct whole::Chip { state = chip::State, opened = Option<usize>, holds = Option<usize> });
+packed!(struct whole::Tap { chip = usize, of = usize, record = issuer::Posting, approved: 2 as u8 });
+packed!(world whole::State {
+    requests = [whole::Request; 2],
+    chips = [whole::Chip; 2],
+    taps = [Option<whole::Tap>; 2],
+    openings: 3 as u8,
+    tears: 3 as u8,
+    changes: 2 as u8,
+    early = bool,
+    unconsented = bool,
+    dead = bool,
+    after = bool,
+    unsigned = bool,
     repelled = bool,
 });
