@@ -29,6 +29,10 @@ const STATES: &[(Scope, Tier, usize)] = &[
     (Scope::Manage, Tier::T0, 256),
     (Scope::Manage, Tier::T1, 400),
     (Scope::Manage, Tier::T5, 544),
+    (Scope::Whole, Tier::T0, 52_435),
+    (Scope::Whole, Tier::T1, 166_311),
+    (Scope::Whole, Tier::T2, 166_311),
+    (Scope::Whole, Tier::T5, 239_142),
 ];
 
 fn by(engine: Engine, scope: Scope, tier: Tier, threads: usize) -> Report {
