@@ -110,18 +110,6 @@ pub(super) fn ones<P: Words>() -> P {
     all
 }
 
-/// Where masked words belong in the memory of a part.
-#[inline(always)]
-fn mixed<P: Words>(key: &P) -> u64 {
-    let words = key.as_ref().iter();
-    let mixed = words.fold(0x9E37_79B9_7F4A_7C15_u64, |hash, word| {
-        (hash ^ word)
-            .wrapping_mul(0xBF58_476D_1CE4_E5B9)
-            .rotate_left(29)
-    });
-    mixed ^ mixed >> 32
-}
-
 impl<P: Words> Memo<P> {
     pub(super) fn new<W: World<Packed = P>>() -> Self {
         Self {
@@ -223,7 +211,7 @@ impl<P: Words> Part<P> {
         let mut entries = [0_u64; LOT];
         for (of, packed) in states.iter().enumerate() {
             keys[of] = both(packed, &self.mask);
-            marks[of] = mixed(&keys[of]);
+            marks[of] = keys[of].mixed();
             entries[of] = self.slots[self.slot(marks[of])];
         }
         for (of, packed) in states.iter().enumerate() {
@@ -273,7 +261,7 @@ impl<P: Words> Part<P> {
         let twice = vec![0; self.slots.len() * 2];
         for entry in std::mem::replace(&mut self.slots, twice) {
             if entry != 0 {
-                let mut slot = self.slot(mixed(&both(store.state(entry as Id), &self.mask)));
+                let mut slot = self.slot(both(store.state(entry as Id), &self.mask).mixed());
                 while self.slots[slot] != 0 {
                     slot = (slot + 1) & (self.slots.len() - 1);
                 }
