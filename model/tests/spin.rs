@@ -100,7 +100,7 @@ const WALKED_MAX: usize = 1_000_000;
 fn over<W: World<Packed: Hash>>(config: Config) -> u64 {
     let world = W::new(config);
     let mut waiting = world.init_states();
-    let mut known: HashSet<W::Packed> = waiting.iter().map(|state| W::Packed::of(state)).collect();
+    let mut known: HashSet<W::Packed> = waiting.iter().map(W::Packed::of).collect();
     let mut actions = Vec::new();
     let mut over = 0;
     while let Some(state) = waiting.pop() {
