@@ -68,7 +68,7 @@ fn bounds_that_cannot_be_are_refused_by_name() {
         ),
         ("{\"tears\": -1}", "tears is -1"),
         ("{\"tears\": \"two\"}", "tears is \"two\""),
-        ("{\"openings\": 4}", "from 0 to 3"),
+        ("{\"openings\": 8}", "from 0 to 7"),
         (
             "{\"rain\": 1}",
             "no budget rain; the budgets are faults, crashes",
