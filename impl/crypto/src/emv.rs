@@ -87,5 +87,20 @@ pub fn cryptogram(key: &TokenKey, input: &CryptogramInput<'_>) -> [u8; 8] {
     )
 }
 
+/// The authorisation response cryptogram by method 2 (EMV Book 2, 8.2.2), without proprietary data: over the request cryptogram
+/// and the four bytes of the card status update.
+pub fn response_cryptogram(
+    key: &TokenKey,
+    atc: u16,
+    request_cryptogram: &[u8; 8],
+    card_status_update: &[u8; 4],
+) -> [u8; 4] {
+    let [a, b, c, d, ..] = retail_mac(
+        &session_key(key, atc),
+        &[request_cryptogram, card_status_update],
+    );
+    [a, b, c, d]
+}
+
 #[cfg(test)]
 mod tests;

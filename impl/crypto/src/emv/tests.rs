@@ -1,6 +1,6 @@
-//! Known answers, computed with pyemv (`kd.derive_common_sk`, `ac.generate_ac` with EMV padding).
+//! Known answers, computed with pyemv (`kd.derive_common_sk`, `ac.generate_ac` with EMV padding, `ac.generate_arpc_2`).
 
-use super::{retail_mac, session_key};
+use super::{response_cryptogram, retail_mac, session_key};
 use crate::secret::TokenKey;
 
 const KEY: [u8; 16] = [
@@ -20,4 +20,11 @@ fn the_session_key_of_counter_7_and_a_cryptogram_under_it() {
         cryptogram,
         hex::decode("6849ca4a4df475ec").unwrap_or_default()[..]
     );
+}
+
+#[test]
+fn the_response_cryptogram_of_method_2() {
+    let request = 0x1234_5678_90ab_cdef_u64.to_be_bytes();
+    let response = response_cryptogram(&TokenKey::new(KEY), 42, &request, &[0, 0x82, 0, 0]);
+    assert_eq!(response, [0x3d, 0x18, 0xce, 0xd3]);
 }
