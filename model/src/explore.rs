@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use kaika_spec::PropertyId;
 use stateright::Expectation;
 
-use self::memo::{LOT, Memo, both, changed, mask, ones};
-use self::store::{Fresh, Id, SHARDS, Store};
+use self::memo::{By, LOT, Memo, both, changed, mask, ones};
+use self::store::{Candidate, Found, Fresh, Id, SHARDS, Store};
 use crate::chart::{Chart, Hop};
 use crate::pack::{Wide, Words};
 use crate::scope::{Reads, TO_THE_END, World};
@@ -149,7 +149,7 @@ fn wanted<W: World>(world: &W) -> Vec<Wanted<W>> {
 /// What a thread works with, and what it found in its part of a block.
 struct Hand<P> {
     memo: Memo<P>,
-    pending: Vec<(P, Id)>,
+    pending: Vec<Candidate<P>>,
     fresh: Fresh<P>,
     transitions: u64,
     /// Wanted things seen, by their place, each in the first state that shows it.
@@ -217,17 +217,21 @@ pub fn explore<W: World>(world: &W, limits: Limits, watch: &mut dyn FnMut(&Progr
 
 impl<W: World> Search<'_, W> {
     /// The initial states: the first level.
-    fn begin(&mut self) -> Vec<Id> {
+    fn begin(&mut self) -> Vec<Found> {
         let states = self.world.init_states();
-        let packed = states.iter().map(W::Packed::of);
-        let mut pending = packed.map(|one| (self.canonical(one), Id::MAX)).collect();
+        let one = |state: &W::State| Candidate {
+            state: self.canonical(W::Packed::of(state)),
+            from: Id::MAX,
+            by: By::default(),
+        };
+        let mut pending = states.iter().map(one).collect();
         let mut level = Vec::new();
         self.store.add_unknown(&mut pending, &mut level);
         level
     }
 
     /// Level by level; whether it came to the end.
-    fn run(&mut self, mut level: Vec<Id>, watch: &mut dyn FnMut(&Progress)) -> bool {
+    fn run(&mut self, mut level: Vec<Found>, watch: &mut dyn FnMut(&Progress)) -> bool {
         while !level.is_empty() {
             let mut next = Vec::new();
             let mut waiting = level.len();
@@ -290,7 +294,7 @@ impl<W: World> Search<'_, W> {
     }
 
     /// Expands a block and adds what is new to `next`, in the order in which it was found.
-    fn expand(&mut self, block: &[Id], next: &mut Vec<Id>) {
+    fn expand(&mut self, block: &[Found], next: &mut Vec<Found>) {
         let open: Vec<usize> = (0..self.wanted.len())
             .filter(|at| !self.seen.contains_key(at))
             .collect();
@@ -313,7 +317,7 @@ impl<W: World> Search<'_, W> {
     }
 
     /// One thread adds what it finds at once.
-    fn alone(&mut self, block: &[Id], hand: &mut Hand<W::Packed>, next: &mut Vec<Id>) {
+    fn alone(&mut self, block: &[Found], hand: &mut Hand<W::Packed>, next: &mut Vec<Found>) {
         for lot in block.chunks(LOT) {
             self.look(lot, hand);
             self.store.add_unknown(&mut hand.pending, next);
@@ -321,7 +325,7 @@ impl<W: World> Search<'_, W> {
     }
 
     /// Several put aside what the store does not know, and then fill it, each its own shards.
-    fn together(&mut self, block: &[Id], hands: &mut [Hand<W::Packed>], next: &mut Vec<Id>) {
+    fn together(&mut self, block: &[Found], hands: &mut [Hand<W::Packed>], next: &mut Vec<Found>) {
         let this = &*self;
         let chunks = block.chunks(block.len().div_ceil(hands.len()));
         thread::scope(|scope| {
@@ -344,35 +348,37 @@ impl<W: World> Search<'_, W> {
 
     /// Expands a lot of states and judges them.
     #[inline(always)]
-    fn look(&self, lot: &[Id], hand: &mut Hand<W::Packed>) {
+    fn look(&self, lot: &[Found], hand: &mut Hand<W::Packed>) {
         let mut states = [W::Packed::default(); LOT];
         let mut changes = [ones::<W::Packed>(); LOT];
-        for (state, id) in states.iter_mut().zip(lot) {
-            *state = *self.store.state(*id);
+        for (state, found) in states.iter_mut().zip(lot) {
+            *state = *self.store.state(found.id);
         }
-        let from = lot.iter().map(|id| self.store.from(*id));
+        let from = lot.iter().map(|found| self.store.from(found.id));
         for ((changes, state), from) in changes.iter_mut().zip(&states).zip(from) {
             if from != Id::MAX {
                 *changes = changed(state, self.store.state(from));
             }
         }
-        let mut is_end = [true; LOT];
         let pending = &mut hand.pending;
-        let before = pending.len();
         let states = &states[..lot.len()];
         let memo = &mut hand.memo;
-        memo.successors(self.world, &self.store, lot, states, |of, next| {
-            is_end[of] = false;
-            pending.push((next, lot[of]));
-        });
+        let say = |of: usize, state, by| {
+            let from = lot[of].id;
+            pending.push(Candidate { state, from, by });
+        };
+        let transitions = memo.successors(self.world, &self.store, lot, states, say);
         if self.limits.symmetry {
-            for (state, _) in &mut pending[before..] {
-                *state = self.canonical(*state);
+            for one in &mut *pending {
+                // What stands for a state was not found by what found the state.
+                one.by = By::default();
+                one.state = self.canonical(one.state);
             }
         }
-        hand.transitions += (pending.len() - before) as u64;
-        for (at, id) in lot.iter().enumerate() {
-            self.judge(*id, &states[at], &changes[at], is_end[at], hand);
+        for (at, found) in lot.iter().enumerate() {
+            hand.transitions += u64::from(transitions[at]);
+            let is_end = transitions[at] == 0;
+            self.judge(found.id, &states[at], &changes[at], is_end, hand);
         }
     }
 

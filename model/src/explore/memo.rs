@@ -11,7 +11,7 @@
 
 use std::collections::HashMap;
 
-use super::store::{Id, Store};
+use super::store::{Found, Id, Store};
 use crate::chart::Chart;
 use crate::pack::Words;
 use crate::scope::{Fields, World};
@@ -27,6 +27,36 @@ const OUTCOMES_MAX: usize = (1 << 24) - 2;
 struct Span {
     begin: u32,
     len: u32,
+}
+
+/// How a state was found: by which part, and which parts that touched.
+///
+/// Two actions that touch no field of each other's parts may come in either order and lead to the same state. So a state
+/// need not be left by a part that stands before the one that led to it, unless one of the two actions touches the other's
+/// part: the same two actions in the other order lead there too. That order is one of a state as near to the beginning,
+/// and if it is left out there as well, then for a part that stands still later; so some order is taken, and every state
+/// is found as early as it would be (Godefroid's sleep sets, for breadth first).
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct By {
+    part: u16,
+    touched: u16,
+}
+
+impl By {
+    /// By a part whose fields are not known: every order is taken.
+    const fn unknown(part: usize) -> Self {
+        Self {
+            part: part as u16,
+            touched: u16::MAX,
+        }
+    }
+
+    /// The part that must be touched by an action of this one for it to be taken now; no bit when every action is.
+    #[inline(always)]
+    const fn asleep(self, part: usize) -> u16 {
+        let is_free = part < self.part as usize && self.touched >> part & 1 == 0;
+        (is_free as u16) << self.part
+    }
 }
 
 /// What is remembered of a part.
@@ -53,6 +83,8 @@ struct Part<P> {
     outcomes: Vec<Span>,
     /// The bits that successors change.
     changes: Vec<P>,
+    /// The parts that those are fields of, a bit for each.
+    touched: Vec<u16>,
     /// Outcomes by a fingerprint of their changes.
     places: HashMap<u64, u32>,
     /// What was found for the states at hand.
@@ -63,6 +95,8 @@ struct Part<P> {
 #[derive(Debug)]
 pub(super) struct Memo<P> {
     parts: Vec<Part<P>>,
+    /// The fields of all parts.
+    masks: Vec<P>,
 }
 
 /// The bits of some fields.
@@ -112,8 +146,10 @@ pub(super) fn ones<P: Words>() -> P {
 
 impl<P: Words> Memo<P> {
     pub(super) fn new<W: World<Packed = P>>() -> Self {
+        const { assert!(W::PARTS <= 16, "a bit for each part") };
         Self {
             parts: (0..W::PARTS).map(Part::new::<W>).collect(),
+            masks: (0..W::PARTS).map(|at| mask::<W>(W::fields(at))).collect(),
         }
     }
 
@@ -122,37 +158,55 @@ impl<P: Words> Memo<P> {
             part.slots.capacity() * size_of::<u64>()
                 + part.outcomes.capacity() * size_of::<Span>()
                 + part.changes.capacity() * size_of::<P>()
+                + part.touched.capacity() * size_of::<u16>()
                 + part.places.capacity() * size_of::<(u64, u32)>()
         };
         self.parts.iter().map(one).sum()
     }
 
-    /// Says each successor of each state of a lot, by the state's place in the lot.
+    /// Says each successor of each state of a lot, by the state's place in the lot, but for those that another order of
+    /// the same actions leads to. Gives the number of transitions of each state, with those.
     #[inline(always)]
     pub(super) fn successors<W: World<Packed = P>>(
         &mut self,
         world: &W,
         store: &Store<P>,
-        lot: &[Id],
+        lot: &[Found],
         states: &[P],
-        mut say: impl FnMut(usize, P),
-    ) {
-        for (at, part) in self.parts.iter_mut().enumerate() {
-            part.find(world, at, store, lot, states);
+        mut say: impl FnMut(usize, P, By),
+    ) -> [u32; LOT] {
+        let Self { parts, masks } = self;
+        for (at, part) in parts.iter_mut().enumerate() {
+            part.find(world, at, masks, store, lot, states);
         }
-        for (of, packed) in states.iter().enumerate() {
-            for (at, part) in self.parts.iter().enumerate() {
+        let mut transitions = [0; LOT];
+        for (of, (packed, found)) in states.iter().zip(lot).enumerate() {
+            let count = &mut transitions[of];
+            for (at, part) in parts.iter().enumerate() {
                 let span = part.found[of];
                 if span.len == AWAKE {
-                    plainly(world, at, packed, |next| say(of, next));
+                    plainly(world, at, packed, |next| {
+                        *count += 1;
+                        say(of, next, By::unknown(at));
+                    });
                     continue;
                 }
-                let begin = span.begin as usize;
-                for changes in &part.changes[begin..begin + span.len as usize] {
-                    say(of, changed(packed, changes));
+                *count += span.len;
+                let asleep = found.by.asleep(at);
+                let span = span.begin as usize..(span.begin + span.len) as usize;
+                for (changes, touched) in part.changes[span.clone()].iter().zip(&part.touched[span])
+                {
+                    if asleep & !touched == 0 {
+                        let by = By {
+                            part: at as u16,
+                            touched: *touched,
+                        };
+                        say(of, changed(packed, changes), by);
+                    }
                 }
             }
         }
+        transitions
     }
 }
 
@@ -188,6 +242,7 @@ impl<P: Words> Part<P> {
             known: 0,
             outcomes: Vec::new(),
             changes: Vec::new(),
+            touched: Vec::new(),
             places: HashMap::new(),
             found: [Span { begin: 0, len }; LOT],
         }
@@ -199,8 +254,9 @@ impl<P: Words> Part<P> {
         &mut self,
         world: &W,
         at: usize,
+        masks: &[P],
         store: &Store<P>,
-        lot: &[Id],
+        lot: &[Found],
         states: &[P],
     ) {
         if self.kept == Kept::Nothing {
@@ -220,8 +276,8 @@ impl<P: Words> Part<P> {
                 let slot = self.probe(&keys[of], marks[of], store);
                 entry = self.slots[slot];
                 if entry == 0 {
-                    entry = self.learn(world, at, packed);
-                    self.keep(slot, marks[of], entry | u64::from(lot[of]), store);
+                    entry = self.learn(world, at, masks, packed);
+                    self.keep(slot, marks[of], entry | u64::from(lot[of].id), store);
                 }
             }
             self.found[of] = self.outcomes[(entry >> 32 & 0xFF_FFFF) as usize - 1];
@@ -272,7 +328,13 @@ impl<P: Words> Part<P> {
 
     /// Runs the steps; what was learnt, as a slot names it.
     #[cold]
-    fn learn<W: World<Packed = P>>(&mut self, world: &W, at: usize, packed: &P) -> u64 {
+    fn learn<W: World<Packed = P>>(
+        &mut self,
+        world: &W,
+        at: usize,
+        masks: &[P],
+        packed: &P,
+    ) -> u64 {
         let begin = self.changes.len();
         let mut fingerprint = 0;
         let mut len = 0;
@@ -298,11 +360,11 @@ impl<P: Words> Part<P> {
             begin: begin as u32,
             len,
         };
-        u64::from(self.place_of(span, fingerprint) + 1) << 32
+        u64::from(self.place_of(span, fingerprint, masks) + 1) << 32
     }
 
     /// The place of an outcome whose changes stand last: that of an equal one, if there is one.
-    fn place_of(&mut self, span: Span, fingerprint: u64) -> u32 {
+    fn place_of(&mut self, span: Span, fingerprint: u64, masks: &[P]) -> u32 {
         let begin = span.begin as usize;
         if let Some(place) = self.places.get(&fingerprint) {
             let known = self.outcomes[*place as usize];
@@ -314,6 +376,12 @@ impl<P: Words> Part<P> {
                 self.changes.truncate(begin);
                 return *place;
             }
+        }
+        let is_touched = |changes: &P, mask: &P| both(changes, mask) != P::default();
+        for changes in &self.changes[begin..] {
+            let parts = masks.iter().enumerate();
+            let touched = parts.map(|(at, mask)| u16::from(is_touched(changes, mask)) << at);
+            self.touched.push(touched.fold(0, |all, one| all | one));
         }
         assert!(self.outcomes.len() < OUTCOMES_MAX, "too many outcomes");
         let place = self.outcomes.len() as u32;

@@ -11,6 +11,7 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
+use super::memo::By;
 use super::table::{Chunks, KEYS_MAX, Table};
 use crate::pack::Words;
 
@@ -22,12 +23,26 @@ const BATCH: usize = 32;
 /// A state's number: `index * SHARDS + shard`.
 pub(super) type Id = u32;
 
-/// A state that may be new, and the one that led to it.
+/// A state to be expanded, and how it was found.
 #[derive(Clone, Copy, Debug)]
-struct Candidate<P> {
-    state: P,
+pub(super) struct Found {
+    pub(super) id: Id,
+    pub(super) by: By,
+}
+
+/// A state that may be new, the one that led to it, and how.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate<P> {
+    pub(super) state: P,
+    pub(super) from: Id,
+    pub(super) by: By,
+}
+
+/// A candidate that was put aside.
+#[derive(Clone, Copy, Debug)]
+struct Aside<P> {
+    candidate: Candidate<P>,
     mixed: u64,
-    from: Id,
     /// Its place among all that the same thread found.
     place: u32,
 }
@@ -54,12 +69,12 @@ impl<P: Words> Shard<P> {
     }
 
     /// Adds what is not there yet, in order.
-    fn add_all(&mut self, shard: usize, candidates: &[Candidate<P>], numbers: &Numbers) {
-        for batch in candidates.chunks(BATCH) {
+    fn add_all(&mut self, shard: usize, aside: &[Aside<P>], numbers: &Numbers) {
+        for batch in aside.chunks(BATCH) {
             let near = batch.iter().map(|one| self.states.glance(one.mixed));
             black_box(near.fold(0, |a, b| a ^ b));
             for one in batch {
-                if self.add(&one.state, one.mixed, one.from) {
+                if self.add(&one.candidate, one.mixed) {
                     let number = (self.states.len() - 1) * SHARDS + shard;
                     numbers[one.place as usize].store(number as Id, Ordering::Relaxed);
                 }
@@ -69,12 +84,12 @@ impl<P: Words> Shard<P> {
 
     /// Adds a state if it is not there yet; whether it was new.
     #[inline(always)]
-    fn add(&mut self, state: &P, mixed: u64, from: Id) -> bool {
-        if !self.states.add(state, mixed) {
-            return false;
+    fn add(&mut self, candidate: &Candidate<P>, mixed: u64) -> bool {
+        let is_new = self.states.add(&candidate.state, mixed);
+        if is_new {
+            self.from.push(candidate.from);
         }
-        self.from.push(from);
-        true
+        is_new
     }
 
     const fn bytes(&self) -> usize {
@@ -130,9 +145,9 @@ impl<P: Words> Store<P> {
             .at(id as usize / SHARDS)
     }
 
-    /// Each shard takes what is new to it, in the order in which it was found; the numbers go to `next` in that order.
-    pub(super) fn fill(&mut self, fresh: &[&Fresh<P>], next: &mut Vec<Id>) {
-        let blank = |fresh: &&Fresh<P>| (0..fresh.count).map(|_| AtomicU32::new(OLD)).collect();
+    /// Each shard takes what is new to it, in the order in which it was found; what was new goes to `next` in that order.
+    pub(super) fn fill(&mut self, fresh: &[&Fresh<P>], next: &mut Vec<Found>) {
+        let blank = |fresh: &&Fresh<P>| fresh.by.iter().map(|_| AtomicU32::new(OLD)).collect();
         let numbers: Vec<Numbers> = fresh.iter().map(blank).collect();
         let each = SHARDS.div_ceil(fresh.len());
         thread::scope(|scope| {
@@ -148,36 +163,39 @@ impl<P: Words> Store<P> {
                 });
             }
         });
-        let all = numbers.into_iter().flatten().map(AtomicU32::into_inner);
-        next.extend(all.filter(|number| *number != OLD));
+        let ids = numbers.into_iter().flatten().map(AtomicU32::into_inner);
+        let by = fresh.iter().flat_map(|fresh| &fresh.by);
+        let all = ids.zip(by).map(|(id, by)| Found { id, by: *by });
+        next.extend(all.filter(|found| found.id != OLD));
     }
 
     /// Whether each of a batch is there, as far as its first slot says, and its fingerprint.
     #[inline(always)]
-    fn known(&self, batch: &[(P, Id)]) -> ([bool; BATCH], [u64; BATCH]) {
+    fn known(&self, batch: &[Candidate<P>]) -> ([bool; BATCH], [u64; BATCH]) {
         let mut mixed = [0_u64; BATCH];
         let mut entries = [0_u32; BATCH];
-        for ((mixed, entry), (state, _)) in mixed.iter_mut().zip(&mut entries).zip(batch) {
-            *mixed = state.mixed();
+        for ((mixed, entry), one) in mixed.iter_mut().zip(&mut entries).zip(batch) {
+            *mixed = one.state.mixed();
             *entry = self.shards[shard_of(*mixed)].states.glance(*mixed);
         }
         let mut known = [false; BATCH];
-        for (at, (state, _)) in batch.iter().enumerate() {
+        for (at, one) in batch.iter().enumerate() {
             let states = &self.shards[shard_of(mixed[at])].states;
-            known[at] = states.is_at(entries[at], state, mixed[at]);
+            known[at] = states.is_at(entries[at], &one.state, mixed[at]);
         }
         (known, mixed)
     }
 
-    /// Adds what is not there yet, in order, and its numbers to `next`: what one thread does alone.
-    pub(super) fn add_unknown(&mut self, pending: &mut Vec<(P, Id)>, next: &mut Vec<Id>) {
+    /// Adds what is not there yet, in order, to the store and to `next`: what one thread does alone.
+    pub(super) fn add_unknown(&mut self, pending: &mut Vec<Candidate<P>>, next: &mut Vec<Found>) {
         for batch in pending.chunks(BATCH) {
             let (known, mixed) = self.known(batch);
-            for (at, (state, from)) in batch.iter().enumerate() {
+            for (at, one) in batch.iter().enumerate() {
                 let place = shard_of(mixed[at]);
                 let shard = &mut self.shards[place];
-                if !known[at] && shard.add(state, mixed[at], *from) {
-                    next.push(((shard.states.len() - 1) * SHARDS + place) as Id);
+                if !known[at] && shard.add(one, mixed[at]) {
+                    let id = ((shard.states.len() - 1) * SHARDS + place) as Id;
+                    next.push(Found { id, by: one.by });
                 }
             }
         }
@@ -185,13 +203,13 @@ impl<P: Words> Store<P> {
     }
 
     /// Moves what is not there yet to the parts of their shards: what one of several threads does.
-    pub(super) fn keep_unknown(&self, pending: &mut Vec<(P, Id)>, fresh: &mut Fresh<P>) {
+    pub(super) fn keep_unknown(&self, pending: &mut Vec<Candidate<P>>, fresh: &mut Fresh<P>) {
         for batch in pending.chunks(BATCH) {
             let (known, mixed) = self.known(batch);
-            for (at, (state, from)) in batch.iter().enumerate() {
+            for (at, one) in batch.iter().enumerate() {
                 let states = &self.shards[shard_of(mixed[at])].states;
-                if !known[at] && !states.holds(state, mixed[at]) {
-                    fresh.keep(state, mixed[at], *from);
+                if !known[at] && !states.holds(&one.state, mixed[at]) {
+                    fresh.keep(one, mixed[at]);
                 }
             }
         }
@@ -202,9 +220,9 @@ impl<P: Words> Store<P> {
 /// What one thread found that may be new, by shards.
 #[derive(Debug)]
 pub(super) struct Fresh<P> {
-    shards: Vec<Vec<Candidate<P>>>,
-    /// How many there are.
-    count: u32,
+    shards: Vec<Vec<Aside<P>>>,
+    /// How each was found, by its place.
+    by: Vec<By>,
     /// States that were kept lately, where their fingerprints lead: most that are found twice are found soon again.
     lately: Vec<Option<P>>,
 }
@@ -216,7 +234,7 @@ impl<P: Words> Fresh<P> {
     pub(super) fn new() -> Self {
         Self {
             shards: vec![Vec::new(); SHARDS],
-            count: 0,
+            by: Vec::new(),
             lately: Vec::new(),
         }
     }
@@ -228,22 +246,21 @@ impl<P: Words> Fresh<P> {
 
     pub(super) fn clear(&mut self) {
         self.shards.iter_mut().for_each(Vec::clear);
-        self.count = 0;
+        self.by.clear();
     }
 
     #[inline(always)]
-    fn keep(&mut self, state: &P, mixed: u64, from: Id) {
+    fn keep(&mut self, candidate: &Candidate<P>, mixed: u64) {
         let lately = &mut self.lately[(mixed >> 32) as usize % LATELY];
-        if lately.as_ref() == Some(state) {
+        if lately.as_ref() == Some(&candidate.state) {
             return;
         }
-        *lately = Some(*state);
-        self.shards[shard_of(mixed)].push(Candidate {
-            state: *state,
+        *lately = Some(candidate.state);
+        self.shards[shard_of(mixed)].push(Aside {
+            candidate: *candidate,
             mixed,
-            from,
-            place: self.count,
+            place: self.by.len() as u32,
         });
-        self.count += 1;
+        self.by.push(candidate.by);
     }
 }

@@ -8,39 +8,49 @@ use crate::pack::Words;
 /// Keys at most: what 24 bits of a slot can name.
 pub(super) const KEYS_MAX: usize = (1 << 24) - 2;
 
-/// How many values stand together.
-const CHUNK: usize = 1 << 8;
+/// How many values the first chunk takes; each has room for as many as all before it.
+const FIRST: usize = 1 << 8;
 
-/// Values in the order in which they came. What is there is never moved, and the room that is not used is one chunk's.
+/// Values in the order in which they came. What is there is never moved; room that is not used yet is not memory yet.
 #[derive(Debug)]
 pub(super) struct Chunks<T> {
     chunks: Vec<Vec<T>>,
+    len: usize,
+}
+
+/// The chunk of a place and its place there.
+#[inline(always)]
+const fn chunk_of(place: usize) -> (usize, usize) {
+    let chunk = (place / FIRST + 1).ilog2();
+    (chunk as usize, place + FIRST - (FIRST << chunk))
 }
 
 impl<T: Copy> Chunks<T> {
     pub(super) const fn new() -> Self {
-        Self { chunks: Vec::new() }
+        Self {
+            chunks: Vec::new(),
+            len: 0,
+        }
     }
 
     pub(super) const fn bytes(&self) -> usize {
-        self.chunks.len() * (CHUNK * size_of::<T>() + size_of::<Vec<T>>())
+        self.len * size_of::<T>() + self.chunks.len() * size_of::<Vec<T>>()
     }
 
     #[inline(always)]
     pub(super) fn at(&self, place: usize) -> &T {
-        &self.chunks[place / CHUNK][place % CHUNK]
+        let (chunk, at) = chunk_of(place);
+        &self.chunks[chunk][at]
     }
 
     #[inline(always)]
     pub(super) fn push(&mut self, value: T) {
-        match self.chunks.last_mut() {
-            Some(last) if last.len() < CHUNK => last.push(value),
-            _ => {
-                let mut chunk = Vec::with_capacity(CHUNK);
-                chunk.push(value);
-                self.chunks.push(chunk);
-            }
+        let (chunk, _) = chunk_of(self.len);
+        if chunk == self.chunks.len() {
+            self.chunks.push(Vec::with_capacity(FIRST << chunk));
         }
+        self.chunks[chunk].push(value);
+        self.len += 1;
     }
 }
 
