@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use kaika_spec::PropertyId;
 use stateright::Expectation;
 
-use self::memo::{By, LOT, Memo, both, changed, mask, ones};
+use self::memo::{By, LOT, Memo, mask};
 use self::store::{Candidate, Found, Fresh, Id, SHARDS, Store};
 use crate::chart::{Chart, Hop};
 use crate::pack::{Wide, Words};
@@ -111,8 +111,8 @@ struct Wanted<W: World> {
     /// A property: what is looked for is a state where it does not hold.
     property: bool,
     seen: fn(&W, &W::State) -> bool,
-    /// What it depends on; `None` when it is only where nothing can happen any more.
-    mask: Option<W::Packed>,
+    /// Which concern of the search it depends on, as a bit; none when it is only where nothing can happen any more.
+    concern: u32,
 }
 
 impl<W: World> Wanted<W> {
@@ -121,29 +121,36 @@ impl<W: World> Wanted<W> {
         (self.seen)(world, state) != self.property
     }
 
-    /// Whether it can be in a state that differs so from one where it is not, and is an end or not.
+    /// Whether it can be in a state that differs in these concerns from one where it is not, and is an end or not.
     #[inline(always)]
-    fn may_be(&self, changes: &W::Packed, is_end: bool) -> bool {
-        match &self.mask {
-            Some(mask) => both(changes, mask) != W::Packed::default(),
-            None => is_end,
-        }
+    const fn may_be(&self, concerned: u32, is_end: bool) -> bool {
+        self.concern & concerned != 0 || self.concern == 0 && is_end
     }
 }
 
-/// What Stateright is asked, as something to look for.
-fn wanted<W: World>(world: &W) -> Vec<Wanted<W>> {
-    let one = |property: stateright::Property<W>| Wanted {
+/// What Stateright is asked, as something to look for, and the bits of each concern.
+fn wanted<W: World>(world: &W) -> (Vec<Wanted<W>>, Vec<W::Packed>) {
+    let mut concerns = Vec::new();
+    let mut concern = |name| match W::reads(name) {
+        Reads::AtEnd => 0,
+        Reads::Fields(fields) => {
+            let mask = mask::<W>(fields);
+            let known = concerns.iter().position(|one| *one == mask);
+            1 << known.unwrap_or_else(|| {
+                concerns.push(mask);
+                concerns.len() - 1
+            })
+        }
+    };
+    let all = world.properties().into_iter();
+    let all = all.filter(|one| one.name != TO_THE_END);
+    let wanted = all.map(|property| Wanted {
         name: property.name,
         property: property.expectation == Expectation::Always,
         seen: property.condition,
-        mask: match W::reads(property.name) {
-            Reads::Fields(fields) => Some(mask::<W>(fields)),
-            Reads::AtEnd => None,
-        },
-    };
-    let all = world.properties().into_iter();
-    all.filter(|one| one.name != TO_THE_END).map(one).collect()
+        concern: concern(property.name),
+    });
+    (wanted.collect(), concerns)
 }
 
 /// What a thread works with, and what it found in its part of a block.
@@ -156,17 +163,20 @@ struct Hand<P> {
     seen: BTreeMap<usize, Id>,
     /// Wanted things not seen yet.
     open: Vec<usize>,
+    /// Their concerns.
+    concerned: u32,
 }
 
 impl<P: Words> Hand<P> {
-    fn new<W: World<Packed = P>>() -> Self {
+    fn new<W: World<Packed = P>>(concerns: &[P]) -> Self {
         Self {
-            memo: Memo::new::<W>(),
+            memo: Memo::new::<W>(concerns),
             pending: Vec::new(),
             fresh: Fresh::new(),
             transitions: 0,
             seen: BTreeMap::new(),
             open: Vec::new(),
+            concerned: 0,
         }
     }
 }
@@ -193,12 +203,13 @@ pub fn explore<W: World>(world: &W, limits: Limits, watch: &mut dyn FnMut(&Progr
         )
     };
     let began = Instant::now();
+    let (wanted, concerns) = wanted(world);
     let mut search = Search {
         world,
         hands: (0..limits.threads.clamp(1, SHARDS))
-            .map(|_| Hand::new::<W>())
+            .map(|_| Hand::new::<W>(&concerns))
             .collect(),
-        wanted: wanted(world),
+        wanted,
         seen: BTreeMap::new(),
         store: Store::new(),
         transitions: 0,
@@ -222,7 +233,7 @@ impl<W: World> Search<'_, W> {
         let one = |state: &W::State| Candidate {
             state: self.canonical(W::Packed::of(state)),
             from: Id::MAX,
-            by: By::default(),
+            by: By::UNKNOWN,
         };
         let mut pending = states.iter().map(one).collect();
         let mut level = Vec::new();
@@ -301,6 +312,7 @@ impl<W: World> Search<'_, W> {
         let mut hands = std::mem::take(&mut self.hands);
         for hand in &mut hands {
             hand.open.clone_from(&open);
+            hand.concerned = self.concerned(&open);
         }
         if hands.len() == 1 || block.len() < ALONE {
             self.alone(block, &mut hands[0], next);
@@ -350,15 +362,8 @@ impl<W: World> Search<'_, W> {
     #[inline(always)]
     fn look(&self, lot: &[Found], hand: &mut Hand<W::Packed>) {
         let mut states = [W::Packed::default(); LOT];
-        let mut changes = [ones::<W::Packed>(); LOT];
         for (state, found) in states.iter_mut().zip(lot) {
             *state = *self.store.state(found.id);
-        }
-        let from = lot.iter().map(|found| self.store.from(found.id));
-        for ((changes, state), from) in changes.iter_mut().zip(&states).zip(from) {
-            if from != Id::MAX {
-                *changes = changed(state, self.store.state(from));
-            }
         }
         let pending = &mut hand.pending;
         let states = &states[..lot.len()];
@@ -371,41 +376,42 @@ impl<W: World> Search<'_, W> {
         if self.limits.symmetry {
             for one in &mut *pending {
                 // What stands for a state was not found by what found the state.
-                one.by = By::default();
                 one.state = self.canonical(one.state);
+                one.by = memo.by(&one.state, self.store.state(one.from));
             }
         }
         for (at, found) in lot.iter().enumerate() {
             hand.transitions += u64::from(transitions[at]);
             let is_end = transitions[at] == 0;
-            self.judge(found.id, &states[at], &changes[at], is_end, hand);
+            if is_end || found.by.concerned & hand.concerned != 0 {
+                self.judge(found, &states[at], is_end, hand);
+            }
         }
+    }
+
+    fn concerned(&self, open: &[usize]) -> u32 {
+        let concerns = open.iter().map(|at| self.wanted[*at].concern);
+        concerns.fold(0, |all, one| all | one)
     }
 
     /// Looks for what is wanted and not seen yet, where it may be: what the state before did not show is not here
     /// either unless something has changed that it depends on.
-    #[inline(always)]
-    fn judge(
-        &self,
-        id: Id,
-        packed: &W::Packed,
-        changes: &W::Packed,
-        is_end: bool,
-        hand: &mut Hand<W::Packed>,
-    ) {
-        let may_be = |at: &usize| self.wanted[*at].may_be(changes, is_end);
-        if !hand.open.iter().any(may_be) {
-            return;
-        }
+    fn judge(&self, found: &Found, packed: &W::Packed, is_end: bool, hand: &mut Hand<W::Packed>) {
         let state: W::State = packed.to();
         let seen = &mut hand.seen;
+        let before = hand.open.len();
         hand.open.retain(|at| {
-            let is_in = may_be(at) && self.wanted[*at].is_in(self.world, &state);
+            let wanted = &self.wanted[*at];
+            let may_be = wanted.may_be(found.by.concerned, is_end);
+            let is_in = may_be && wanted.is_in(self.world, &state);
             if is_in {
-                seen.insert(*at, id);
+                seen.insert(*at, found.id);
             }
             !is_in
         });
+        if hand.open.len() < before {
+            hand.concerned = self.concerned(&hand.open);
+        }
     }
 
     fn report(&self) -> Explored {

@@ -19,6 +19,9 @@ use crate::scope::{Fields, World};
 /// States that are expanded together.
 pub(super) const LOT: usize = 32;
 
+/// Concerns at most: what somebody wants to know of each state whether it changed.
+pub(super) const CONCERNS: usize = 32;
+
 /// Outcomes at most: what 24 bits of a slot can name.
 const OUTCOMES_MAX: usize = (1 << 24) - 2;
 
@@ -29,27 +32,29 @@ struct Span {
     len: u32,
 }
 
-/// How a state was found: by which part, and which parts that touched.
+/// How a state was found: by which part, and what that touched.
 ///
 /// Two actions that touch no field of each other's parts may come in either order and lead to the same state. So a state
 /// need not be left by a part that stands before the one that led to it, unless one of the two actions touches the other's
 /// part: the same two actions in the other order lead there too. That order is one of a state as near to the beginning,
 /// and if it is left out there as well, then for a part that stands still later; so some order is taken, and every state
 /// is found as early as it would be (Godefroid's sleep sets, for breadth first).
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct By {
-    part: u16,
+    part: u8,
+    /// The concerns that it touched, a bit for each.
+    pub(super) concerned: u32,
+    /// The parts that it touched, a bit for each.
     touched: u16,
 }
 
 impl By {
-    /// By a part whose fields are not known: every order is taken.
-    const fn unknown(part: usize) -> Self {
-        Self {
-            part: part as u16,
-            touched: u16::MAX,
-        }
-    }
+    /// In a way that nothing is known of: every order is taken, everything is looked for.
+    pub(super) const UNKNOWN: Self = Self {
+        part: 0,
+        concerned: u32::MAX,
+        touched: u16::MAX,
+    };
 
     /// The part that must be touched by an action of this one for it to be taken now; no bit when every action is.
     #[inline(always)]
@@ -83,8 +88,8 @@ struct Part<P> {
     outcomes: Vec<Span>,
     /// The bits that successors change.
     changes: Vec<P>,
-    /// The parts that those are fields of, a bit for each.
-    touched: Vec<u16>,
+    /// What each of them touches.
+    touched: Vec<By>,
     /// Outcomes by a fingerprint of their changes.
     places: HashMap<u64, u32>,
     /// What was found for the states at hand.
@@ -95,8 +100,34 @@ struct Part<P> {
 #[derive(Debug)]
 pub(super) struct Memo<P> {
     parts: Vec<Part<P>>,
-    /// The fields of all parts.
-    masks: Vec<P>,
+    masks: Masks<P>,
+}
+
+/// What an action may touch.
+#[derive(Debug)]
+struct Masks<P> {
+    /// The fields of each part.
+    parts: Vec<P>,
+    /// The bits of each concern.
+    concerns: Vec<P>,
+}
+
+impl<P: Words> Masks<P> {
+    /// What the changes of an action of this part touch.
+    fn by(&self, part: usize, changes: &P) -> By {
+        let is_touched = |mask: &P| both(changes, mask) != P::default();
+        let bits = |masks: &[P]| {
+            let all = masks.iter().enumerate();
+            all.fold(0, |bits, (at, mask)| {
+                bits | u32::from(is_touched(mask)) << at
+            })
+        };
+        By {
+            part: part as u8,
+            concerned: bits(&self.concerns),
+            touched: bits(&self.parts) as u16,
+        }
+    }
 }
 
 /// The bits of some fields.
@@ -137,19 +168,24 @@ pub(super) fn changed<P: Words>(a: &P, b: &P) -> P {
     each(a, b, |a, b| a ^ b)
 }
 
-/// Every bit.
-pub(super) fn ones<P: Words>() -> P {
-    let mut all = P::default();
-    all.as_mut().fill(u64::MAX);
-    all
-}
-
 impl<P: Words> Memo<P> {
-    pub(super) fn new<W: World<Packed = P>>() -> Self {
+    pub(super) fn new<W: World<Packed = P>>(concerns: &[P]) -> Self {
         const { assert!(W::PARTS <= 16, "a bit for each part") };
+        assert!(concerns.len() <= CONCERNS, "a bit for each concern");
         Self {
             parts: (0..W::PARTS).map(Part::new::<W>).collect(),
-            masks: (0..W::PARTS).map(|at| mask::<W>(W::fields(at))).collect(),
+            masks: Masks {
+                parts: (0..W::PARTS).map(|at| mask::<W>(W::fields(at))).collect(),
+                concerns: concerns.to_vec(),
+            },
+        }
+    }
+
+    /// In a way of which only the concerns are known in which two states differ.
+    pub(super) fn by(&self, a: &P, b: &P) -> By {
+        By {
+            concerned: self.masks.by(0, &changed(a, b)).concerned,
+            ..By::UNKNOWN
         }
     }
 
@@ -158,7 +194,7 @@ impl<P: Words> Memo<P> {
             part.slots.capacity() * size_of::<u64>()
                 + part.outcomes.capacity() * size_of::<Span>()
                 + part.changes.capacity() * size_of::<P>()
-                + part.touched.capacity() * size_of::<u16>()
+                + part.touched.capacity() * size_of::<By>()
                 + part.places.capacity() * size_of::<(u64, u32)>()
         };
         self.parts.iter().map(one).sum()
@@ -187,21 +223,17 @@ impl<P: Words> Memo<P> {
                 if span.len == AWAKE {
                     plainly(world, at, packed, |next| {
                         *count += 1;
-                        say(of, next, By::unknown(at));
+                        say(of, next, By::UNKNOWN);
                     });
                     continue;
                 }
                 *count += span.len;
                 let asleep = found.by.asleep(at);
                 let span = span.begin as usize..(span.begin + span.len) as usize;
-                for (changes, touched) in part.changes[span.clone()].iter().zip(&part.touched[span])
-                {
-                    if asleep & !touched == 0 {
-                        let by = By {
-                            part: at as u16,
-                            touched: *touched,
-                        };
-                        say(of, changed(packed, changes), by);
+                let changes = part.changes[span.clone()].iter();
+                for (changes, by) in changes.zip(&part.touched[span]) {
+                    if asleep & !by.touched == 0 {
+                        say(of, changed(packed, changes), *by);
                     }
                 }
             }
@@ -254,7 +286,7 @@ impl<P: Words> Part<P> {
         &mut self,
         world: &W,
         at: usize,
-        masks: &[P],
+        masks: &Masks<P>,
         store: &Store<P>,
         lot: &[Found],
         states: &[P],
@@ -332,7 +364,7 @@ impl<P: Words> Part<P> {
         &mut self,
         world: &W,
         at: usize,
-        masks: &[P],
+        masks: &Masks<P>,
         packed: &P,
     ) -> u64 {
         let begin = self.changes.len();
@@ -360,11 +392,11 @@ impl<P: Words> Part<P> {
             begin: begin as u32,
             len,
         };
-        u64::from(self.place_of(span, fingerprint, masks) + 1) << 32
+        u64::from(self.place_of(at, span, fingerprint, masks) + 1) << 32
     }
 
     /// The place of an outcome whose changes stand last: that of an equal one, if there is one.
-    fn place_of(&mut self, span: Span, fingerprint: u64, masks: &[P]) -> u32 {
+    fn place_of(&mut self, at: usize, span: Span, fingerprint: u64, masks: &Masks<P>) -> u32 {
         let begin = span.begin as usize;
         if let Some(place) = self.places.get(&fingerprint) {
             let known = self.outcomes[*place as usize];
@@ -377,12 +409,9 @@ impl<P: Words> Part<P> {
                 return *place;
             }
         }
-        let is_touched = |changes: &P, mask: &P| both(changes, mask) != P::default();
-        for changes in &self.changes[begin..] {
-            let parts = masks.iter().enumerate();
-            let touched = parts.map(|(at, mask)| u16::from(is_touched(changes, mask)) << at);
-            self.touched.push(touched.fold(0, |all, one| all | one));
-        }
+        let new = self.changes[begin..].iter();
+        self.touched
+            .extend(new.map(|changes| masks.by(at, changes)));
         assert!(self.outcomes.len() < OUTCOMES_MAX, "too many outcomes");
         let place = self.outcomes.len() as u32;
         self.outcomes.push(span);
