@@ -30,7 +30,8 @@ pub trait Pack: Sized {
         Self::from_code(from.take(Self::BITS))
     }
 
-    /// Where the bits of a part stand; `path` leads to it: `[1].given`. `None` when it leads nowhere.
+    /// Where the bits of a part stand; `path` leads to it: `[1].given`, `[1].?` for whether it is there. `None` when it
+    /// leads nowhere.
     fn place(path: &str) -> Option<Place> {
         path.is_empty().then_some((0, Self::BITS))
     }
@@ -156,10 +157,12 @@ impl<T: Pack> Pack for Option<T> {
     }
 
     fn place(path: &str) -> Option<Place> {
-        if path.is_empty() {
-            return Some((0, Self::BITS));
+        match path {
+            "" => Some((0, Self::BITS)),
+            // Whether it is there.
+            ".?" => Some((0, 1)),
+            _ => T::place(path).map(|(at, bits)| (at + 1, bits)),
         }
-        T::place(path).map(|(at, bits)| (at + 1, bits))
     }
 }
 

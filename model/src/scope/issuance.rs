@@ -21,42 +21,77 @@ use super::{Config, Fields, Reads, Tier, World};
 use crate::chart::Chart;
 use crate::role::{Verdict, identity, issuer, sms, verifier};
 
-/// The fields of a request that the other request's actions neither read nor write.
-macro_rules! private_of {
-    ($request:literal) => {
+/// What a terminal says, and the time that passes for it, depends on, and changes, these.
+macro_rules! said_of {
+    ($own:literal, $other:literal) => {
         &[
-            concat!($request, ".verifier.phase"),
-            concat!($request, ".verifier.expired"),
-            concat!($request, ".verifier.tries"),
-            concat!($request, ".verifier.guesses"),
-            concat!($request, ".verifier.sends"),
-            concat!($request, ".verifier.rested"),
-            concat!($request, ".verifier.stale"),
-            concat!($request, ".verifier.policy_stale"),
-            concat!($request, ".verifier.bound"),
-            concat!($request, ".verifier.order"),
-            concat!($request, ".issuer.request"),
-            concat!($request, ".issuer.blocked"),
-            concat!($request, ".issuer.agreement"),
-            concat!($request, ".issuer.token"),
-            concat!($request, ".issuer.session"),
-            concat!($request, ".issuer.held"),
-            concat!($request, ".said"),
-            concat!($request, ".flying"),
-            concat!($request, ".owed"),
-            concat!($request, ".half"),
-            concat!($request, ".consented"),
-            concat!($request, ".proved"),
-            concat!($request, ".code"),
-            concat!($request, ".evidence"),
-            concat!($request, ".asked"),
-            concat!($request, ".made"),
-            concat!($request, ".cards"),
-            concat!($request, ".twice"),
-            concat!($request, ".over_quota"),
-            concat!($request, ".late"),
-            concat!($request, ".dead_video"),
+            "requests[1].?",
+            concat!($own, ".driver"),
+            concat!($own, ".verifier"),
+            concat!($own, ".sms"),
+            concat!($own, ".said"),
+            concat!($own, ".applicant"),
+            concat!($other, ".driver"),
+            concat!($other, ".sms"),
+            concat!($other, ".applicant"),
         ]
+    };
+}
+
+/// The fields that the actions of a request neither read nor write: those of the other that are its own, and more.
+macro_rules! beside {
+    ($other:literal $(, $more:expr)*) => {
+        &[
+            concat!($other, ".verifier.phase"),
+            concat!($other, ".verifier.expired"),
+            concat!($other, ".verifier.tries"),
+            concat!($other, ".verifier.guesses"),
+            concat!($other, ".verifier.sends"),
+            concat!($other, ".verifier.rested"),
+            concat!($other, ".verifier.stale"),
+            concat!($other, ".verifier.policy_stale"),
+            concat!($other, ".verifier.bound"),
+            concat!($other, ".verifier.order"),
+            concat!($other, ".issuer.request"),
+            concat!($other, ".issuer.blocked"),
+            concat!($other, ".issuer.agreement"),
+            concat!($other, ".issuer.token"),
+            concat!($other, ".issuer.session"),
+            concat!($other, ".issuer.held"),
+            concat!($other, ".said"),
+            concat!($other, ".flying"),
+            concat!($other, ".owed"),
+            concat!($other, ".half"),
+            concat!($other, ".consented"),
+            concat!($other, ".proved"),
+            concat!($other, ".code"),
+            concat!($other, ".evidence"),
+            concat!($other, ".asked"),
+            concat!($other, ".made"),
+            concat!($other, ".cards"),
+            concat!($other, ".twice"),
+            concat!($other, ".over_quota"),
+            concat!($other, ".late"),
+            concat!($other, ".dead_video"),
+            $($more),*
+        ]
+    };
+}
+
+/// The fields that neither the issuer nor what is under way to it reads or writes.
+macro_rules! beside_issuer {
+    ($own:literal, $other:literal) => {
+        beside!(
+            $other,
+            concat!($own, ".verifier"),
+            concat!($own, ".sms"),
+            concat!($own, ".said"),
+            "wrong",
+            "shown",
+            "code_out",
+            "unlocked",
+            "locked"
+        )
     };
 }
 
@@ -161,21 +196,23 @@ impl Issuance {
         all
     }
 
-    fn actions_of_request(
-        &self,
-        state: &State,
-        at: usize,
-        request: &Request,
-        actions: &mut Vec<Action>,
-    ) {
-        let honest = request.driver == Driver::Alice;
+    /// What an honest terminal says for the first time.
+    fn sayings_of(&self, state: &State, at: usize, request: &Request, actions: &mut Vec<Action>) {
+        if request.driver != Driver::Alice {
+            return;
+        }
+        let all = self.sayings(state, request, at).into_iter();
+        let new = all.filter(|saying| !repeatable(*saying) && request.said & bit(*saying) == 0);
+        actions.extend(new.map(|saying| Action::Say(at, saying)));
+    }
+
+    /// What the verifier hears: what was said, what is said again, and what an attacker says.
+    fn hearings_of(&self, state: &State, at: usize, request: &Request, actions: &mut Vec<Action>) {
         for saying in self.sayings(state, request, at) {
-            if honest {
-                if request.said & bit(saying) == 0 || repeatable(saying) {
-                    actions.push(Action::Say(at, saying));
-                }
-            } else {
+            if request.driver != Driver::Alice {
                 actions.push(Action::Inject(at, saying));
+            } else if repeatable(saying) {
+                actions.push(Action::Say(at, saying));
             }
         }
         for saying in ALL_SAYINGS.iter().filter(|s| request.said & bit(**s) != 0) {
@@ -190,6 +227,10 @@ impl Issuance {
         {
             actions.extend([Action::ReplayPayProof(at), Action::ReplayProof(at)]);
         }
+    }
+
+    /// What reaches the issuer besides, and what it does by itself.
+    fn issuings_of(&self, state: &State, at: usize, request: &Request, actions: &mut Vec<Action>) {
         if request.flying {
             actions.push(Action::Arrive(at));
         }
@@ -202,13 +243,6 @@ impl Issuance {
                 actions.push(Action::Crash(at));
             }
         }
-        let waiting = request.verifier.phase == verifier::Phase::AwaitOtp;
-        if waiting && !request.verifier.rested && request.verifier.sends < limit::OTP_SENDS_MAX {
-            actions.push(Action::Minute(at));
-        }
-        if waiting && state.requests[1].is_none() && !request.verifier.stale {
-            actions.push(Action::Age(at));
-        }
         if self.0.tier == Tier::T5 {
             let lies = [
                 Lie::Code,
@@ -218,6 +252,17 @@ impl Issuance {
                 Lie::Applicant,
             ];
             actions.extend(lies.map(|lie| Action::Lie(at, lie)));
+        }
+    }
+
+    /// Time that passes for it.
+    fn waits_of(&self, state: &State, at: usize, request: &Request, actions: &mut Vec<Action>) {
+        let waiting = request.verifier.phase == verifier::Phase::AwaitOtp;
+        if waiting && !request.verifier.rested && request.verifier.sends < limit::OTP_SENDS_MAX {
+            actions.push(Action::Minute(at));
+        }
+        if waiting && state.requests[1].is_none() && !request.verifier.stale {
+            actions.push(Action::Age(at));
         }
     }
 
@@ -446,36 +491,63 @@ impl World for Issuance {
     ];
     type Packed = [u64; 4];
 
-    const PARTS: usize = 4;
+    const PARTS: usize = 8;
 
     fn actions_of(&self, part: usize, state: &State, actions: &mut Vec<Action>) {
-        if let Some(request) = state.requests.get(part) {
-            if let Some(request) = request {
-                self.actions_of_request(state, part, request, actions);
-            }
-            return;
+        let at = part / 3;
+        if let Some(request) = state.requests.get(at) {
+            let Some(request) = request else { return };
+            return match part % 3 {
+                0 => {
+                    self.sayings_of(state, at, request, actions);
+                    self.waits_of(state, at, request, actions);
+                }
+                1 => self.hearings_of(state, at, request, actions),
+                _ => self.issuings_of(state, at, request, actions),
+            };
         }
         let asked = state.requests[0].is_some_and(|request| request.asked);
-        if part == 2 && state.changes > 0 && asked {
+        if part == 6 && state.changes > 0 && asked {
             actions.extend([Action::Block, Action::NewPhone]);
         }
-        if part == 3 && state.requests.iter().flatten().any(is_locked) {
+        if part == 7 && state.requests.iter().flatten().any(is_locked) {
             actions.push(Action::Wait);
         }
     }
 
     fn fields(part: usize) -> Fields {
         match part {
-            0 => Fields::AllBut(private_of!("requests[1]")),
-            1 => Fields::AllBut(private_of!("requests[0]")),
-            2 => Fields::AllBut(BESIDE_OPERATOR),
+            0 => Fields::Only(said_of!("requests[0]", "requests[1]")),
+            1 => Fields::AllBut(beside!(
+                "requests[1]",
+                "requests[1].reference",
+                "requests[1].lookups",
+                "requests[1].sms",
+                "changes",
+                "crashes",
+                "unlocked",
+                "shown",
+                "repelled"
+            )),
+            2 => Fields::AllBut(beside_issuer!("requests[0]", "requests[1]")),
+            3 => Fields::Only(said_of!("requests[1]", "requests[0]")),
+            4 => Fields::AllBut(beside!(
+                "requests[0]",
+                "requests[0].reference",
+                "requests[0].lookups",
+                "changes",
+                "crashes",
+                "unlocked"
+            )),
+            5 => Fields::AllBut(beside_issuer!("requests[1]", "requests[0]")),
+            6 => Fields::AllBut(BESIDE_OPERATOR),
             _ => Fields::All,
         }
     }
 
     fn wakes(part: usize) -> Fields {
         match part {
-            3 => Fields::Only(of_both!("verifier.passwords")),
+            7 => Fields::Only(of_both!("verifier.passwords")),
             _ => Self::fields(part),
         }
     }
