@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use kaika_spec::PropertyId;
 use stateright::Expectation;
 
-use self::memo::{By, LOT, Memo, mask};
+use self::memo::{By, CONCERNS, LOT, Memo, either, mask};
 use self::store::{Candidate, Found, Fresh, Id, SHARDS, Store};
 use crate::chart::{Chart, Hop};
 use crate::pack::{Wide, Words};
@@ -133,14 +133,7 @@ fn wanted<W: World>(world: &W) -> (Vec<Wanted<W>>, Vec<W::Packed>) {
     let mut concerns = Vec::new();
     let mut concern = |name| match W::reads(name) {
         Reads::AtEnd => 0,
-        Reads::Fields(fields) => {
-            let mask = mask::<W>(fields);
-            let known = concerns.iter().position(|one| *one == mask);
-            1 << known.unwrap_or_else(|| {
-                concerns.push(mask);
-                concerns.len() - 1
-            })
-        }
+        Reads::Fields(fields) => 1 << concern_of(mask::<W>(fields), &mut concerns),
     };
     let all = world.properties().into_iter();
     let all = all.filter(|one| one.name != TO_THE_END);
@@ -151,6 +144,28 @@ fn wanted<W: World>(world: &W) -> (Vec<Wanted<W>>, Vec<W::Packed>) {
         concern: concern(property.name),
     });
     (wanted.collect(), concerns)
+}
+
+/// The place of what depends on these bits among the concerns. When there are as many as may be, it shares the place where
+/// the fewest bits come together.
+fn concern_of<P: Words>(mask: P, concerns: &mut Vec<P>) -> usize {
+    if let Some(known) = concerns.iter().position(|one| *one == mask) {
+        return known;
+    }
+    if concerns.len() < CONCERNS {
+        concerns.push(mask);
+        return concerns.len() - 1;
+    }
+    let bits = |one: &P| {
+        one.as_ref()
+            .iter()
+            .map(|word| word.count_ones())
+            .sum::<u32>()
+    };
+    let together = (0..CONCERNS).min_by_key(|at| bits(&either(&concerns[*at], &mask)));
+    let at = together.unwrap_or(0);
+    concerns[at] = either(&concerns[at], &mask);
+    at
 }
 
 /// What a thread works with, and what it found in its part of a block.
@@ -383,7 +398,7 @@ impl<W: World> Search<'_, W> {
         for (at, found) in lot.iter().enumerate() {
             hand.transitions += u64::from(transitions[at]);
             let is_end = transitions[at] == 0;
-            if is_end || found.by.concerned & hand.concerned != 0 {
+            if is_end || found.by.concerned() & hand.concerned != 0 {
                 self.judge(found, &states[at], is_end, hand);
             }
         }
@@ -402,7 +417,7 @@ impl<W: World> Search<'_, W> {
         let before = hand.open.len();
         hand.open.retain(|at| {
             let wanted = &self.wanted[*at];
-            let may_be = wanted.may_be(found.by.concerned, is_end);
+            let may_be = wanted.may_be(found.by.concerned(), is_end);
             let is_in = may_be && wanted.is_in(self.world, &state);
             if is_in {
                 seen.insert(*at, found.id);

@@ -7,6 +7,7 @@ use kaika_model::check::{Engine, check};
 use kaika_model::explore::Limits;
 use kaika_model::{Bounds, Config, Tier};
 use kaika_spec::Scope;
+use rustix::time::{ClockId, clock_gettime};
 
 /// What is explored.
 #[derive(Clone, Copy)]
@@ -142,14 +143,10 @@ fn of_process(file: &str, find: impl Fn(&str) -> Option<u64>) -> u64 {
     find(&text).unwrap_or_else(|| panic!("this benchmark reads /proc/self/{file}, as Linux has it"))
 }
 
-/// User and system time of all threads, in steps of a hundredth of a second.
+/// User and system time of all threads.
 pub(crate) fn busy_us() -> u64 {
-    of_process("stat", |text| {
-        // What stands before the bracket is the program's name, which may hold spaces.
-        let mut fields = text.rsplit_once(')')?.1.split_whitespace().skip(11);
-        let ticks = |field: Option<&str>| field?.parse::<u64>().ok();
-        Some((ticks(fields.next())? + ticks(fields.next())?) * 10_000)
-    })
+    let clock = clock_gettime(ClockId::ProcessCPUTime);
+    clock.tv_sec as u64 * 1_000_000 + clock.tv_nsec as u64 / 1_000
 }
 
 /// The most memory so far, without the pages of the program, which are read as it runs and are no engine's states.

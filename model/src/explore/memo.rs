@@ -20,7 +20,7 @@ use crate::scope::{Fields, World};
 pub(super) const LOT: usize = 32;
 
 /// Concerns at most: what somebody wants to know of each state whether it changed.
-pub(super) const CONCERNS: usize = 32;
+pub(super) const CONCERNS: usize = 12;
 
 /// Outcomes at most: what 24 bits of a slot can name.
 const OUTCOMES_MAX: usize = (1 << 24) - 2;
@@ -40,27 +40,34 @@ struct Span {
 /// and if it is left out there as well, then for a part that stands still later; so some order is taken, and every state
 /// is found as early as it would be (Godefroid's sleep sets, for breadth first).
 #[derive(Clone, Copy, Debug)]
-pub(super) struct By {
-    part: u8,
-    /// The concerns that it touched, a bit for each.
-    pub(super) concerned: u32,
-    /// The parts that it touched, a bit for each.
-    touched: u16,
-}
+pub(super) struct By(u32);
 
 impl By {
     /// In a way that nothing is known of: every order is taken, everything is looked for.
-    pub(super) const UNKNOWN: Self = Self {
-        part: 0,
-        concerned: u32::MAX,
-        touched: u16::MAX,
-    };
+    pub(super) const UNKNOWN: Self = Self::of(0, u16::MAX, u32::MAX);
+
+    const fn of(part: usize, touched: u16, concerned: u32) -> Self {
+        Self(concerned << 20 | (touched as u32) << 4 | part as u32)
+    }
+
+    /// The parts that it touched, a bit for each.
+    #[inline(always)]
+    const fn touched(self) -> u16 {
+        (self.0 >> 4) as u16
+    }
+
+    /// The concerns that it touched, a bit for each.
+    #[inline(always)]
+    pub(super) const fn concerned(self) -> u32 {
+        self.0 >> 20
+    }
 
     /// The part that must be touched by an action of this one for it to be taken now; no bit when every action is.
     #[inline(always)]
     const fn asleep(self, part: usize) -> u16 {
-        let is_free = part < self.part as usize && self.touched >> part & 1 == 0;
-        (is_free as u16) << self.part
+        let by = (self.0 & 15) as usize;
+        let is_free = part < by && self.touched() >> part & 1 == 0;
+        (is_free as u16) << by
     }
 }
 
@@ -122,11 +129,7 @@ impl<P: Words> Masks<P> {
                 bits | u32::from(is_touched(mask)) << at
             })
         };
-        By {
-            part: part as u8,
-            concerned: bits(&self.concerns),
-            touched: bits(&self.parts) as u16,
-        }
+        By::of(part, bits(&self.parts) as u16, bits(&self.concerns))
     }
 }
 
@@ -156,6 +159,11 @@ fn each<P: Words>(a: &P, b: &P, of: impl Fn(u64, u64) -> u64) -> P {
     out
 }
 
+/// `a | b`.
+pub(super) fn either<P: Words>(a: &P, b: &P) -> P {
+    each(a, b, |a, b| a | b)
+}
+
 /// `a & b`.
 #[inline(always)]
 pub(super) fn both<P: Words>(a: &P, b: &P) -> P {
@@ -183,10 +191,8 @@ impl<P: Words> Memo<P> {
 
     /// In a way of which only the concerns are known in which two states differ.
     pub(super) fn by(&self, a: &P, b: &P) -> By {
-        By {
-            concerned: self.masks.by(0, &changed(a, b)).concerned,
-            ..By::UNKNOWN
-        }
+        let by = self.masks.by(0, &changed(a, b));
+        By::of(0, u16::MAX, by.concerned())
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -232,7 +238,7 @@ impl<P: Words> Memo<P> {
                 let span = span.begin as usize..(span.begin + span.len) as usize;
                 let changes = part.changes[span.clone()].iter();
                 for (changes, by) in changes.zip(&part.touched[span]) {
-                    if asleep & !by.touched == 0 {
+                    if asleep & !by.touched() == 0 {
                         say(of, changed(packed, changes), *by);
                     }
                 }

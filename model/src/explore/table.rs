@@ -8,21 +8,14 @@ use crate::pack::Words;
 /// Keys at most: what 24 bits of a slot can name.
 pub(super) const KEYS_MAX: usize = (1 << 24) - 2;
 
-/// How many values the first chunk takes; each has room for as many as all before it.
-const FIRST: usize = 1 << 8;
+/// How many values stand together.
+const CHUNK: usize = 1 << 10;
 
 /// Values in the order in which they came. What is there is never moved; room that is not used yet is not memory yet.
 #[derive(Debug)]
 pub(super) struct Chunks<T> {
     chunks: Vec<Vec<T>>,
     len: usize,
-}
-
-/// The chunk of a place and its place there.
-#[inline(always)]
-const fn chunk_of(place: usize) -> (usize, usize) {
-    let chunk = (place / FIRST + 1).ilog2();
-    (chunk as usize, place + FIRST - (FIRST << chunk))
 }
 
 impl<T: Copy> Chunks<T> {
@@ -39,15 +32,14 @@ impl<T: Copy> Chunks<T> {
 
     #[inline(always)]
     pub(super) fn at(&self, place: usize) -> &T {
-        let (chunk, at) = chunk_of(place);
-        &self.chunks[chunk][at]
+        &self.chunks[place / CHUNK][place % CHUNK]
     }
 
     #[inline(always)]
     pub(super) fn push(&mut self, value: T) {
-        let (chunk, _) = chunk_of(self.len);
+        let chunk = self.len / CHUNK;
         if chunk == self.chunks.len() {
-            self.chunks.push(Vec::with_capacity(FIRST << chunk));
+            self.chunks.push(Vec::with_capacity(CHUNK));
         }
         self.chunks[chunk].push(value);
         self.len += 1;
