@@ -10,14 +10,16 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, timeout};
 
 /// Connections at once; more wait in the backlog.
 pub const CONNECTIONS_MAX: usize = 512;
 /// A connection that says nothing for so long is closed.
 pub const SILENCE_MAX: Duration = Duration::from_secs(30);
-/// How long, and how many bytes, a connection is still read after its last answer.
-const LINGER: Duration = Duration::from_millis(500);
+/// How long, with and without silence, and how many bytes, a connection is still read after its last answer: a peer that
+/// is slow to say all that it has begun to say must still find the answer.
+const LINGER: Duration = Duration::from_secs(10);
+const LINGER_SILENCE: Duration = Duration::from_millis(500);
 const LINGER_MAX: usize = 4 << 20;
 
 /// A listener whose connections are bounded.
@@ -153,13 +155,13 @@ async fn linger(mut stream: TcpStream, place: Option<OwnedSemaphorePermit>) {
         let _ = stream.shutdown().await;
         let mut buffer = [0; 4_096];
         let mut left = LINGER_MAX;
-        while let Ok(read @ 1..) = stream.read(&mut buffer).await {
+        while let Ok(Ok(read @ 1..)) = timeout(LINGER_SILENCE, stream.read(&mut buffer)).await {
             match left.checked_sub(read) {
                 Some(rest) => left = rest,
                 None => break,
             }
         }
     };
-    let _ = tokio::time::timeout(LINGER, drained).await;
+    let _ = timeout(LINGER, drained).await;
     drop(place);
 }

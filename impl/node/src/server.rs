@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Request as HttpRequest, Response, StatusCode, header};
 use kaika_spec::Refusal;
 use kaika_spec::limit::BODY_MAX;
@@ -89,26 +90,32 @@ impl Server {
         Ok(())
     }
 
-    /// One HTTP request, whole.
-    async fn handle(self: Arc<Self>, request: HttpRequest<Body>) -> Reply {
-        match self.arrive(request).await {
+    /// One HTTP request: its answer, and whether all of it was read.
+    async fn handle(self: Arc<Self>, request: HttpRequest<Body>) -> (Reply, bool) {
+        let (parts, body) = request.into_parts();
+        let body = match bounded(&parts.headers, body).await {
+            Ok(body) => body,
+            Err(refused) => return (self.refuse(&refused), false),
+        };
+        let reply = match self.admit(&parts, body) {
             Ok((request, resource)) => self.answer(request, resource).await,
-            Err(refused) => {
-                self.log.write(&Event::decided(
-                    self.clock.now(),
-                    self.core.role(),
-                    "admission",
-                    Some(refused.refusal),
-                ));
-                problem::reply(refused.refusal, refused.detail.as_deref())
-            }
-        }
+            Err(refused) => self.refuse(&refused),
+        };
+        (reply, true)
     }
 
-    /// Reads the body within its bounds and admits the message.
-    async fn arrive(&self, request: HttpRequest<Body>) -> Result<(Request, String), Refused> {
-        let (parts, body) = request.into_parts();
-        let body = bounded(&parts.headers, body).await?;
+    fn refuse(&self, refused: &Refused) -> Reply {
+        self.log.write(&Event::decided(
+            self.clock.now(),
+            self.core.role(),
+            "admission",
+            Some(refused.refusal),
+        ));
+        problem::reply(refused.refusal, refused.detail.as_deref())
+    }
+
+    /// Admits the message, and says which resource it is for.
+    fn admit(&self, parts: &Parts, body: Vec<u8>) -> Result<(Request, String), Refused> {
         let header = |name: &str| parts.headers.get(name).map(text_of);
         let (method, path) = (parts.method.as_str(), parts.uri.path());
         let head = Head {
@@ -212,7 +219,16 @@ fn try_later() -> Reply {
 fn router(server: Arc<Server>) -> axum::Router {
     axum::Router::new().fallback(move |request: HttpRequest<Body>| {
         let server = Arc::clone(&server);
-        async move { respond(&server.handle(request).await) }
+        async move {
+            let (reply, is_read) = server.handle(request).await;
+            let mut response = respond(&reply);
+            if !is_read {
+                // What is left of the body cannot be told from a next request.
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
+            response
+        }
     })
 }
 

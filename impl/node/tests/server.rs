@@ -289,6 +289,15 @@ async fn an_unanswered_call_frees_the_key_when_the_answer_is_try_later() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connection_whose_body_was_not_read_is_not_used_again() {
+    let running = start(Arc::new(Memory::default()), "http://127.0.0.1:1").await;
+    let long = "POST /v1/count HTTP/1.1\r\nhost: x\r\ncontent-length: 99999999\r\n\r\n{";
+    let answer = raw(running.address, long.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_call_left_by_a_dead_process_is_made_again() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.db");
