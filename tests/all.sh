@@ -58,7 +58,7 @@ set_up() {
     fi
     rustup show active-toolchain >/dev/null 2>&1 || rustup toolchain install || return 1
     # Only what is missing: asking for what is there needs the network.
-    for component in rustfmt clippy; do
+    for component in rustfmt clippy llvm-tools; do
         rustup component list --installed | grep -q "^$component" || rustup component add "$component" || return 1
     done
     rustup target list --installed | grep -qx "$bare_metal" || rustup target add "$bare_metal"
@@ -91,6 +91,7 @@ step "lints" cargo clippy --locked --workspace --all-targets --quiet -- -D warni
 step "tests" tested cargo test --locked --workspace --no-fail-fast
 if [ "${1:-}" != quick ]; then
     step "fuzz bodies: corpus, random bytes, canaries" fuzz_replay
+    step "branches of the roles: which exploration runs" model/coverage.sh
     step "bare metal: $bare_metal" check_bare_metal
     step "documentation" documents
     step "fuzz smoke: ${FUZZ_SECONDS:=3} s each" fuzz/run.sh "$FUZZ_SECONDS"
