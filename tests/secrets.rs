@@ -217,7 +217,6 @@ fn forms(text: &[u8]) -> Vec<Vec<u8>> {
 
 fn secrets(data: &Path, heard: &[(String, Vec<u8>)]) -> Vec<Secret> {
     let read = |name: &str| std::fs::read(data.join(name)).unwrap_or_default();
-    let stored = [read("issuer.db"), read("issuer.db-wal")].concat();
     let mut all = Vec::new();
     let mut add = |what, texts: Vec<Vec<u8>>, least: usize, allowed, word| {
         assert!(texts.len() >= least, "{} of {what}", texts.len());
@@ -230,8 +229,9 @@ fn secrets(data: &Path, heard: &[(String, Vec<u8>)]) -> Vec<Secret> {
     };
     add(
         "a PAN",
-        runs(&stored, b"62880000", 16, u8::is_ascii_digit),
-        2,
+        // The digits that every PAN begins with: nobody but the issuer's vault has a whole one to look for.
+        vec![b"62880000".to_vec()],
+        1,
         &[],
         false,
     );
@@ -272,7 +272,7 @@ fn secrets(data: &Path, heard: &[(String, Vec<u8>)]) -> Vec<Secret> {
     add(
         "a key",
         keys.map(|key| key.as_bytes().to_vec()).collect(),
-        9,
+        10,
         &[],
         false,
     );
@@ -381,6 +381,15 @@ fn no_secret_leaves() {
         );
     }
     let secrets = secrets(data, &heard);
+    for file in ["issuer.db", "issuer.db-wal"] {
+        let stored = std::fs::read(data.join(file)).unwrap_or_default();
+        let hexed = hex::encode("62880000");
+        let pans = [
+            runs(&stored, b"62880000", 16, u8::is_ascii_digit),
+            runs(&stored, hexed.as_bytes(), 32, u8::is_ascii_hexdigit),
+        ];
+        assert_eq!(pans.concat(), Vec::<Vec<u8>>::new(), "{file}");
+    }
     assert_eq!(leaks(&secrets, &heard), Vec::<String>::new());
     planted_secrets_are_found(&secrets, &heard);
 }
