@@ -141,7 +141,7 @@ impl Case<'_> {
         token: Token,
     ) -> Result<Frame, Malformed> {
         let verified = self.verify(asked, &token);
-        let judged = verified.and_then(|()| self.debit_tap(asked, &token));
+        let judged = verified.and_then(|()| self.debit_tap(asked, token_ref, &token));
         if let Err(Refusal::VaultUnavailable) = judged {
             // Nothing was decided: the same request may come again.
             let refusal = Refusal::VaultUnavailable;
@@ -213,12 +213,17 @@ impl Case<'_> {
         }
     }
 
-    fn debit_tap(&self, asked: &Asked<'_>, token: &Token) -> Result<Vec<Write>, Refusal> {
+    fn debit_tap(
+        &self,
+        asked: &Asked<'_>,
+        token_ref: &str,
+        token: &Token,
+    ) -> Result<Vec<Write>, Refusal> {
         if asked.amount_minor > TAP_LIMIT_MINOR {
             return Err(Refusal::LimitExceeded);
         }
         // From token to PAN: an account whose PAN the vault cannot give is not debited.
-        drop(self.detokenised(token)?);
+        drop(self.issuer.detokenise(self.rows, token_ref)?);
         let card = self
             .card_row(&token.card_code)
             .ok_or(Refusal::UnknownToken)?;

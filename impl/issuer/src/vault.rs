@@ -27,7 +27,7 @@ use crate::rows::{
     AccountRow, CARDS, Card, GIVEN, KeyRow, LINKS, NUMBERS, ORDER, PANS, StateRow, TOKENS, Token,
     VAULT, VAULT_KEYS, VAULT_STATE,
 };
-use crate::{Case, Decision};
+use crate::{Case, Decision, Issuer};
 
 /// How the issuer runs its vault.
 #[derive(Clone)]
@@ -53,6 +53,19 @@ impl Vault {
     }
 }
 
+impl Issuer {
+    /// The PAN that a token stands for: for whoever has the issuer's rows and its root key. No message asks for it.
+    ///
+    /// # Errors
+    /// `unknown-token`, `vault-unavailable`.
+    pub fn detokenise(&self, rows: &dyn Rows, token_ref: &str) -> Result<Pan, Refusal> {
+        let token: Token = read(rows, TOKENS, token_ref).ok_or(Refusal::UnknownToken)?;
+        let par = Par::new(&token.par).ok_or(Refusal::VaultUnavailable)?;
+        detokenised(&self.config.vault.policy, &Stored(rows), &par)
+            .map_err(|_| Refusal::VaultUnavailable)
+    }
+}
+
 /// What one token is to be, beside its number.
 pub(crate) struct Terms<'a> {
     pub(crate) link: &'a Link,
@@ -72,16 +85,6 @@ impl Case<'_> {
         let mut draft = Draft::new(policy, &stored, &mut thrown);
         let done = work(&mut draft)?;
         Ok((done, writes(draft.changes())))
-    }
-
-    /// The PAN that a token stands for.
-    ///
-    /// # Errors
-    /// `vault-unavailable`.
-    pub(crate) fn detokenised(&self, token: &Token) -> Result<Pan, Refusal> {
-        let par = Par::new(&token.par).ok_or(Refusal::VaultUnavailable)?;
-        detokenised(&self.issuer.config.vault.policy, &Stored(self.rows), &par)
-            .map_err(|_| Refusal::VaultUnavailable)
     }
 
     pub(crate) fn link(&self, par: Par, chip: [u8; 8]) -> Link {
