@@ -53,6 +53,24 @@ impl Vault {
     }
 }
 
+impl Vault {
+    /// Works on the vault in an issuer's rows. Nothing is stored but what is returned, in one transaction.
+    ///
+    /// # Errors
+    /// The refusal of the work.
+    pub fn work<T>(
+        &self,
+        rows: &dyn Rows,
+        dice: &mut Dice,
+        work: impl FnOnce(&mut Draft<'_>) -> Result<T, Refusal>,
+    ) -> Result<(T, Vec<Write>), Refusal> {
+        let (stored, mut thrown) = (Stored(rows), Thrown(dice));
+        let mut draft = Draft::new(&self.policy, &stored, &mut thrown);
+        let done = work(&mut draft)?;
+        Ok((done, writes(draft.changes())))
+    }
+}
+
 impl Issuer {
     /// The PAN that a token stands for: for whoever has the issuer's rows and its root key. No message asks for it.
     ///
@@ -80,11 +98,8 @@ impl Case<'_> {
         &mut self,
         work: impl FnOnce(&mut Draft<'_>) -> Result<T, Refusal>,
     ) -> Result<(T, Vec<Write>), Refusal> {
-        let (stored, mut thrown) = (Stored(self.rows), Thrown(self.dice));
-        let policy = &self.issuer.config.vault.policy;
-        let mut draft = Draft::new(policy, &stored, &mut thrown);
-        let done = work(&mut draft)?;
-        Ok((done, writes(draft.changes())))
+        let vault = &self.issuer.config.vault;
+        vault.work(self.rows, self.dice, work)
     }
 
     pub(crate) fn link(&self, par: Par, chip: [u8; 8]) -> Link {
