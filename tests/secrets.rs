@@ -344,6 +344,7 @@ fn no_secret_leaves() {
             hear("terminal-sms", sms),
             hear("chip", chip),
             hear("pos-issuer", pos),
+            hear("operator-issuer", issuer),
         ],
     );
     drop(servers);
@@ -395,7 +396,7 @@ fn no_secret_leaves() {
 }
 
 /// The four flows and what goes wrong in them.
-fn way(data: &Path, heard: &Heard, [verifier, sms, chip, pos]: [SocketAddr; 4]) {
+fn way(data: &Path, heard: &Heard, [verifier, sms, chip, pos, issuer]: [SocketAddr; 5]) {
     let password = write(&data.join("password"), PASSWORD);
     let wrong = write(&data.join("wrong"), WRONG_PASSWORD);
     let picture = write(
@@ -443,6 +444,16 @@ fn way(data: &Path, heard: &Heard, [verifier, sms, chip, pos]: [SocketAddr; 4]) 
         );
         assert_eq!(run("pay", &line, "", heard), Some(code), "{amount}");
     }
+    let operator = format!(
+        "vault --keys {}/keys.json --issuer http://{issuer}",
+        data.display()
+    );
+    for work in [format!("replace {card}"), "rotate".into(), "rotate".into()] {
+        let line = format!("{operator} {work}");
+        assert_eq!(run("vault", &line, "", heard), Some(0), "{work}");
+    }
+    let nobody = format!("{operator} replace CAAAAAAAAAAAAAAAAAAAA");
+    assert_eq!(run("vault", &nobody, "", heard), Some(1));
     for (amount, code) in [(700, 0), (200_000, 1)] {
         let line = format!("tap --issuer {pos} --chip {chip} --amount-minor {amount}");
         assert_eq!(run("tap", &line, "", heard), Some(code), "{amount}");

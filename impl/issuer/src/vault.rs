@@ -9,8 +9,8 @@ use kaika_crypto::SealKey;
 use kaika_spec::limit::REQUESTOR_ID;
 use kaika_spec::{Refusal, TokenState};
 use kaika_tokenization::{
-    Assurance, Changes, Channel, Draft, Entropy, Generation, Link, Minted, Pan, Par, Place, Policy,
-    Ranges, Record, Records, RequestorId, Software, detokenised,
+    Assurance, Changes, Channel, Draft, Entropy, Generation, KeyService, Link, Minted, Pan, Par,
+    Place, Policy, Ranges, Record, Records, RequestorId, Software, detokenised,
 };
 use kaika_wire::core::{Change, Refused, Rows, Write, read};
 use kaika_wire::dice::Dice;
@@ -40,11 +40,15 @@ pub struct Vault {
 
 impl Vault {
     /// The standard ranges, random numbers, the requestor of `spec/98-limits.md`, and this root key in memory.
+    pub fn standard(root: [u8; 32]) -> Self {
+        Self::with(Arc::new(Software::new(SealKey::new(root), vec![])))
+    }
+
+    /// As [`Vault::standard`], with root keys of another.
     ///
     /// # Panics
     /// Never: the standard ranges serve the random generator.
-    pub fn standard(root: [u8; 32]) -> Self {
-        let keys = Arc::new(Software::new(SealKey::new(root), vec![]));
+    pub fn with(keys: Arc<dyn KeyService>) -> Self {
         let policy = Policy::new(Ranges::standard(), Generation::Random, keys);
         match (policy, RequestorId::new(REQUESTOR_ID)) {
             (Ok(policy), Some(requestor)) => Self { policy, requestor },

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use kaika_crypto::{ChipMasterKey, IssuerMasterKey, SealKey};
 use kaika_issuer::Vault;
 use kaika_spec::Role;
-use kaika_tokenization::{Generation, Policy, Ranges, Software};
+use kaika_tokenization::Software;
 use kaika_wire::core::Core;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -91,17 +91,7 @@ pub fn identity(keys: &Keys) -> kaika_identity::Identity {
 
 /// The issuer's core with its keys, the standard ranges and root keys in memory.
 pub fn issuer(keys: &Keys) -> kaika_issuer::Issuer {
-    let policy = Policy::new(
-        Ranges::standard(),
-        Generation::Random,
-        Arc::new(root_keys(keys)),
-    );
-    let standard = Vault::standard(*keys.vault_root.bytes());
-    let vault = Vault {
-        policy: policy.unwrap_or(standard.policy),
-        ..standard
-    };
-    issuer_with(keys, vault)
+    issuer_with(keys, Vault::with(Arc::new(root_keys(keys))))
 }
 
 /// The root keys of a key file.
