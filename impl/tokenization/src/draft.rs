@@ -366,11 +366,7 @@ impl<'a> Draft<'a> {
         let key = self.key_or_new(INDEX)?;
         let (range, given) = self.roomy(self.policy.ranges.pans())?;
         let (new, stored) = (&self.new, self.stored);
-        let taken = |digits: &str| {
-            let place = Place::Pan(index(&key, digits.as_bytes()));
-            new.get(&place)
-                .map_or_else(|| stored.get(&place).is_some(), Option::is_some)
-        };
+        let taken = |digits: &str| is_taken(new, stored, &key, digits);
         let mut draw = |bound| self.entropy.below(bound);
         let mut digits = mint::number(range, &mut Random(&mut draw), given, &taken)
             .map_err(|_| Refusal::RangeExhausted)?;
@@ -412,8 +408,9 @@ impl<'a> Draft<'a> {
         let mut digits = account.sealed;
         let name = account_name(par, account.version);
         let opens = open(&key, &account.nonce, &name, &mut digits, &account.tag);
+        // Ranges are not asked: what was given stays given when they are configured anew.
         let text = core::str::from_utf8(&digits).unwrap_or_default();
-        let pan = self.policy.ranges.pan(text).filter(|_| opens);
+        let pan = Pan::of(text).filter(|_| opens);
         digits.zeroize();
         pan.ok_or(Refusal::VaultUnavailable)
     }
@@ -439,12 +436,10 @@ impl<'a> Draft<'a> {
             Generation::Random => None,
             Generation::Ff1 => Some(Ff1::new(&*self.key_or_new(FF1)?)),
         };
+        let key = self.key_or_new(INDEX)?;
         let (range, given) = self.roomy(self.policy.ranges.tokens())?;
         let (new, stored) = (&self.new, self.stored);
-        let taken = |digits: &str| {
-            let place = Place::Number(Token::of(digits));
-            new.contains_key(&place) || stored.get(&place).is_some()
-        };
+        let taken = |digits: &str| is_taken(new, stored, &key, digits);
         //= spec/40-issue.md#iss-14-tokens-look-like-pans-and-are-not
         //# A token MUST be `PAN_DIGITS` digits, start with the digits of a token range, pass the Luhn check and be drawn at random
         //# or by FF1.
@@ -537,6 +532,17 @@ impl<'a> Draft<'a> {
         self.put(Place::Key(name.into()), Record::Key(wrapped));
         Ok(())
     }
+}
+
+/// Whether a number was given before, as a token or as a PAN, by whatever ranges there were then.
+fn is_taken(new: &Changes, stored: &dyn Records, key: &SealKey, digits: &str) -> bool {
+    let places = [
+        Place::Number(Token::of(digits)),
+        Place::Pan(index(key, digits.as_bytes())),
+    ];
+    places
+        .iter()
+        .any(|place| new.contains_key(place) || stored.get(place).is_some())
 }
 
 fn vault_key(number: u32) -> String {

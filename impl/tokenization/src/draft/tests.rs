@@ -307,6 +307,42 @@ fn a_new_pan_keeps_reference_and_tokens() {
 }
 
 #[test]
+fn other_ranges_leave_what_was_given_as_it_is() {
+    let keys = || Arc::new(Software::new(root(1), vec![]));
+    let with = |tokens: &[&str], pans: &[&str]| {
+        let policy = Ranges::new(tokens, pans)
+            .and_then(|ranges| Policy::new(ranges, Generation::Random, keys()));
+        policy.unwrap_or_else(|fault| panic!("{fault}"))
+    };
+    let mut dice = Seeded(12);
+    let mut records = BTreeMap::new();
+    let store = |draft: Draft<'_>, records: &mut BTreeMap<Place, Record>| {
+        let changes = draft.changes().into_iter();
+        records.extend(changes.filter_map(|(place, record)| Some((place, record?))));
+    };
+    let before = with(&["62990000"], &["628800000000"]);
+    let empty = records.clone();
+    let mut draft = Draft::new(&before, &empty, &mut dice);
+    let pars: Vec<Par> = (0..300).filter_map(|_| draft.open_account().ok()).collect();
+    store(draft, &mut records);
+    // What was a PAN range becomes a token range: no PAN is given as a token.
+    let after = with(&["628800000000"], &["62890000"]);
+    let mut draft = Draft::new(&after, &records, &mut dice);
+    let pans: BTreeSet<String> = pars
+        .iter()
+        .filter_map(|par| draft.pan(par).ok())
+        .map(|pan| pan.expose().to_string())
+        .collect();
+    assert_eq!(pans.len(), 300);
+    for chip in 0..150 {
+        match draft.mint(&link(&pars[0], chip), &|_| false) {
+            Ok(Minted::New { token, .. }) => assert!(!pans.contains(token.digits())),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
 fn an_old_pan_is_not_given_again() {
     let (mut dice, tight) = (Seeded(7), Ranges::new(&["62990000"], &["628800000000"]));
     let keys = Arc::new(Software::new(root(1), vec![]));
