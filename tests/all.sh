@@ -52,6 +52,10 @@ set_up() {
         as_root apt-get -qq update &&
             as_root apt-get -qq install -y --no-install-recommends spin || return 1
     fi
+    if ! command -v softhsm2-util >/dev/null; then
+        as_root apt-get -qq update &&
+            as_root apt-get -qq install -y --no-install-recommends softhsm2 || return 1
+    fi
     if ! command -v rustup >/dev/null; then
         echo "no rustup: cargo must be $(sed -n 's/^channel = //p' rust-toolchain.toml) with rustfmt, clippy, $bare_metal"
         return 0
@@ -72,6 +76,12 @@ check_bare_metal() {
     cargo check --locked --quiet --target "$bare_metal" -p kaika-secure-element -p kaika-apdu -p kaika-tokenization
 }
 
+hsm() {
+    cargo clippy --locked -p kaika-keystore -p kaika-node -p kaika-cli --features kaika-keystore/pkcs11,kaika-node/pkcs11,kaika-cli/pkcs11 \
+        --all-targets --quiet -- -D warnings || return 1
+    tested cargo test --locked -p kaika-keystore --features pkcs11
+}
+
 fuzz_replay() {
     (cd fuzz && cargo fmt --check &&
         cargo clippy --locked --all-targets --no-default-features --quiet -- -D warnings) || return 1
@@ -89,6 +99,7 @@ step "set up" set_up
 step "format" cargo fmt --all --check
 step "lints" cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 step "tests" tested cargo test --locked --workspace --no-fail-fast
+step "root keys in an HSM (SoftHSM2)" hsm
 if [ "${1:-}" != quick ]; then
     step "fuzz bodies: corpus, random bytes, canaries" fuzz_replay
     step "branches of the roles: which exploration runs" model/coverage.sh

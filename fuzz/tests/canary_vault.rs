@@ -3,10 +3,9 @@
 use std::panic::catch_unwind;
 
 use kaika_fuzz::bytes::Stream;
-use kaika_fuzz::vault::{By, Change, Draw, Vault, run};
+use kaika_fuzz::vault::{By, Change, Dice, Shown, Use, Vault, empty, run};
 use kaika_spec::{Refusal, TokenState};
-use kaika_tokenization::TokenVault;
-use kaika_tokenization::resolve::Channel;
+use kaika_tokenization::{Channel, TokenVault};
 
 /// What is wrong with a vault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +13,7 @@ enum Flaw {
     None,
     OneSuspender,
     AnyDomain,
+    AnyChip,
     OneTickTooLong,
     GivesTaken,
     LastPan,
@@ -21,34 +21,117 @@ enum Flaw {
     DeleteForgets,
     RefusalCounts,
     SuspendedPays,
+    KeepsOldPan,
+    HalfABulk,
+    TwoTokens,
+    ForgetsAfterReseal,
+    RotatesTwice,
+    StoresPans,
 }
+
+const FLAWS: [Flaw; 16] = [
+    Flaw::OneSuspender,
+    Flaw::AnyDomain,
+    Flaw::AnyChip,
+    Flaw::OneTickTooLong,
+    Flaw::GivesTaken,
+    Flaw::LastPan,
+    Flaw::ActivatesTwice,
+    Flaw::DeleteForgets,
+    Flaw::RefusalCounts,
+    Flaw::SuspendedPays,
+    Flaw::KeepsOldPan,
+    Flaw::HalfABulk,
+    Flaw::TwoTokens,
+    Flaw::ForgetsAfterReseal,
+    Flaw::RotatesTwice,
+    Flaw::StoresPans,
+];
 
 #[derive(Clone, PartialEq)]
 struct Flawed {
     vault: TokenVault,
     flaw: Flaw,
     last: String,
+    first: Option<String>,
     refusals: u32,
+    resealed: bool,
 }
 
 impl Flawed {
     fn new(flaw: Flaw) -> Self {
         Self {
-            vault: TokenVault::default(),
+            vault: empty(),
             flaw,
             last: String::new(),
+            first: None,
             refusals: 0,
+            resealed: false,
         }
     }
 }
 
 impl Vault for Flawed {
-    fn mint(&mut self, pan: &str, expires_at: i64, draw: Draw<'_>) -> Result<String, Refusal> {
-        self.last = pan.to_owned();
-        if self.flaw == Flaw::GivesTaken {
-            return Vault::mint(&mut TokenVault::default(), pan, expires_at, draw);
+    fn open(&mut self, dice: &mut Dice) -> Result<String, Refusal> {
+        let opened = Vault::open(&mut self.vault, dice);
+        if let Ok(par) = &opened {
+            self.last = Vault::pan(&self.vault, par)?;
         }
-        Vault::mint(&mut self.vault, pan, expires_at, draw)
+        opened
+    }
+
+    fn replace(&mut self, par: &str, dice: &mut Dice) -> Result<(), Refusal> {
+        match self.flaw {
+            Flaw::KeepsOldPan => self.vault.clone().replace(par, dice),
+            _ => self.vault.replace(par, dice),
+        }
+    }
+
+    fn mint(
+        &mut self,
+        uses: &[Use],
+        expires_at: i64,
+        dice: &mut Dice,
+    ) -> Result<Vec<String>, Refusal> {
+        if self.flaw == Flaw::HalfABulk {
+            let one_by_one = uses.chunks(1).map(|one| {
+                let minted = Vault::mint(&mut self.vault, one, expires_at, dice)?;
+                Ok(minted.concat())
+            });
+            return one_by_one.collect();
+        }
+        if self.flaw == Flaw::TwoTokens {
+            let known = self.vault.len();
+            let minted = Vault::mint(&mut self.vault, uses, expires_at, dice)?;
+            let none_new = self.vault.len() == known && !uses.is_empty();
+            if none_new && Vault::state(&self.vault, &minted[0]) == Some(TokenState::Inactive) {
+                self.vault.change(&minted[0], Change::Delete)?;
+                return Vault::mint(&mut self.vault, uses, expires_at, dice);
+            }
+            return Ok(minted);
+        }
+        let minted = Vault::mint(&mut self.vault, uses, expires_at, dice)?;
+        if self.first.is_none() && self.flaw == Flaw::GivesTaken {
+            self.first = minted.first().cloned();
+        }
+        Ok(match &self.first {
+            Some(first) => minted.iter().map(|_| first.clone()).collect(),
+            None => minted,
+        })
+    }
+
+    fn rotate(&mut self, dice: &mut Dice) -> Result<u64, Refusal> {
+        match Vault::rotate(&mut self.vault, dice) {
+            Err(Refusal::WrongOrder) if self.flaw == Flaw::RotatesTwice => Ok(1),
+            said => said,
+        }
+    }
+
+    fn reseal(&mut self, dice: &mut Dice) -> Result<u64, Refusal> {
+        let busy = self.vault.left() > 0;
+        let said = Vault::reseal(&mut self.vault, dice);
+        self.resealed |= busy && self.flaw == Flaw::ForgetsAfterReseal;
+        said
     }
 
     fn change(&mut self, token: &str, change: Change) -> Result<(), Refusal> {
@@ -75,19 +158,40 @@ impl Vault for Flawed {
         done
     }
 
-    fn resolve(&self, token: &str, now: i64, channel: Channel) -> Result<String, Refusal> {
-        let resolve = |now, channel| Vault::resolve(&self.vault, token, now, channel);
+    fn resolve(&self, token: &str, now: i64, shown: &Shown) -> Result<String, Refusal> {
+        let resolve = |now, shown: &Shown| Vault::resolve(&self.vault, token, now, shown);
         match self.flaw {
-            Flaw::AnyDomain => resolve(now, Channel::Contactless),
-            Flaw::OneTickTooLong => resolve(now - 1, channel),
-            Flaw::LastPan => resolve(now, channel).map(|_| self.last.clone()),
+            Flaw::AnyDomain => {
+                let channel = Channel::Contactless;
+                resolve(now, &Shown { channel, ..*shown })
+            }
+            Flaw::AnyChip => resolve(
+                now,
+                &Shown {
+                    chip: None,
+                    ..*shown
+                },
+            ),
+            Flaw::OneTickTooLong => resolve(now - 1, shown),
+            Flaw::LastPan => resolve(now, shown).map(|_| self.last.clone()),
             Flaw::SuspendedPays
                 if Vault::state(&self.vault, token) == Some(TokenState::Suspended) =>
             {
                 Ok(self.last.clone())
             }
-            _ => resolve(now, channel),
+            _ => resolve(now, shown),
         }
+    }
+
+    fn pan(&self, par: &str) -> Result<String, Refusal> {
+        if self.resealed {
+            return Err(Refusal::VaultUnavailable);
+        }
+        Vault::pan(&self.vault, par)
+    }
+
+    fn par(&self, token: &str) -> Option<String> {
+        Vault::par(&self.vault, token)
     }
 
     fn state(&self, token: &str) -> Option<TokenState> {
@@ -97,33 +201,60 @@ impl Vault for Flawed {
     fn len(&self) -> usize {
         Vault::len(&self.vault)
     }
+
+    fn stored(&self) -> String {
+        match self.flaw {
+            Flaw::StoresPans => self.last.clone(),
+            _ => Vault::stored(&self.vault),
+        }
+    }
 }
 
 fn caught(flaw: Flaw, script: &[u8]) -> bool {
     catch_unwind(|| run(script, Flawed::new(flaw))).is_err()
 }
 
-/// Mint for PAN 1 with expiry 10; draws 1, 2, 3.
-const MINT: [u8; 6] = [0, 1, 10, 1, 2, 3];
+/// Open an account; draws 1, 2, 3.
+const OPEN: [u8; 4] = [6, 1, 2, 3];
+/// Mint for account 0 and chip 0 with expiry 10; draws 1, 2, 3.
+const MINT: [u8; 6] = [0, 0, 0, 10, 1, 2];
 const ACTIVATE: [u8; 2] = [1, 0];
 
-/// Mint, activate, then what the flaw needs. Ops: 1 activate, 2 suspend, 3 resume, 4 delete, 5 resolve.
+/// Open, mint, activate, then what the flaw needs. Ops: 1 activate, 2 suspend, 3 resume, 4 delete, 5 resolve, 6 open,
+/// 7 replace, 8 bulk, 9 rotate, 10 reseal.
 fn live(then: &[u8]) -> Vec<u8> {
-    [&MINT[..], &ACTIVATE, then].concat()
+    [&OPEN[..], &MINT, &[3], &ACTIVATE, then].concat()
 }
 
 #[test]
 fn the_vault_oracle_catches_each_flaw() {
-    let cases: [(Flaw, Vec<u8>); 9] = [
+    let cases: [(Flaw, Vec<u8>); 16] = [
         (Flaw::OneSuspender, live(&[2, 0, 0, 2, 0, 2, 3, 0, 0])),
-        (Flaw::AnyDomain, live(&[5, 0, 9, 1])),
-        (Flaw::OneTickTooLong, live(&[5, 0, 10, 0])),
-        (Flaw::GivesTaken, [MINT, MINT].concat()),
-        (Flaw::LastPan, live(&[0, 2, 10, 4, 5, 6, 5, 0, 9, 0])),
+        (Flaw::AnyDomain, live(&[5, 0, 9, 1, 0, 0])),
+        (Flaw::AnyChip, live(&[5, 0, 9, 0, 0, 2])),
+        (Flaw::OneTickTooLong, live(&[5, 0, 10, 0, 0, 0])),
+        (Flaw::GivesTaken, live(&[0, 0, 1, 10, 4, 5, 6])),
+        (Flaw::LastPan, live(&[6, 7, 8, 9, 5, 0, 9, 0, 0, 0])),
         (Flaw::ActivatesTwice, live(&ACTIVATE)),
         (Flaw::DeleteForgets, live(&[4, 0])),
-        (Flaw::RefusalCounts, [&MINT[..], &[2, 0, 0]].concat()),
-        (Flaw::SuspendedPays, live(&[2, 0, 0, 5, 0, 9, 0])),
+        (
+            Flaw::RefusalCounts,
+            [&OPEN[..], &MINT, &[3], &[2, 0, 0]].concat(),
+        ),
+        (Flaw::SuspendedPays, live(&[2, 0, 0, 5, 0, 9, 0, 0, 0])),
+        (Flaw::KeepsOldPan, live(&[7, 0, 4, 5, 6])),
+        (
+            Flaw::HalfABulk,
+            // Three numbers to draw and seven to give: the range's other numbers are not drawn.
+            live(&[8, 0, 1, 7, 10, 4, 5, 6]),
+        ),
+        (
+            Flaw::TwoTokens,
+            [&OPEN[..], &MINT, &[3], &MINT, &[3]].concat(),
+        ),
+        (Flaw::ForgetsAfterReseal, live(&[9, 10])),
+        (Flaw::RotatesTwice, live(&[9, 9])),
+        (Flaw::StoresPans, live(&[])),
     ];
     for (flaw, script) in cases {
         assert!(
@@ -137,17 +268,8 @@ fn the_vault_oracle_catches_each_flaw() {
 /// Random scripts find each flaw too: the operations are dense enough.
 #[test]
 fn random_scripts_find_each_flaw() {
-    for flaw in [
-        Flaw::OneSuspender,
-        Flaw::AnyDomain,
-        Flaw::OneTickTooLong,
-        Flaw::GivesTaken,
-        Flaw::LastPan,
-        Flaw::ActivatesTwice,
-        Flaw::DeleteForgets,
-        Flaw::RefusalCounts,
-        Flaw::SuspendedPays,
-    ] {
+    assert!(!(0..200).any(|seed| caught(Flaw::None, &Stream::new(seed).bytes(400))));
+    for flaw in FLAWS {
         let found = (0..3_000).any(|seed| caught(flaw, &Stream::new(seed).bytes(400)));
         assert!(found, "{flaw:?} is not found");
     }

@@ -58,9 +58,9 @@ pub const MINT_DRAWS_MAX: u32 = 64;
 pub const ISO8583_MAX: usize = 2_048;
 /// Frames in one video answer (LIM-28).
 pub const FRAMES_MAX: usize = 8;
-/// First digits of every token number (LIM-29).
+/// First digits of every token number, unless other ranges are configured (LIM-29).
 pub const TOKEN_BIN: &str = "62990000";
-/// First digits of every card number, PAN (LIM-30).
+/// First digits of every card number, PAN, unless other ranges are configured (LIM-30).
 pub const PAN_BIN: &str = "62880000";
 /// Digits of a PAN and of a token (LIM-31).
 pub const PAN_DIGITS: usize = 16;
@@ -72,3 +72,19 @@ pub const ARGON2_T: u32 = 2;
 pub const ARGON2_P: u32 = 1;
 /// A token pays for this long after it was minted, ms (LIM-33).
 pub const TOKEN_LIFE_MS: i64 = 157_680_000_000;
+/// A range from which this part of its numbers was given gives no more, percent (LIM-34).
+pub const RANGE_LOAD_MAX: u64 = 50;
+/// Sealed PANs that one transaction moves to the newest vault key (LIM-35).
+pub const RESEAL_MAX: u64 = 64;
+/// Tokens that one message may ask for (LIM-36).
+pub const BULK_MINT_MAX: usize = 64;
+/// Fewest numbers of a range for FF1 (LIM-37).
+pub const FF1_DOMAIN_MIN: u64 = 1_000_000;
+/// Characters of a payment account reference (LIM-38).
+pub const PAR_LENGTH: usize = 29;
+/// First characters of every payment account reference: who gives them (LIM-39).
+pub const PAR_CONTROLLER: &str = "KAI1";
+/// Digits of a token requestor id (LIM-40).
+pub const REQUESTOR_DIGITS: usize = 11;
+/// The requestor id of the verifier, unless configured otherwise (LIM-41).
+pub const REQUESTOR_ID: &str = "62900000001";

@@ -119,6 +119,8 @@ named! {
         DuplicateCard = "duplicate-card",
         /// No free number was found in the range.
         RangeExhausted = "range-exhausted",
+        /// The vault's keys or records cannot be used.
+        VaultUnavailable = "vault-unavailable",
         /// No such token.
         UnknownToken = "unknown-token",
         /// The card is not bound to the account.
@@ -180,6 +182,7 @@ impl Refusal {
             | Self::RateLimited
             | Self::OtpSendLimit
             | Self::RangeExhausted
+            | Self::VaultUnavailable
             | Self::PersonalisationFailed => Class::Retry,
             Self::UnknownAccount
             | Self::BadPassword
@@ -318,7 +321,7 @@ impl Refusal {
             Self::UnsupportedMediaType => 415,
             Self::IdempotencyConflict => 422,
             Self::OtpSendLimit | Self::RateLimited => 429,
-            Self::RangeExhausted => 503,
+            Self::RangeExhausted | Self::VaultUnavailable => 503,
         }
     }
 
@@ -377,7 +380,7 @@ impl Refusal {
             | Self::AtcReplay
             | Self::LimitExceeded
             | Self::Insufficient => "declined",
-            Self::RangeExhausted => "try-later",
+            Self::RangeExhausted | Self::VaultUnavailable => "try-later",
             Self::UnknownToken => "unknown-token",
             Self::NotBound => "not-bound",
             Self::PersonalisationFailed => "personalisation-failed",

@@ -131,6 +131,11 @@ const READERS: &[Line] = &[
     ("issuer", "CardStatus", reader::<issuer::CardStatusRequest>),
     ("issuer", "CardStatusSet", reader::<issuer::CardStatusSet>),
     ("issuer", "Card", reader::<issuer::CardShown>),
+    ("issuer", "CardReplaced", reader::<issuer::CardReplaced>),
+    ("issuer", "TokenWanted", reader::<issuer::TokenWanted>),
+    ("issuer", "TokensAsk", reader::<issuer::TokensRequest>),
+    ("issuer", "TokensMinted", reader::<issuer::TokensMinted>),
+    ("issuer", "Resealing", reader::<issuer::Resealing>),
     ("issuer", "AgreementEnded", reader::<issuer::AgreementEnded>),
     ("identity", "Empty", reader::<Empty>),
     ("identity", "PersonEnrol", reader::<identity::PersonRequest>),
@@ -258,6 +263,7 @@ fn core(role: &str) -> Box<dyn Core> {
             operator_key: [2; 32],
             kmc: kaika_crypto::ChipMasterKey::new([3; 16]),
             imk: kaika_crypto::IssuerMasterKey::new([4; 32]),
+            vault: kaika_issuer::Vault::standard([5; 32]),
         })),
         _ => Box::new(kaika_identity::Identity::new(
             kaika_identity::Config {

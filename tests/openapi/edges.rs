@@ -326,6 +326,16 @@ fn by_pattern(pattern: &str) -> (Vec<String>, Vec<String>) {
         "^[0-9a-f]{64}$" => hex(64),
         "^[0-9]{3}$" => digits(3),
         "^[0-9]{6}$" => digits(6),
+        "^[A-Z0-9]{29}$" => texts(
+            &["KAI1ABCDEFGHIJKLMNOPQRSTUVWXY", &"0".repeat(29)],
+            &[
+                "",
+                &"A".repeat(28),
+                &"A".repeat(30),
+                &"a".repeat(29),
+                &"-".repeat(29),
+            ],
+        ),
         "^C[A-Z2-7]{20}$" => surrogate('C'),
         "^A[A-Z2-7]{20}$" => surrogate('A'),
         "^U[A-Z2-7]{20}$" => surrogate('U'),

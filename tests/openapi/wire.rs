@@ -46,6 +46,14 @@ const ASKED: &[&str] = &[
 /// What no vector is refused with: a fault of the store, and the number of a debit that is no number.
 const NOT_PLAYED: &[&str] = &["try-later", "unknown-debit"];
 
+/// What no vector asks for: the operator's work at the vault. The issuer's own tests and `kaika vault` ask for it.
+const NOT_ASKED: &[&str] = &[
+    "issuer POST /v1/cards/{}/replace",
+    "issuer POST /v1/tokens",
+    "issuer POST /v1/vault/reseal",
+    "issuer POST /v1/vault/rotate",
+];
+
 /// Every code that a peer may see.
 fn seen_by_peers() -> BTreeSet<String> {
     kaika_spec::Refusal::ALL
@@ -171,7 +179,7 @@ fn what_is_said_on_sockets_is_what_the_documents_say() {
         .map(|operation| format!("{} {}", operation.role, operation.route()))
         .collect();
     let silent: Vec<_> = every.difference(&good).collect();
-    assert!(silent.is_empty(), "no good answer of {silent:?}");
+    assert_eq!(silent, NOT_ASKED, "no good answer of these");
     assert_eq!(
         asked,
         ASKED.iter().map(|line| (*line).to_owned()).collect(),

@@ -19,6 +19,7 @@ mod reference;
 mod se;
 mod serve;
 mod tap;
+mod vault;
 mod vectors;
 mod verify;
 mod walk;
@@ -72,6 +73,8 @@ enum Command {
     Pay(pay::Args),
     /// Pays at a shop with the chip.
     Tap(tap::Args),
+    /// The operator's work at the issuer's vault: other keys, another PAN, more tokens.
+    Vault(vault::Args),
     /// Prints completions for a shell.
     Completions {
         /// Which shell.
@@ -119,6 +122,7 @@ pub fn main() -> ExitCode {
         Command::Apply(args) => runtime.block_on(apply::run(args)),
         Command::Pay(args) => runtime.block_on(pay::run(args)),
         Command::Tap(args) => runtime.block_on(tap::run(args)),
+        Command::Vault(args) => runtime.block_on(vault::run(args)),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Line::command(), "kaika", &mut script);

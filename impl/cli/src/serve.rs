@@ -14,8 +14,11 @@ use kaika_node::roles::{
     Common, Stop, Stopper, Urls, issuer_peers, listen, make_dir, verifier_peers,
 };
 use kaika_node::sms::Gateway;
-use kaika_node::world;
+use kaika_node::vault::Settings;
+use kaika_node::{Vault, world};
 use kaika_spec::Role;
+use kaika_spec::limit::{PAN_BIN, REQUESTOR_ID, TOKEN_BIN};
+use kaika_tokenization::{Generation, KeyService};
 
 use crate::OK;
 
@@ -45,9 +48,50 @@ pub(crate) struct Args {
     /// Where the issuer listens for shop terminals.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7005")]
     pos: SocketAddr,
+    /// First digits of a token range of the issuer; may be given more than once. They are used in order.
+    #[arg(long, value_name = "DIGITS", default_value = TOKEN_BIN)]
+    token_range: Vec<String>,
+    /// First digits of a PAN range of the issuer; may be given more than once.
+    #[arg(long, value_name = "DIGITS", default_value = PAN_BIN)]
+    pan_range: Vec<String>,
+    /// Who draws the issuer's token numbers.
+    #[arg(long, value_enum, default_value = "random")]
+    generator: Draws,
+    /// The verifier as a token requestor.
+    #[arg(long, value_name = "DIGITS", default_value = REQUESTOR_ID)]
+    requestor: String,
+    #[cfg(feature = "pkcs11")]
+    #[command(flatten)]
+    hsm: Hsm,
     /// People to enrol at this server once it runs: JSON with customers, accounts and persons.
     #[arg(long, value_name = "FILE")]
     enrol: Option<PathBuf>,
+}
+
+/// Where the issuer's root key is, when it is in an HSM.
+#[cfg(feature = "pkcs11")]
+#[derive(clap::Args)]
+struct Hsm {
+    /// PKCS#11 module that keeps the issuer's root key. Without it the key is in the key file.
+    #[arg(long, value_name = "FILE", requires = "hsm_pin_file")]
+    hsm_module: Option<PathBuf>,
+    /// Label of its token.
+    #[arg(long, value_name = "LABEL", default_value = "kaika")]
+    hsm_token: String,
+    /// File with the PIN of its user.
+    #[arg(long, value_name = "FILE")]
+    hsm_pin_file: Option<PathBuf>,
+    /// Label of the root key; it is made when there is none. Another one, and a rotation, leave the old one behind.
+    #[arg(long, value_name = "LABEL", default_value = "kaika-root-1")]
+    hsm_key: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Draws {
+    /// At random.
+    Random,
+    /// FF1 over a serial number.
+    Ff1,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -95,6 +139,7 @@ async fn serve(args: Args, stop: Stop) -> anyhow::Result<()> {
         log,
         data: Some(args.data.clone()),
     };
+    let vault = vault(&args, &keys)?;
     let urls = Urls {
         issuer: args.issuer,
         identity: args.identity,
@@ -103,7 +148,7 @@ async fn serve(args: Args, stop: Stop) -> anyhow::Result<()> {
     let store = common.store(role)?;
     let server = match args.role {
         Which::Issuer => {
-            let issuer = Arc::new(world::issuer(&keys));
+            let issuer = Arc::new(world::issuer_with(&keys, vault));
             let port = listen(args.pos).await?;
             eprintln!("issuer for shop terminals at {}", port.local_addr()?);
             let pos = PosServer {
@@ -141,6 +186,38 @@ async fn serve(args: Args, stop: Stop) -> anyhow::Result<()> {
         });
     }
     Ok(server.start(listener, stop.stopped()).await?)
+}
+
+/// The issuer's vault as the command line says.
+fn vault(args: &Args, keys: &Keys) -> anyhow::Result<Vault> {
+    let settings = Settings {
+        token_ranges: args.token_range.clone(),
+        pan_ranges: args.pan_range.clone(),
+        generation: match args.generator {
+            Draws::Random => Generation::Random,
+            Draws::Ff1 => Generation::Ff1,
+        },
+        requestor: args.requestor.clone(),
+    };
+    Ok(settings.vault(root(args, keys)?)?)
+}
+
+#[cfg(feature = "pkcs11")]
+fn root(args: &Args, keys: &Keys) -> anyhow::Result<Arc<dyn KeyService>> {
+    match (&args.hsm.hsm_module, &args.hsm.hsm_pin_file) {
+        (Some(module), Some(pin)) if args.role == Which::Issuer => Ok(kaika_node::vault::hsm(
+            module,
+            &args.hsm.hsm_token,
+            pin,
+            &args.hsm.hsm_key,
+        )?),
+        _ => Ok(Arc::new(world::root_keys(keys))),
+    }
+}
+
+#[cfg(not(feature = "pkcs11"))]
+fn root(_: &Args, keys: &Keys) -> anyhow::Result<Arc<dyn KeyService>> {
+    Ok(Arc::new(world::root_keys(keys)))
 }
 
 const fn role(which: Which) -> Role {

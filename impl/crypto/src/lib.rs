@@ -2,7 +2,8 @@
 //!
 //! Everything here is a function of its arguments; nonces and challenges come from the caller. Primitives are
 //! `RustCrypto`'s. Start at [`scp03::Channel`] (the secure channel, both ends), [`emv`] (the cryptogram),
-//! [`chip`] (keys and receipt of a chip), [`password`] (the proof) and [`digest`] (what is bound to what).
+//! [`chip`] (keys and receipt of a chip), [`password`] (the proof), `sealed` (secrets at rest) and
+//! [`digest`] (what is bound to what).
 #![no_std]
 
 pub mod chip;
@@ -12,11 +13,13 @@ pub mod mac;
 #[cfg(feature = "password")]
 pub mod password;
 pub mod scp03;
+#[cfg(feature = "seal")]
+pub mod sealed;
 pub mod secret;
 
 pub use secret::{
-    AesKey, ChipMasterKey, ClientKey, IssuerMasterKey, SaltedPassword, SessionKey, StoredKey,
-    TokenKey,
+    AesKey, ChipMasterKey, ClientKey, IssuerMasterKey, SaltedPassword, SealKey, SessionKey,
+    StoredKey, TokenKey,
 };
 
 /// Whether two byte strings are equal, in time that depends on their lengths only.

@@ -58,6 +58,8 @@ secret! {
     ClientKey[32];
     /// What an account keeps to check proofs.
     StoredKey[32];
+    /// An AES-256 key that seals what is stored.
+    SealKey[32];
     /// What authenticates a terminal after the password proof.
     SessionKey[32];
 }

@@ -15,13 +15,16 @@ impl Case<'_> {
         //= spec/40-issue.md#iss-21-the-chip-consents
         //# The issuer MUST refuse to issue unless the consent verifies, over the request context, under the receipt key of the
         //# chip that the message names.
-        let context = &asked.request_context.0;
-        let made = self.signed(Evidence::Consent, &asked.se_id.0, context);
-        if is_same(&made, &asked.consent.0) {
+        if self.consents(&asked.se_id.0, &asked.request_context.0, &asked.consent.0) {
             Ok(())
         } else {
             Err(Refusal::ConsentInvalid.into())
         }
+    }
+
+    /// Whether this is the chip's consent to this request context.
+    pub(crate) fn consents(&self, se_id: &[u8; 8], context: &[u8; 32], given: &[u8; 16]) -> bool {
+        is_same(&self.signed(Evidence::Consent, se_id, context), given)
     }
 
     /// Whether the card's chip authorised exactly this debit.

@@ -1,10 +1,10 @@
 //! Issue: one transaction that judges everything and makes card, card code, agreement, token and outcome, or nothing.
 
 use kaika_crypto::digest;
-use kaika_spec::limit::{CARD_LIMIT_MINOR, CARDS_PER_PRODUCT, TOKEN_LIFE_MS};
+use kaika_spec::limit::{CARD_LIMIT_MINOR, CARDS_PER_PRODUCT};
 use kaika_spec::{Refusal, TokenState};
 use kaika_tokenization::lifecycle::Event;
-use kaika_tokenization::{Lifecycle, mint};
+use kaika_tokenization::{Assurance, Link, Minted};
 use kaika_wire::core::{Change, Refused, Write, read};
 use kaika_wire::messages::issuer::{
     CardStatus, Compensated, Evidence, IssueOutcome, IssueRequest, Undone,
@@ -16,9 +16,10 @@ use serde_json::json;
 use crate::apply::{applicant_digest, person_of};
 use crate::manage::{is_final, wire_state};
 use crate::rows::{
-    AGREEMENTS, Agreement, CARDS, Card, DECISIONS, Decision as Decided, HOLDINGS, NUMBERS,
-    OUTCOMES, Outcome, PANS, REFERENCES, TOKENS, Token,
+    AGREEMENTS, Agreement, CARDS, Card, DECISIONS, Decision as Decided, HOLDINGS, OUTCOMES,
+    Outcome, REFERENCES, TOKENS, Token,
 };
+use crate::vault::Terms;
 use crate::{Case, Decision};
 
 /// That the evidence of a branch was verified: only [`Case::verified`] and a fitting score make one.
@@ -161,55 +162,51 @@ impl Case<'_> {
         Ok(made.change(asked, &holding, &held, proven.reference.as_deref()))
     }
 
-    fn minted(self, asked: &IssueRequest, person: &str) -> Result<Made, Refused> {
-        let rows = self.rows;
-        let pan = mint::card_number(&mut |bound| self.dice.below(bound), &|digits| {
-            rows.get(PANS, digits).is_some()
-        });
-        let pan = pan.map_err(|_| Refusal::RangeExhausted)?;
-        let digits = mint::mint(&mut |bound| self.dice.below(bound), &|digits| {
-            rows.get(NUMBERS, digits).is_some()
-        });
-        let digits = digits.map_err(|_| Refusal::RangeExhausted)?;
-        let token_ref = self.dice.id();
-        let now = self.now;
-        let mut case = self;
-        let (card_code, agreement) = (
-            case.surrogate_in('C', CARDS),
-            case.surrogate_in('A', AGREEMENTS),
-        );
-        let expires_at = now.saturating_add(TOKEN_LIFE_MS);
-        let mut token = Token {
-            digits: digits.digits().into(),
-            card_code: card_code.clone(),
-            se_id: asked.se_id.to_string(),
-            request_context: asked.request_context.to_string(),
-            state: String::new(),
-            suspended_by: vec![],
-            minted_at: now,
-            expires_at,
-            expiry: expiry(expires_at),
-            binding_id: None,
-            last_atc: None,
-            session: None,
+    fn minted(mut self, asked: &IssueRequest, person: &str) -> Result<Made, Refused> {
+        let requestor = self.issuer.config.vault.requestor.clone();
+        let chip = asked.se_id.0;
+        let ((link, minted), vault) = self.vaulted(|draft| {
+            let par = draft.open_account()?;
+            let link = Link {
+                par,
+                requestor,
+                chip,
+            };
+            let minted = draft.mint(&link, &|_| false)?;
+            Ok((link, minted))
+        })?;
+        let Minted::New { reference, token } = minted else {
+            return Err(Refusal::RangeExhausted.into());
         };
-        token.set_life(Lifecycle::born());
+        let (card_code, agreement) = (
+            self.surrogate_in('C', CARDS),
+            self.surrogate_in('A', AGREEMENTS),
+        );
+        let terms = Terms {
+            link: &link,
+            card_code: &card_code,
+            request_context: asked.request_context.to_string(),
+            assurance: assurance(&asked.evidence),
+        };
+        let token = Token::born(&token, &terms, self.now);
         let card = Card {
-            pan: pan.expose().into(),
+            par: link.par.as_str().into(),
             request_id: asked.request_id.to_string(),
             person: person.into(),
             product: asked.product.to_string(),
             status: CardStatus::Active,
             agreement: agreement.clone(),
-            token_ref: token_ref.clone(),
+            token_ref: reference.clone(),
+            more_tokens: vec![],
             available_minor: CARD_LIMIT_MINOR,
         };
         Ok(Made {
             card_code,
             agreement,
-            token_ref,
+            token_ref: reference,
             card,
             token,
+            vault,
         })
     }
 
@@ -304,15 +301,16 @@ impl Case<'_> {
             card_code: card_code.into(),
             terminated: true,
         };
-        let mut token = self.token_row(&card.token_ref)?;
-        if let Ok(dead) = token.life().after(Event::Delete) {
-            token.set_life(dead);
+        let mut writes = vec![Write::put(AGREEMENTS, card.agreement.clone(), &agreement)];
+        for token_ref in card.tokens() {
+            let mut token = self.token_row(token_ref)?;
+            if let Ok(dead) = token.life().after(Event::Delete) {
+                token.set_life(dead);
+            }
+            writes.push(Write::put(TOKENS, token_ref.clone(), &token));
         }
-        Ok(vec![
-            Write::put(AGREEMENTS, card.agreement.clone(), &agreement),
-            Write::put(TOKENS, card.token_ref.clone(), &token),
-            Write::put(CARDS, card_code, &card),
-        ])
+        writes.push(Write::put(CARDS, card_code, &card));
+        Ok(writes)
     }
 }
 
@@ -323,6 +321,8 @@ struct Made {
     token_ref: String,
     card: Card,
     token: Token,
+    /// What the vault stores of it.
+    vault: Vec<Write>,
 }
 
 impl Made {
@@ -356,19 +356,26 @@ impl Made {
         };
         //= spec/40-issue.md#iss-12-all-or-none
         //# Card, card code, agreement, token and recorded outcome MUST be stored in one transaction.
-        let mut writes = vec![
-            Write::put(PANS, self.card.pan.clone(), &self.card_code),
-            Write::put(NUMBERS, self.token.digits.clone(), &self.token_ref),
+        let mut writes = self.vault;
+        writes.extend([
             Write::put(AGREEMENTS, self.agreement, &agreement),
             Write::put(TOKENS, self.token_ref, &self.token),
             Write::put(CARDS, self.card_code, &self.card),
             Write::put(HOLDINGS, holding, &held),
             Write::put(OUTCOMES, request_id.clone(), &outcome),
-        ];
+        ]);
         //= spec/40-issue.md#iss-17-one-reference-for-one-card
         //# The issuer MUST NOT create two cards from one identity reference.
         writes.extend(reference.map(|reference| Write::put(REFERENCES, reference, &request_id)));
         Change::reply(201, answer, writes)
+    }
+}
+
+/// How the holder of a token is verified by evidence of this kind.
+const fn assurance(evidence: &Evidence) -> Assurance {
+    match evidence {
+        Evidence::Otp { .. } => Assurance::OneFactor,
+        Evidence::Identity { .. } => Assurance::Issuer,
     }
 }
 
@@ -377,53 +384,4 @@ fn base32(number: u64) -> char {
         .ok()
         .and_then(|n| b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".get(usize::from(n)))
         .map_or('A', |b| char::from(*b))
-}
-
-/// The last day of the month in which a moment lies, YYMMDD as six digits.
-fn expiry(at_ms: i64) -> String {
-    let days = at_ms.div_euclid(86_400_000);
-    let (year, month) = civil_month(days);
-    let (next_year, next_month) = if month == 12 {
-        (year + 1, 1)
-    } else {
-        (year, month + 1)
-    };
-    let last = days_of(next_year, next_month) - days_of(year, month);
-    format!("{:02}{month:02}{last:02}", year.rem_euclid(100))
-}
-
-/// Days from 1970-01-01 to the first of a month (proleptic Gregorian).
-fn days_of(year: i64, month: i64) -> i64 {
-    let shifted = if month <= 2 { year - 1 } else { year };
-    let era = shifted.div_euclid(400);
-    let of_era = shifted.rem_euclid(400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
-}
-
-/// Year and month of a day counted from 1970-01-01.
-fn civil_month(days: i64) -> (i64, i64) {
-    let mut year = 1970 + days.div_euclid(366);
-    while days_of(year + 1, 1) <= days {
-        year += 1;
-    }
-    let month = (1..=12)
-        .rev()
-        .find(|month| days_of(year, *month) <= days)
-        .unwrap_or(1);
-    (year, month)
-}
-
-#[cfg(test)]
-mod date_tests {
-    use super::*;
-
-    #[test]
-    fn the_last_day_of_the_month() {
-        assert_eq!(expiry(0), "700131");
-        assert_eq!(expiry(951_782_400_000), "000229");
-        assert_eq!(expiry(1_709_164_800_000), "240229");
-        assert_eq!(expiry(1_735_603_200_000), "241231");
-        assert_eq!(expiry(1_735_689_600_000), "250131");
-    }
 }

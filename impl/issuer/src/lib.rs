@@ -1,7 +1,7 @@
 //! The card issuer: decides who may have a card, mints, personalises and debits. No I/O.
 //!
 //! Read [`Issuer`] and its [`Core::decide`] first: each resource is one function in the file of its hop
-//! (`apply`, `prove`, `issue`, `provision`, `pay`, `tap`, `manage`); what chips sign is judged in `evidence`. What is stored is in [`rows`].
+//! (`apply`, `prove`, `issue`, `provision`, `pay`, `tap`, `manage`); what chips sign is judged in `evidence`; PANs are in `vault`. What is stored is in [`rows`].
 
 use kaika_crypto::{ChipMasterKey, IssuerMasterKey};
 use kaika_spec::{Refusal, Role};
@@ -11,6 +11,7 @@ use kaika_wire::front::parameters;
 use serde_json::Value;
 
 mod apply;
+mod date;
 mod evidence;
 mod issue;
 mod ledger;
@@ -20,8 +21,10 @@ mod prove;
 mod provision;
 pub mod rows;
 mod tap;
+mod vault;
 
 pub use tap::Frame;
+pub use vault::Vault;
 
 /// The issuer's secrets: not printed.
 pub struct Config {
@@ -33,6 +36,8 @@ pub struct Config {
     pub kmc: ChipMasterKey,
     /// Master key of the tokens.
     pub imk: IssuerMasterKey,
+    /// Which PAN a token stands for, and under which keys that is kept.
+    pub vault: Vault,
 }
 
 /// The issuer.
@@ -78,6 +83,7 @@ const RESOURCES: &[Resource] = &[
     post("/v1/issue", VERIFIER),
     get("/v1/issue/{request_id}", VERIFIER),
     post("/v1/issue/{request_id}/compensate", VERIFIER),
+    post("/v1/tokens", OPERATOR),
     post("/v1/tokens/{token_ref}/provision", VERIFIER),
     get("/v1/tokens/{token_ref}", BOTH),
     post("/v1/tokens/{token_ref}/suspend", BOTH),
@@ -88,6 +94,9 @@ const RESOURCES: &[Resource] = &[
     post("/v1/debits/{debit_id}/reverse", VERIFIER),
     post("/v1/cards/{card_code}/status", BOTH),
     get("/v1/cards/{card_code}", BOTH),
+    post("/v1/cards/{card_code}/replace", OPERATOR),
+    post("/v1/vault/rotate", OPERATOR),
+    post("/v1/vault/reseal", OPERATOR),
     post("/v1/agreements/{agreement}/terminate", VERIFIER),
 ];
 
@@ -113,6 +122,7 @@ impl Issuer {
             ("POST", "/v1/issue") => case.issue(body),
             ("GET", "/v1/issue/{request_id}") => case.outcome(id),
             ("POST", "/v1/issue/{request_id}/compensate") => case.compensate(id, body),
+            ("POST", "/v1/tokens") => case.mint_more(body),
             ("POST", "/v1/tokens/{token_ref}/provision") => case.provision(id, body),
             ("GET", "/v1/tokens/{token_ref}") => case.token(id),
             ("POST", "/v1/tokens/{token_ref}/suspend") => case.suspend(id, body, request.caller),
@@ -123,6 +133,9 @@ impl Issuer {
             ("POST", "/v1/debits/{debit_id}/reverse") => case.reverse(id, body),
             ("POST", "/v1/cards/{card_code}/status") => case.set_card_status(id, body),
             ("GET", "/v1/cards/{card_code}") => case.card(id),
+            ("POST", "/v1/cards/{card_code}/replace") => case.replace(id, body),
+            ("POST", "/v1/vault/rotate") => case.rotate(body),
+            ("POST", "/v1/vault/reseal") => case.reseal(body),
             ("POST", "/v1/agreements/{agreement}/terminate") => case.terminate(id, body),
             _ => Err(Refusal::UnknownRoute.into()),
         }

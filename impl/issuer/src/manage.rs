@@ -3,7 +3,7 @@
 use kaika_spec::{Refusal, TokenState};
 use kaika_tokenization::Lifecycle;
 use kaika_tokenization::lifecycle::Event;
-use kaika_wire::core::{Caller, Change, Refused, Write, read};
+use kaika_wire::core::{Caller, Change, Refused, Rows, Write, read};
 use kaika_wire::messages::issuer::{
     AgreementEnded, CardShown, CardStatus, CardStatusRequest, Suspender, SuspenderRequest,
     Terminated, TokenStatus,
@@ -17,19 +17,9 @@ use crate::{Case, Decision, is_operator};
 use kaika_spec::limit::INACTIVE_TOKEN_TTL_MS;
 
 impl Case<'_> {
-    /// A token as it is now: one that was inactive too long is deleted.
+    /// A token as it is now.
     pub(crate) fn token_row(&self, token_ref: &str) -> Result<Token, Refused> {
-        let mut token: Token = read(self.rows, TOKENS, token_ref).ok_or(Refusal::UnknownToken)?;
-        //= spec/60-provision.md#pro-14-inactive-tokens-die
-        //# The issuer MUST treat a token that was inactive for `INACTIVE_TOKEN_TTL_MS` as deleted.
-        let life = token.life();
-        let old = self.now.saturating_sub(token.minted_at) >= INACTIVE_TOKEN_TTL_MS;
-        if let (TokenState::Inactive, true, Ok(dead)) =
-            (life.state(), old, life.after(Event::Delete))
-        {
-            token.set_life(dead);
-        }
-        Ok(token)
+        token_at(self.rows, self.now, token_ref).ok_or_else(|| Refusal::UnknownToken.into())
     }
 
     pub(crate) fn token(self, token_ref: &str) -> Decision {
@@ -118,6 +108,19 @@ impl Case<'_> {
     }
 }
 
+/// A token as it is at a moment: one that was inactive too long is deleted.
+pub(crate) fn token_at(rows: &dyn Rows, now: i64, token_ref: &str) -> Option<Token> {
+    let mut token: Token = read(rows, TOKENS, token_ref)?;
+    //= spec/60-provision.md#pro-14-inactive-tokens-die
+    //# The issuer MUST treat a token that was inactive for `INACTIVE_TOKEN_TTL_MS` as deleted.
+    let life = token.life();
+    let old = now.saturating_sub(token.minted_at) >= INACTIVE_TOKEN_TTL_MS;
+    if let (TokenState::Inactive, true, Ok(dead)) = (life.state(), old, life.after(Event::Delete)) {
+        token.set_life(dead);
+    }
+    Some(token)
+}
+
 /// Whether a card in this status never pays again.
 pub(crate) const fn is_final(status: CardStatus) -> bool {
     match status {
@@ -146,7 +149,7 @@ fn status(token_ref: &str, token: &Token) -> serde_json::Value {
     })
 }
 
-fn code(card_code: &str) -> Result<CardCode, Refusal> {
+pub(crate) fn code(card_code: &str) -> Result<CardCode, Refusal> {
     card_code
         .to_owned()
         .try_into()

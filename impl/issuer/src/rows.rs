@@ -1,10 +1,20 @@
-//! What the issuer stores. One struct for each table; PANs and tokens stand here and in no message.
+//! What the issuer stores. One struct for each table; tokens stand here and in no message, PANs only sealed, in the vault.
 
 use serde::{Deserialize, Serialize};
 
-use kaika_spec::TokenState;
-use kaika_tokenization::{Lifecycle, Party};
+use kaika_spec::{Refusal, TokenState};
+use kaika_tokenization::{Domain, Lifecycle, Par, Party, RequestorId};
 use kaika_wire::messages::issuer::{CardStatus, IssueRequest, Suspender};
+
+use crate::date::expiry;
+use crate::vault::{CHANNEL, Terms};
+use kaika_spec::limit::TOKEN_LIFE_MS;
+
+mod vault;
+pub use vault::{
+    AccountRow, GIVEN, KeyRow, LINKS, NUMBERS, ORDER, PANS, StateRow, VAULT, VAULT_KEYS,
+    VAULT_STATE,
+};
 
 /// Customers by [`person`].
 pub const CUSTOMERS: &str = "customers";
@@ -22,14 +32,10 @@ pub const REFERENCES: &str = "references";
 pub const HOLDINGS: &str = "holdings";
 /// Cards by card code.
 pub const CARDS: &str = "cards";
-/// Card codes by PAN.
-pub const PANS: &str = "pans";
 /// Agreements by number.
 pub const AGREEMENTS: &str = "agreements";
 /// Tokens by reference.
 pub const TOKENS: &str = "tokens";
-/// Token references by token digits.
-pub const NUMBERS: &str = "numbers";
 /// Debits by id.
 pub const DEBITS: &str = "debits";
 /// Taps by terminal, shop and retrieval reference.
@@ -98,8 +104,8 @@ pub struct Waiting {
 /// A card.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Card {
-    /// The PAN.
-    pub pan: String,
+    /// Its PAN account: names the PAN, which only the vault has.
+    pub par: String,
     /// The card request.
     pub request_id: String,
     /// Whose.
@@ -112,8 +118,26 @@ pub struct Card {
     pub agreement: String,
     /// Its token.
     pub token_ref: String,
+    /// Tokens for other chips.
+    #[serde(default)]
+    pub more_tokens: Vec<String>,
     /// What may still be spent, minor units.
     pub available_minor: u64,
+}
+
+impl Card {
+    /// Its PAN account.
+    ///
+    /// # Errors
+    /// `vault-unavailable` when the row names none.
+    pub fn account(&self) -> Result<Par, Refusal> {
+        Par::new(&self.par).ok_or(Refusal::VaultUnavailable)
+    }
+
+    /// All its tokens.
+    pub fn tokens(&self) -> impl Iterator<Item = &String> {
+        core::iter::once(&self.token_ref).chain(&self.more_tokens)
+    }
 }
 
 /// An agreement.
@@ -130,6 +154,12 @@ pub struct Agreement {
 pub struct Token {
     /// Its digits.
     pub digits: String,
+    /// The PAN account that it is for.
+    pub par: String,
+    /// Who asked for it: a token requestor id.
+    pub requestor: String,
+    /// How its holder was verified: a token assurance method.
+    pub assurance: String,
     /// The card.
     pub card_code: String,
     /// The chip it is for, hex.
@@ -166,6 +196,50 @@ pub struct Session {
 }
 
 impl Token {
+    /// A token that was just minted.
+    pub(crate) fn born(number: &kaika_tokenization::Token, terms: &Terms<'_>, now: i64) -> Self {
+        let expires_at = now.saturating_add(TOKEN_LIFE_MS);
+        //= spec/40-issue.md#iss-39-how-sure-and-for-whom
+        //# The issuer MUST store requestor and assurance method with every token that it mints.
+        let mut token = Self {
+            digits: number.digits().into(),
+            par: terms.link.par.as_str().into(),
+            requestor: terms.link.requestor.digits().into(),
+            assurance: terms.assurance.code().into(),
+            card_code: terms.card_code.into(),
+            se_id: hex::encode(terms.link.chip),
+            request_context: terms.request_context.clone(),
+            state: String::new(),
+            suspended_by: vec![],
+            minted_at: now,
+            expires_at,
+            expiry: expiry(expires_at),
+            binding_id: None,
+            last_atc: None,
+            session: None,
+        };
+        token.set_life(Lifecycle::born());
+        token
+    }
+
+    /// Where it may be used.
+    ///
+    /// # Errors
+    /// `vault-unavailable` when the row names no requestor or chip.
+    pub fn domain(&self) -> Result<Domain, Refusal> {
+        let chip = hex::decode(&self.se_id)
+            .ok()
+            .and_then(|chip| chip.try_into().ok());
+        match (RequestorId::new(&self.requestor), chip) {
+            (Some(requestor), Some(chip)) => Ok(Domain {
+                channel: CHANNEL,
+                requestor,
+                chip,
+            }),
+            _ => Err(Refusal::VaultUnavailable),
+        }
+    }
+
     /// Where its life stands.
     ///
     /// # Panics

@@ -5,7 +5,8 @@ use kaika_crypto::chip;
 use kaika_crypto::emv::{CryptogramInput, cryptogram};
 use kaika_spec::Refusal;
 use kaika_spec::limit::TAP_LIMIT_MINOR;
-use kaika_tokenization::resolve::{Channel, resolve};
+use kaika_tokenization::resolve::resolve;
+use kaika_tokenization::{Channel, Presented};
 use kaika_wire::core::{Rows, Write, read};
 use kaika_wire::dice::Dice;
 use kaika_wire::iso8583::{Malformed, Message};
@@ -94,6 +95,7 @@ const fn code(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::UnknownToken => "14",
         Refusal::Malformed => "30",
+        Refusal::VaultUnavailable => "91",
         _ => "05",
     }
 }
@@ -139,7 +141,13 @@ impl Case<'_> {
         token: Token,
     ) -> Result<Frame, Malformed> {
         let verified = self.verify(asked, &token);
-        let judged = verified.and_then(|()| self.debit_tap(asked, &token));
+        let judged = verified.and_then(|()| self.debit_tap(asked, token_ref, &token));
+        if let Err(Refusal::VaultUnavailable) = judged {
+            // Nothing was decided: the same request may come again.
+            let refusal = Refusal::VaultUnavailable;
+            let answered = answer(message, *b"0110", ECHOED, code(refusal), None)?;
+            return Ok(frame(vec![], answered, Some(refusal)));
+        }
         let auth_code = judged
             .is_ok()
             .then(|| format!("{:06}", self.dice.below(1_000_000)));
@@ -186,7 +194,8 @@ impl Case<'_> {
         } else {
             Channel::Other
         };
-        resolve(token.life(), self.now >= token.expires_at, channel)?;
+        let (expired, use_) = (self.now >= token.expires_at, Presented::by(channel));
+        resolve(token.life(), expired, &token.domain()?, &use_)?;
         //= spec/75-tap.md#tap-7-the-issuer-checks-the-cryptogram
         //# The issuer MUST refuse a tap whose cryptogram does not verify over the data of the message.
         let key = chip::token_key(&self.issuer.config.imk, &token.digits, PSN);
@@ -204,10 +213,17 @@ impl Case<'_> {
         }
     }
 
-    fn debit_tap(&self, asked: &Asked<'_>, token: &Token) -> Result<Vec<Write>, Refusal> {
+    fn debit_tap(
+        &self,
+        asked: &Asked<'_>,
+        token_ref: &str,
+        token: &Token,
+    ) -> Result<Vec<Write>, Refusal> {
         if asked.amount_minor > TAP_LIMIT_MINOR {
             return Err(Refusal::LimitExceeded);
         }
+        // From token to PAN: an account whose PAN the vault cannot give is not debited.
+        drop(self.issuer.detokenise(self.rows, token_ref)?);
         let card = self
             .card_row(&token.card_code)
             .ok_or(Refusal::UnknownToken)?;

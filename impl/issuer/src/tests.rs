@@ -9,6 +9,7 @@ use serde_json::json;
 mod consent;
 mod pay;
 mod tap;
+mod vault;
 
 const NOW: i64 = 1_800_000_000_000;
 
@@ -56,6 +57,7 @@ fn config() -> Config {
         operator_key: [2; 32],
         kmc: ChipMasterKey::new([3; 16]),
         imk: IssuerMasterKey::new([4; 32]),
+        vault: Vault::standard([6; 32]),
     }
 }
 

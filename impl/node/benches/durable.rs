@@ -1,4 +1,4 @@
-//! Tokens minted and resolved on the durable store, beside appending and syncing as many bytes to a plain file.
+//! Accounts opened, tokens minted and resolved on the durable store, sealed as they are, beside appending and syncing as many bytes to a plain file.
 //!
 //! One run measures both on one disk, in turns, and prints the ratio: the disk decides the rate, the store only how
 //! near it comes. `cargo bench -p kaika-node --bench durable`; `TMPDIR` says on which disk.
@@ -10,10 +10,13 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use kaika_issuer::Vault;
 use kaika_node::dice;
 use kaika_node::store::{Sqlite, Store, run_blocking};
-use kaika_tokenization::mint;
-use kaika_wire::core::{Rows, Write};
+use kaika_spec::Refusal;
+use kaika_spec::limit::BULK_MINT_MAX;
+use kaika_tokenization::{Draft, Link, Par};
+use kaika_wire::core::Rows;
 use kaika_wire::dice::Dice;
 use serde_json::{Value, json};
 
@@ -23,38 +26,72 @@ const TOKENS: usize = 200;
 const TURNS: usize = 7;
 /// Minters that work at once, for the rates that the store's groups give.
 const MINTERS: usize = 16;
-const TABLE: &str = "tokens";
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
+/// As many bytes as one token is: number, link, count, and what stands in the rows of the bank.
 fn row(digits: &str) -> Value {
-    json!({"token_ref": digits, "pan": "6288000000000000", "state": "inactive", "minted_at": 1_700_000_000_000_i64})
+    json!({"token_ref": digits, "par": "KAI1AAAAAAAAAAAAAAAAAAAAAAAAA", "state": "inactive", "minted_at": 1_700_000_000_000_i64})
 }
 
-/// One token: drawn, checked against those there are, stored, and only then told.
-fn minted(store: &dyn Store) -> Outcome<String> {
-    let mut dice = Dice::new(dice::bytes());
-    let token = run_blocking(store, move |rows: &dyn Rows| {
-        let taken = |digits: &str| rows.get(TABLE, digits).is_some();
-        match mint::mint(&mut |bound| dice.below(bound), &taken) {
-            Ok(token) => {
-                let digits = token.digits().to_owned();
-                (
-                    vec![Write::put(TABLE, digits.clone(), &row(&digits))],
-                    Some(digits),
-                )
-            }
-            Err(_) => (vec![], None),
+/// A PAN account with one token: drawn, sealed, checked against those there are, stored, and only then told.
+fn opened(store: &dyn Store, vault: &Vault) -> Outcome<Par> {
+    worked(store, vault, |vault, draft| {
+        let par = draft.open_account()?;
+        draft.mint(&link(vault, par.clone(), [0; 8]), &|_| false)?;
+        Ok(par)
+    })
+}
+
+/// One more token of an account, for another chip.
+fn minted(store: &dyn Store, vault: &Vault, par: &Par) -> Outcome<()> {
+    let par = par.clone();
+    worked(store, vault, move |vault, draft| {
+        draft
+            .mint(&link(vault, par, dice::bytes()), &|_| false)
+            .map(drop)
+    })
+}
+
+/// As many tokens as one message may ask for, in one transaction.
+fn minted_in_bulk(store: &dyn Store, vault: &Vault, par: &Par) -> Outcome<()> {
+    let par = par.clone();
+    worked(store, vault, move |vault, draft| {
+        let links: Vec<Link> = (0..BULK_MINT_MAX)
+            .map(|_| link(vault, par.clone(), dice::bytes()))
+            .collect();
+        draft.mint_all(&links, &|_| false).map(drop)
+    })
+}
+
+/// The PAN of an account, read and opened.
+fn resolved(store: &dyn Store, vault: &Vault, par: &Par) -> Outcome<()> {
+    let par = par.clone();
+    worked(store, vault, move |_, draft| draft.pan(&par).map(drop))
+}
+
+fn link(vault: &Vault, par: Par, chip: [u8; 8]) -> Link {
+    let requestor = vault.requestor.clone();
+    Link {
+        par,
+        requestor,
+        chip,
+    }
+}
+
+fn worked<T: Send + 'static>(
+    store: &dyn Store,
+    vault: &Vault,
+    work: impl FnOnce(&Vault, &mut Draft<'_>) -> Result<T, Refusal> + Send + 'static,
+) -> Outcome<T> {
+    let (vault, mut dice) = (vault.clone(), Dice::new(dice::bytes()));
+    let done = run_blocking(store, move |rows: &dyn Rows| {
+        match vault.work(rows, &mut dice, |draft| work(&vault, draft)) {
+            Ok((done, writes)) => (writes, Ok(done)),
+            Err(refusal) => (vec![], Err(refusal)),
         }
     })?;
-    token.ok_or_else(|| "the range is exhausted".into())
-}
-
-fn resolved(store: &dyn Store, digits: &str) -> Outcome<bool> {
-    let digits = digits.to_owned();
-    Ok(run_blocking(store, move |rows: &dyn Rows| {
-        (vec![], rows.get(TABLE, &digits).is_some())
-    })?)
+    done.map_err(|refusal| refusal.name().into())
 }
 
 /// How many times a second `step` was done, over `count` times.
@@ -70,12 +107,11 @@ fn per_second(count: usize, took: Duration) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / took.as_secs_f64()
 }
 
-fn minted_at_once(store: &dyn Store) -> Outcome<f64> {
+fn minted_at_once(store: &dyn Store, vault: &Vault, par: &Par) -> Outcome<f64> {
     let start = Instant::now();
     std::thread::scope(|scope| {
-        let minters: Vec<_> = (0..MINTERS)
-            .map(|_| scope.spawn(|| (0..TOKENS).try_for_each(|_| minted(store).map(drop))))
-            .collect();
+        let minter = || (0..TOKENS).try_for_each(|_| minted(store, vault, par));
+        let minters: Vec<_> = (0..MINTERS).map(|_| scope.spawn(minter)).collect();
         minters.into_iter().try_for_each(|minter| {
             minter
                 .join()
@@ -103,29 +139,27 @@ fn median(mut rates: Vec<f64>) -> f64 {
 fn main() -> Outcome<()> {
     let dir = tempfile::tempdir()?;
     let store = Sqlite::open(&dir.path().join("tokens.db"))?;
-    let (mut limit, mut one, mut many, mut read) = (vec![], vec![], vec![], vec![]);
+    let vault = Vault::standard(dice::bytes());
+    let par = opened(&store, &vault)?;
+    let (mut limit, mut new, mut one, mut many, mut bulk, mut read) =
+        (vec![], vec![], vec![], vec![], vec![], vec![]);
     for _ in 0..TURNS {
         limit.push(synced(&dir.path().join("plain"))?);
-        let mut tokens = Vec::new();
-        one.push(rate(TOKENS, |_| {
-            tokens.push(minted(&store)?);
-            Ok(())
-        })?);
-        many.push(minted_at_once(&store)?);
-        read.push(rate(TOKENS, |turn| {
-            let found = tokens.get(turn).map(|token| resolved(&store, token));
-            match found {
-                Some(Ok(true)) => Ok(()),
-                _ => Err("a token that was minted is not there".into()),
-            }
-        })?);
+        new.push(rate(TOKENS, |_| opened(&store, &vault).map(drop))?);
+        one.push(rate(TOKENS, |_| minted(&store, &vault, &par))?);
+        many.push(minted_at_once(&store, &vault, &par)?);
+        let messages = rate(TOKENS / 8, |_| minted_in_bulk(&store, &vault, &par))?;
+        bulk.push(messages * f64::from(u32::try_from(BULK_MINT_MAX)?));
+        read.push(rate(TOKENS, |_| resolved(&store, &vault, &par))?);
     }
     let limit = median(limit);
     println!("appended and synced, one after another: {limit:>10.0} per second");
     for (what, rates) in [
-        ("minted and committed, one after another", one),
-        ("minted and committed, sixteen at once", many),
-        ("resolved, one after another", read),
+        ("accounts opened with a token, one after another", new),
+        ("tokens minted and committed, one after another", one),
+        ("tokens minted and committed, sixteen at once", many),
+        ("tokens minted and committed, 64 in a message", bulk),
+        ("resolved to a PAN, one after another", read),
     ] {
         let rate = median(rates);
         println!(

@@ -35,6 +35,9 @@ pub enum Fault {
         /// Why.
         source: std::io::Error,
     },
+    /// What was chosen does not fit.
+    #[error("{0}")]
+    Setting(String),
     /// A peer did not answer as it must.
     #[error("{0}")]
     Peer(String),

@@ -78,6 +78,11 @@ pub struct Keys {
     pub chip_master: Key<16>,
     /// The issuer's token master key (IMK).
     pub token_master: Key<32>,
+    /// The issuer's root key: wraps the keys of its vault.
+    pub vault_root: Key<32>,
+    /// The root key before, until the vault was rotated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vault_root_before: Option<Key<32>>,
     /// What the verifier makes salts for unknown accounts from.
     pub verifier_secret: Key<32>,
 }
@@ -94,6 +99,8 @@ impl Keys {
             operator_identity: Key::fresh(),
             chip_master: Key::fresh(),
             token_master: Key::fresh(),
+            vault_root: Key::fresh(),
+            vault_root_before: None,
             verifier_secret: Key::fresh(),
         }
     }

@@ -20,6 +20,8 @@ pub mod roles;
 pub mod server;
 pub mod sms;
 pub mod store;
+pub mod vault;
 pub mod world;
 
 pub use fault::Fault;
+pub use kaika_issuer::Vault;

@@ -7,8 +7,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use kaika_crypto::{ChipMasterKey, IssuerMasterKey};
+use kaika_crypto::{ChipMasterKey, IssuerMasterKey, SealKey};
+use kaika_issuer::Vault;
 use kaika_spec::Role;
+use kaika_tokenization::Software;
 use kaika_wire::core::Core;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -16,7 +18,7 @@ use tokio::task::JoinHandle;
 use crate::chip;
 use crate::clock::Shifted;
 use crate::fault::Fault;
-use crate::keys::Keys;
+use crate::keys::{Key, Keys};
 use crate::log::Log;
 use crate::operator::{Enrolment, Operator};
 use crate::peers::Peer;
@@ -87,13 +89,26 @@ pub fn identity(keys: &Keys) -> kaika_identity::Identity {
     kaika_identity::Identity::new(config, Box::new(kaika_identity::matcher::Simulator))
 }
 
-/// The issuer's core with its keys.
+/// The issuer's core with its keys, the standard ranges and root keys in memory.
 pub fn issuer(keys: &Keys) -> kaika_issuer::Issuer {
+    issuer_with(keys, Vault::with(Arc::new(root_keys(keys))))
+}
+
+/// The root keys of a key file.
+pub fn root_keys(keys: &Keys) -> Software {
+    let key = |key: &Key<32>| SealKey::new(*key.bytes());
+    let before = keys.vault_root_before.iter().map(key).collect();
+    Software::new(key(&keys.vault_root), before)
+}
+
+/// The issuer's core with its keys and this vault.
+pub fn issuer_with(keys: &Keys, vault: Vault) -> kaika_issuer::Issuer {
     kaika_issuer::Issuer::new(kaika_issuer::Config {
         verifier_key: *keys.verifier_issuer.bytes(),
         operator_key: *keys.operator_issuer.bytes(),
         kmc: ChipMasterKey::new(*keys.chip_master.bytes()),
         imk: IssuerMasterKey::new(*keys.token_master.bytes()),
+        vault,
     })
 }
 

@@ -1,91 +1,104 @@
-//! Drawing numbers: at random, in the range, with a check digit, never one that is taken.
+//! Drawing a number: in the range, with a check digit, never one that is taken, within a bounded number of draws.
 
-use alloc::format;
 use alloc::string::String;
 
-use kaika_spec::limit::{MINT_DRAWS_MAX, PAN_BIN, PAN_DIGITS, TOKEN_BIN};
+use kaika_spec::limit::MINT_DRAWS_MAX;
 
-use crate::luhn;
-use crate::number::{Pan, Token};
+use crate::generate::Generator;
+use crate::range::Range;
 
-/// Too many draws met numbers that are taken: the range is too full.
+/// The range is too full, or too many draws met numbers that are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RangeExhausted;
 
-/// Draws a token. `draw(n)` gives an unbiased number below `n` from a secure source; `taken` says what exists.
+/// Draws a number from a range of which `given` numbers were given. `taken` says what exists.
 ///
 /// # Errors
-/// [`RangeExhausted`] after [`MINT_DRAWS_MAX`] draws.
-pub fn mint(
-    draw: &mut dyn FnMut(u64) -> u64,
-    taken: &dyn Fn(&str) -> bool,
-) -> Result<Token, RangeExhausted> {
-    //= spec/40-issue.md#iss-14-tokens-look-like-pans-and-are-not
-    //# A token MUST be `PAN_DIGITS` digits, start with `TOKEN_BIN`, pass the Luhn check and be drawn at random.
-    number(TOKEN_BIN, draw, taken).and_then(|digits| Token::new(&digits).ok_or(RangeExhausted))
-}
-
-/// Draws a card number, as [`mint`] draws a token.
-///
-/// # Errors
-/// [`RangeExhausted`] after [`MINT_DRAWS_MAX`] draws.
-pub fn card_number(
-    draw: &mut dyn FnMut(u64) -> u64,
-    taken: &dyn Fn(&str) -> bool,
-) -> Result<Pan, RangeExhausted> {
-    number(PAN_BIN, draw, taken).and_then(|digits| Pan::new(&digits).ok_or(RangeExhausted))
-}
-
-fn number(
-    range: &str,
-    draw: &mut dyn FnMut(u64) -> u64,
+/// [`RangeExhausted`] when the range has no room, or after [`MINT_DRAWS_MAX`] draws.
+pub fn number(
+    range: &Range,
+    generator: &mut dyn Generator,
+    given: u64,
     taken: &dyn Fn(&str) -> bool,
 ) -> Result<String, RangeExhausted> {
-    //= spec/40-issue.md#iss-15-numbers-are-unique
-    //# The issuer MUST NOT give the same card number, card code, agreement number or token twice.
-    (0..MINT_DRAWS_MAX)
-        .filter_map(|_| candidate(range, draw))
+    if !range.has_room(given) {
+        return Err(RangeExhausted);
+    }
+    //= spec/40-issue.md#iss-26-draws-are-bounded
+    //# The issuer MUST refuse as `range-exhausted` when `MINT_DRAWS_MAX` draws met taken numbers.
+    (0..u64::from(MINT_DRAWS_MAX))
+        .filter_map(|turn| range.number(generator.body(range, given.saturating_add(turn))?))
+        //= spec/40-issue.md#iss-15-numbers-are-unique
+        //# The issuer MUST NOT give the same card number, card code, agreement number or token twice.
         .find(|digits| !taken(digits))
         .ok_or(RangeExhausted)
-}
-
-fn candidate(range: &str, draw: &mut dyn FnMut(u64) -> u64) -> Option<String> {
-    let free = PAN_DIGITS.checked_sub(range.len())?.checked_sub(1)?;
-    let bound = 10_u64.checked_pow(u32::try_from(free).ok()?)?;
-    let digits = format!("{range}{:0free$}", draw(bound));
-    let check = luhn::check_digit(&digits)?;
-    Some(format!("{digits}{check}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::generate::{Ff1, Random};
+    use crate::luhn;
+    use crate::range::Ranges;
+    use kaika_crypto::SealKey;
+
+    fn range() -> Range {
+        Ranges::standard().tokens()[0].clone()
+    }
 
     #[test]
     fn a_taken_number_is_drawn_again() {
         let mut numbers = [5, 5, 6].into_iter().cycle();
         let mut draw = |_| numbers.next().unwrap_or(0);
-        let first = mint(&mut draw, &|_| false);
-        let Ok(first) = first else { panic!("free") };
-        let second = mint(&mut draw, &|digits| digits == first.digits());
+        let Ok(first) = number(&range(), &mut Random(&mut draw), 0, &|_| false) else {
+            panic!("free")
+        };
+        let second = number(&range(), &mut Random(&mut draw), 1, &|digits| {
+            digits == first
+        });
         assert!(second.is_ok_and(|second| second != first));
     }
 
     #[test]
+    fn a_taken_serial_number_is_passed_over() {
+        let mut generator = Ff1::new(&SealKey::new([7; 32]));
+        let Ok(first) = number(&range(), &mut generator, 0, &|_| false) else {
+            panic!("free")
+        };
+        let second = number(&range(), &mut generator, 0, &|digits| digits == first);
+        assert_eq!(second, number(&range(), &mut generator, 1, &|_| false));
+    }
+
+    #[test]
     fn a_full_range_is_an_error_after_a_bounded_number_of_draws() {
+        //= spec/40-issue.md#iss-26-draws-are-bounded
+        //= type=test
+        //# The issuer MUST refuse as `range-exhausted` when `MINT_DRAWS_MAX` draws met taken numbers.
         let mut draws = 0;
         let mut draw = |bound: u64| {
             draws += 1;
             bound - 1
         };
-        assert_eq!(mint(&mut draw, &|_| true), Err(RangeExhausted));
+        let refused = number(&range(), &mut Random(&mut draw), 0, &|_| true);
+        assert_eq!(refused, Err(RangeExhausted));
         assert_eq!(draws, MINT_DRAWS_MAX);
     }
 
+    #[test]
+    fn a_range_without_room_is_not_drawn_from() {
+        let mut draw = |_: u64| panic!("drawn");
+        let refused = number(&range(), &mut Random(&mut draw), 5_000_000, &|_| false);
+        assert_eq!(refused, Err(RangeExhausted));
+    }
+
     quickcheck::quickcheck! {
-        fn what_is_minted_is_a_token(seed: u64) -> bool {
-            mint(&mut |bound| seed % bound, &|_| false).is_ok_and(|token| luhn::holds(token.digits()))
-                && card_number(&mut |bound| seed % bound, &|_| false).is_ok_and(|pan| luhn::holds(pan.expose()))
+        fn what_is_drawn_is_of_the_range(seed: u64, given: u32) -> bool {
+            let given = u64::from(given) % 4_000_000;
+            let drawn = [
+                number(&range(), &mut Random(&mut |bound| seed % bound), given, &|_| false),
+                number(&range(), &mut Ff1::new(&SealKey::new([7; 32])), given, &|_| false),
+            ];
+            drawn.into_iter().all(|digits| digits.is_ok_and(|digits| luhn::holds(&digits) && range().holds(&digits)))
         }
     }
 }

@@ -2,22 +2,19 @@
 
 use kaika_spec::{Refusal, TokenState};
 
+use crate::domain::{Domain, Presented};
 use crate::lifecycle::Lifecycle;
 
-/// Where a token is presented.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Channel {
-    /// A chip at a shop's terminal, contactless.
-    Contactless,
-    /// Anything else: keyed, magnetic stripe, online.
-    Other,
-}
-
-/// Whether a token in this state, presented so, may be turned into its PAN.
+/// Whether a token in this state and of this domain, presented so, may be turned into its PAN.
 ///
 /// # Errors
 /// By rank: `token-not-active`, `token-expired`, `domain-violation`.
-pub const fn resolve(life: Lifecycle, expired: bool, channel: Channel) -> Result<(), Refusal> {
+pub fn resolve(
+    life: Lifecycle,
+    expired: bool,
+    domain: &Domain,
+    presented: &Presented<'_>,
+) -> Result<(), Refusal> {
     match life.state() {
         TokenState::Active => {}
         TokenState::Inactive | TokenState::Suspended | TokenState::Deleted => {
@@ -29,15 +26,17 @@ pub const fn resolve(life: Lifecycle, expired: bool, channel: Channel) -> Result
     }
     //= spec/75-tap.md#tap-8-the-tokens-channel
     //# The issuer MUST refuse a token in any entry mode but contactless chip.
-    match channel {
-        Channel::Contactless => Ok(()),
-        Channel::Other => Err(Refusal::DomainViolation),
+    if domain.admits(presented) {
+        Ok(())
+    } else {
+        Err(Refusal::DomainViolation)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{Channel, RequestorId};
     use crate::lifecycle::{Event, Party};
 
     #[test]
@@ -48,24 +47,29 @@ mod tests {
         let Ok(suspended) = active.after(Event::Suspend(Party::User)) else {
             panic!("legal")
         };
+        let Some(requestor) = RequestorId::new("62900000001") else {
+            panic!("digits")
+        };
+        let domain = Domain {
+            channel: Channel::Contactless,
+            requestor,
+            chip: [1; 8],
+        };
+        let (inside, outside) = (Channel::Contactless, Channel::Other);
         for (life, expired, channel, want) in [
-            (active, false, Channel::Contactless, Ok(())),
-            (active, false, Channel::Other, Err(Refusal::DomainViolation)),
-            (active, true, Channel::Other, Err(Refusal::TokenExpired)),
-            (
-                suspended,
-                true,
-                Channel::Other,
-                Err(Refusal::TokenNotActive),
-            ),
+            (active, false, inside, Ok(())),
+            (active, false, outside, Err(Refusal::DomainViolation)),
+            (active, true, outside, Err(Refusal::TokenExpired)),
+            (suspended, true, outside, Err(Refusal::TokenNotActive)),
             (
                 Lifecycle::born(),
                 false,
-                Channel::Contactless,
+                inside,
                 Err(Refusal::TokenNotActive),
             ),
         ] {
-            assert_eq!(resolve(life, expired, channel), want);
+            let said = resolve(life, expired, &domain, &Presented::by(channel));
+            assert_eq!(said, want);
         }
     }
 }

@@ -1,52 +1,132 @@
-//! A vault in memory: mints, resolves, restricts and retires. What the fuzzers compare with two plain maps.
+//! A vault in memory: mints, resolves, restricts, re-keys and retires. What the fuzzers compare with two plain maps.
 
 use alloc::collections::BTreeMap;
-use alloc::collections::btree_map::Entry;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use kaika_spec::{Refusal, TokenState};
 
+use crate::domain::{Assurance, Channel, Domain, Presented};
+use crate::draft::{Draft, Entropy, Minted, Policy, Unused, detokenised};
 use crate::lifecycle::{Event, Lifecycle, Party};
-use crate::mint::mint;
 use crate::number::{Pan, Token};
-use crate::resolve::{Channel, resolve};
+use crate::par::Par;
+use crate::records::{Changes, Link, Place, Record, Records};
+use crate::resolve::resolve;
 
 /// Tokens and what they stand for. A refused operation changes nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct TokenVault {
-    entries: BTreeMap<Token, Held>,
+    policy: Arc<Policy>,
+    records: BTreeMap<Place, Record>,
+    tokens: BTreeMap<String, Held>,
 }
 
+/// A token as the vault keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Held {
-    pan: Pan,
+    token: Token,
+    link: Link,
+    assurance: Assurance,
     life: Lifecycle,
     expires_at: i64,
 }
 
+/// What a token is asked for with, beside for what.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// How sure the issuer is of the holder.
+    pub assurance: Assurance,
+    /// When the token expires.
+    pub expires_at: i64,
+}
+
+/// Two vaults are equal when they store the same.
+impl PartialEq for TokenVault {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.records, &self.tokens) == (&other.records, &other.tokens)
+    }
+}
+
 impl TokenVault {
-    /// Mints an inactive token for a PAN.
+    /// An empty vault.
+    pub const fn new(policy: Arc<Policy>) -> Self {
+        Self {
+            policy,
+            records: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+        }
+    }
+
+    /// Opens a PAN account.
     ///
     /// # Errors
-    /// `range-exhausted`.
+    /// As [`Draft::open_account`].
+    pub fn open_account(&mut self, entropy: &mut dyn Entropy) -> Result<Par, Refusal> {
+        self.with(entropy, |draft| draft.open_account())
+    }
+
+    /// Gives an account another PAN.
+    ///
+    /// # Errors
+    /// As [`Draft::replace_pan`].
+    pub fn replace_pan(&mut self, par: &Par, entropy: &mut dyn Entropy) -> Result<(), Refusal> {
+        self.with(entropy, |draft| draft.replace_pan(par))
+    }
+
+    /// Mints an inactive token, or finds the one there is.
+    ///
+    /// # Errors
+    /// As [`Draft::mint`].
     pub fn mint(
         &mut self,
-        pan: Pan,
-        expires_at: i64,
-        draw: &mut dyn FnMut(u64) -> u64,
+        link: &Link,
+        terms: Terms,
+        entropy: &mut dyn Entropy,
     ) -> Result<Token, Refusal> {
-        let taken = |digits: &str| {
-            Token::new(digits).is_some_and(|token| self.entries.contains_key(&token))
-        };
-        let token = mint(draw, &taken).map_err(|_| Refusal::RangeExhausted)?;
-        self.entries.insert(
-            token.clone(),
-            Held {
-                pan,
-                life: Lifecycle::born(),
-                expires_at,
-            },
-        );
-        Ok(token)
+        let mut draft = Draft::new(&self.policy, &self.records, entropy);
+        let minted = draft.mint(link, &|one| is_dead(&self.tokens, one))?;
+        let changes = draft.changes();
+        self.store(changes);
+        self.keep(link, terms, &minted);
+        self.token_of(&minted)
+    }
+
+    /// Mints for each of `links`, or not at all.
+    ///
+    /// # Errors
+    /// As [`Draft::mint_all`].
+    pub fn mint_all(
+        &mut self,
+        links: &[Link],
+        terms: Terms,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Vec<Token>, Refusal> {
+        let mut draft = Draft::new(&self.policy, &self.records, entropy);
+        let minted = draft.mint_all(links, &|one| is_dead(&self.tokens, one))?;
+        let changes = draft.changes();
+        self.store(changes);
+        for (link, minted) in links.iter().zip(&minted) {
+            self.keep(link, terms, minted);
+        }
+        minted.iter().map(|minted| self.token_of(minted)).collect()
+    }
+
+    /// Makes another vault key.
+    ///
+    /// # Errors
+    /// As [`Draft::rotate`].
+    pub fn rotate(&mut self, entropy: &mut dyn Entropy) -> Result<u64, Refusal> {
+        self.with(entropy, |draft| draft.rotate())
+    }
+
+    /// Moves some accounts to it.
+    ///
+    /// # Errors
+    /// As [`Draft::reseal`].
+    pub fn reseal(&mut self, entropy: &mut dyn Entropy) -> Result<u64, Refusal> {
+        self.with(entropy, |draft| draft.reseal())
     }
 
     /// The chip's receipt was verified.
@@ -84,114 +164,131 @@ impl TokenVault {
     /// The PAN, for who may have it.
     ///
     /// # Errors
-    /// By rank: `unknown-token`, `token-not-active`, `token-expired`, `domain-violation`.
-    pub fn resolve(&self, token: &Token, now: i64, channel: Channel) -> Result<&Pan, Refusal> {
-        let held = self.entries.get(token).ok_or(Refusal::UnknownToken)?;
-        resolve(held.life, now >= held.expires_at, channel)?;
-        Ok(&held.pan)
+    /// By rank: `vault-unavailable`, `unknown-token`, `token-not-active`, `token-expired`, `domain-violation`.
+    pub fn resolve(
+        &self,
+        token: &Token,
+        now: i64,
+        presented: &Presented<'_>,
+    ) -> Result<Pan, Refusal> {
+        let (_, held) = self.held(token).ok_or(Refusal::UnknownToken)?;
+        let domain = Domain {
+            channel: Channel::Contactless,
+            requestor: held.link.requestor.clone(),
+            chip: held.link.chip,
+        };
+        resolve(held.life, now >= held.expires_at, &domain, presented)?;
+        self.pan(&held.link.par)
+    }
+
+    /// The PAN of an account, as the issuer itself sees it.
+    ///
+    /// # Errors
+    /// As [`Draft::pan`].
+    pub fn pan(&self, par: &Par) -> Result<Pan, Refusal> {
+        detokenised(&self.policy, &self.records, par)
+    }
+
+    /// The account that a token is for.
+    pub fn par(&self, token: &Token) -> Option<&Par> {
+        self.held(token).map(|(_, held)| &held.link.par)
+    }
+
+    /// How sure the issuer was of the holder.
+    pub fn assurance(&self, token: &Token) -> Option<Assurance> {
+        self.held(token).map(|(_, held)| held.assurance)
     }
 
     /// The state of a token.
     pub fn state(&self, token: &Token) -> Option<TokenState> {
-        self.entries.get(token).map(|held| held.life.state())
+        self.held(token).map(|(_, held)| held.life.state())
+    }
+
+    /// How many accounts are not yet under the newest vault key.
+    pub fn left(&self) -> u64 {
+        Draft::new(&self.policy, &self.records, &mut Unused).left()
     }
 
     /// How many tokens there are, dead ones included.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.tokens.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.tokens.is_empty()
+    }
+
+    /// What is stored, for who must search it.
+    pub const fn records(&self) -> &BTreeMap<Place, Record> {
+        &self.records
+    }
+
+    fn with<T>(
+        &mut self,
+        entropy: &mut dyn Entropy,
+        work: impl FnOnce(&mut Draft<'_>) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let mut draft = Draft::new(&self.policy, &self.records, entropy);
+        let done = work(&mut draft)?;
+        let changes = draft.changes();
+        self.store(changes);
+        Ok(done)
+    }
+
+    fn store(&mut self, changes: Changes) {
+        for (place, record) in changes {
+            match record {
+                Some(record) => self.records.insert(place, record),
+                None => self.records.remove(&place),
+            };
+        }
+    }
+
+    fn keep(&mut self, link: &Link, terms: Terms, minted: &Minted) {
+        if let Minted::New { reference, token } = minted {
+            let held = Held {
+                token: token.clone(),
+                link: link.clone(),
+                assurance: terms.assurance,
+                life: Lifecycle::born(),
+                expires_at: terms.expires_at,
+            };
+            self.tokens.insert(reference.clone(), held);
+        }
+    }
+
+    /// The number of a token that was minted, now or before.
+    fn token_of(&self, minted: &Minted) -> Result<Token, Refusal> {
+        let held = self.tokens.get(minted.reference());
+        held.map(|held| held.token.clone())
+            .ok_or(Refusal::UnknownToken)
+    }
+
+    fn held(&self, token: &Token) -> Option<(String, &Held)> {
+        let reference = match Records::get(&self.records, &Place::Number(token.clone()))? {
+            Record::Reference(reference) => reference,
+            _ => return None,
+        };
+        let held = self.tokens.get(&reference)?;
+        Some((reference, held))
     }
 
     fn apply(&mut self, token: &Token, event: Event) -> Result<(), Refusal> {
-        match self.entries.entry(token.clone()) {
-            Entry::Vacant(_) => Err(Refusal::UnknownToken),
-            Entry::Occupied(mut held) => {
-                let life = held
-                    .get()
-                    .life
-                    .after(event)
-                    .map_err(|_| Refusal::IllegalTransition)?;
-                held.get_mut().life = life;
-                Ok(())
-            }
+        let (reference, held) = self.held(token).ok_or(Refusal::UnknownToken)?;
+        let life = held
+            .life
+            .after(event)
+            .map_err(|_| Refusal::IllegalTransition)?;
+        if let Some(held) = self.tokens.get_mut(&reference) {
+            held.life = life;
         }
+        Ok(())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pan() -> Pan {
-        let Ok(pan) = crate::mint::card_number(&mut |_| 1, &|_| false) else {
-            panic!("free")
-        };
-        pan
-    }
-
-    #[test]
-    fn a_refused_operation_changes_nothing() {
-        let mut vault = TokenVault::default();
-        let Ok(token) = vault.mint(pan(), 100, &mut |_| 7) else {
-            panic!("free")
-        };
-        let before = vault.clone();
-        let Ok(other) = mint(&mut |_| 8, &|_| false) else {
-            panic!("free")
-        };
-        assert_eq!(
-            vault.suspend(&token, Party::User),
-            Err(Refusal::IllegalTransition)
-        );
-        assert_eq!(
-            vault.resume(&token, Party::User),
-            Err(Refusal::IllegalTransition)
-        );
-        assert_eq!(vault.activate(&other), Err(Refusal::UnknownToken));
-        assert_eq!(vault.delete(&other), Err(Refusal::UnknownToken));
-        assert_eq!(
-            vault.mint(pan(), 100, &mut |_| 7),
-            Err(Refusal::RangeExhausted)
-        );
-        assert_eq!(
-            vault.resolve(&token, 0, Channel::Contactless),
-            Err(Refusal::TokenNotActive)
-        );
-        assert_eq!(vault, before);
-    }
-
-    #[test]
-    fn a_deleted_number_is_not_given_again() {
-        let mut vault = TokenVault::default();
-        let Ok(token) = vault.mint(pan(), 100, &mut |_| 7) else {
-            panic!("free")
-        };
-        assert_eq!(vault.delete(&token), Ok(()));
-        assert_eq!(
-            vault.mint(pan(), 100, &mut |_| 7),
-            Err(Refusal::RangeExhausted)
-        );
-    }
-
-    #[test]
-    fn a_live_token_resolves_in_its_domain() {
-        let mut vault = TokenVault::default();
-        let Ok(token) = vault.mint(pan(), 100, &mut |_| 7) else {
-            panic!("free")
-        };
-        assert_eq!(vault.activate(&token), Ok(()));
-        assert_eq!(vault.resolve(&token, 99, Channel::Contactless), Ok(&pan()));
-        assert_eq!(
-            vault.resolve(&token, 100, Channel::Contactless),
-            Err(Refusal::TokenExpired)
-        );
-        assert_eq!(
-            vault.resolve(&token, 99, Channel::Other),
-            Err(Refusal::DomainViolation)
-        );
-    }
+fn is_dead(tokens: &BTreeMap<String, Held>, reference: &str) -> bool {
+    tokens
+        .get(reference)
+        .is_some_and(|held| held.life.state() == TokenState::Deleted)
 }

@@ -5,8 +5,8 @@
 use kaika_spec::limit::{AMOUNT_MAX_MINOR, APDU_MAX, FRAMES_MAX};
 
 use crate::value::{
-    Agreement, Amount, Apdu, AuthCode, CardCode, Currency, CustomerId, Date, Hex, INTEGER_MAX,
-    IdNumber, IdType, Image, Name, OtpCode, Phone, Text64, Version,
+    AccountReference, Agreement, Amount, Apdu, AuthCode, CardCode, Currency, CustomerId, Date, Hex,
+    INTEGER_MAX, IdNumber, IdType, Image, Name, OtpCode, Phone, Text64, Version,
 };
 use crate::words::{Action, Actions};
 
@@ -120,6 +120,7 @@ text! {
     Phone: ["+8613800005678", "12345", "+12345", "12345678901234567890", "+12345678901234567890"];
     OtpCode: ["012345", "999999"];
     CardCode: ["CABCDEFGHIJ234567ABCD", "CAAAAAAAAAAAAAAAAAAAA"];
+    AccountReference: ["KAI1ABCDEFGHIJKLMNOPQRSTUVWXY", "00000000000000000000000000009"];
     Agreement: ["AABCDEFGHIJ234567ABCD"];
     CustomerId: ["UABCDEFGHIJ234567ABCD"];
     AuthCode: ["012345", "A1b2C3"];

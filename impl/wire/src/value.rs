@@ -6,7 +6,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use kaika_spec::limit::{AMOUNT_MAX_MINOR, APDU_MAX, FRAMES_MAX, OTP_DIGITS};
+use kaika_spec::limit::{
+    AMOUNT_MAX_MINOR, APDU_MAX, BULK_MINT_MAX, FRAMES_MAX, OTP_DIGITS, PAR_LENGTH,
+};
 
 /// `N` bytes as `2 N` lower-case hex digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -140,6 +142,12 @@ text! {
 text! {
     /// A card code: never a PAN, a token or an agreement number.
     CardCode, "C and 20 base-32 characters", |text| surrogate(text, 'C')
+}
+text! {
+    /// A payment account reference.
+    AccountReference, "29 upper-case letters or digits", |text| {
+        all(text, PAR_LENGTH, PAR_LENGTH, |b| b.is_ascii_uppercase() || b.is_ascii_digit())
+    }
 }
 text! {
     /// An agreement number.
@@ -296,6 +304,18 @@ where
     (frames.len() <= FRAMES_MAX)
         .then_some(frames)
         .ok_or_else(|| D::Error::custom(format!("expected at most {FRAMES_MAX} frames")))
+}
+
+/// Reads the tokens of one message.
+pub(crate) fn bulk<'de, D, T>(from: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let tokens = Vec::deserialize(from)?;
+    (tokens.len() <= BULK_MINT_MAX)
+        .then_some(tokens)
+        .ok_or_else(|| D::Error::custom(format!("expected at most {BULK_MINT_MAX} tokens")))
 }
 
 /// Reads what may be null. It may not be missing: that is what an `Option` alone would allow.

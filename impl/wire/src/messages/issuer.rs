@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Applicant, body, shapes};
 use crate::value::{
-    Agreement, Amount, Apdu, AuthCode, CardCode, Currency, CustomerId, Hex, IdNumber, IdType, Name,
-    Phone,
+    AccountReference, Agreement, Amount, Apdu, AuthCode, CardCode, Currency, CustomerId, Hex,
+    IdNumber, IdType, Name, Phone,
 };
 use crate::words::words;
 
@@ -240,6 +240,45 @@ body! {
         card_code: CardCode,
         /// Its status.
         status: CardStatus,
+    }
+
+    /// Answer to POST /v1/cards/{card_code}/replace
+    CardReplaced {
+        /// The card.
+        card_code: CardCode,
+        /// Its payment account reference.
+        par: AccountReference,
+    }
+
+    /// One token for another chip of a card.
+    TokenWanted {
+        /// The card.
+        card_code: CardCode,
+        /// The chip.
+        se_id: Hex<8>,
+        /// What the chip consents to, and its receipt will name.
+        request_context: Hex<32>,
+        /// The chip's consent.
+        consent: Hex<16>,
+    }
+
+    /// POST /v1/tokens
+    TokensRequest {
+        /// What is wanted.
+        #[serde(deserialize_with = "crate::value::bulk")]        tokens: Vec<TokenWanted>,
+    }
+
+    /// Answer to [`TokensRequest`].
+    TokensMinted {
+        /// One for each that was wanted, in order.
+        token_refs: Vec<Hex<16>>,
+    }
+
+    /// Answer to POST /v1/vault/rotate and POST /v1/vault/reseal
+    Resealing {
+        /// Accounts that are not yet under the newest vault key.
+        #[serde(deserialize_with = "crate::value::count")]
+        left: u64,
     }
 
     /// Answer to GET /v1/cards/{card_code}
