@@ -8,6 +8,7 @@
 pub mod chip;
 pub mod digest;
 pub mod emv;
+pub mod emv10;
 pub mod mac;
 #[cfg(feature = "password")]
 pub mod password;
@@ -15,8 +16,8 @@ pub mod scp03;
 pub mod secret;
 
 pub use secret::{
-    AesKey, ChipMasterKey, ClientKey, IssuerMasterKey, SaltedPassword, SessionKey, StoredKey,
-    TokenKey,
+    AesKey, ChipMasterKey, ClientKey, IssuerMasterKey, KeySize, SaltedPassword, SessionKey,
+    StoredKey, TokenKey,
 };
 
 /// Whether two byte strings are equal, in time that depends on their lengths only.
