@@ -72,3 +72,7 @@ pub const ARGON2_T: u32 = 2;
 pub const ARGON2_P: u32 = 1;
 /// A token pays for this long after it was minted, ms (LIM-33).
 pub const TOKEN_LIFE_MS: i64 = 157_680_000_000;
+/// Longest data field of one command, in one APDU or in a chain, bytes (LIM-34).
+pub const DATA_MAX: usize = 1_024;
+/// Wrong PINs in a row before the chip verifies none (LIM-35).
+pub const PIN_TRIES_MAX: u8 = 3;
