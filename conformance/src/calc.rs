@@ -356,7 +356,7 @@ fn verify(args: &Value) -> Result<Value, String> {
         return Err("9F36 has not two bytes".to_owned());
     };
     let issuer_data = field(&[0x9F, 0x10])?;
-    let signed = [&sale[..], &[0x18, 0x00], &counter, &issuer_data].concat();
+    let signed = [&sale[..], &[0x1C, 0x00], &counter, &issuer_data].concat();
     let made = emv::cryptogram(&udk, u16::from_be_bytes([high, low]), &signed);
     if hex::encode(&kind) != text(args, "kind")? {
         return Err(format!("9F27 is {}", hex::encode(kind)));

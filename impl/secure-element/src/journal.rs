@@ -42,11 +42,7 @@ const fn copy_len(number: usize) -> usize {
 }
 
 /// Where the records begin.
-#[expect(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    reason = "evaluated when it is compiled"
-)]
+#[expect(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
 const STARTS: [usize; RECORDS] = {
     let mut starts = [0; RECORDS];
     let mut number = 0;

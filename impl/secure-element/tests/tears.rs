@@ -79,11 +79,6 @@ const fn tried(image: &mut Image) {
     image.slots[0].pin_failures += 1;
 }
 
-fn opens_after_a_failure(bench: &mut Bench) -> u16 {
-    let card = bench.challenge();
-    bench.authenticate(Level::Both, &card, None)
-}
-
 /// W1 to W10: everything that writes.
 fn writes() -> Vec<Write> {
     let provisioning = vec![
@@ -239,7 +234,8 @@ fn the_old_or_the_new_stands() {
 /// What reads, verifies the issuer or refuses writes nothing at all.
 #[test]
 fn nothing_else_writes() {
-    let quiet: [(fn() -> Bench, Say, u16); 9] = [
+    type At = fn() -> Bench;
+    let quiet: [(At, Say, u16); 9] = [
         (active, plain("80CADF2100"), 0x9000),
         (active, secured("84F24002", "4F00"), 0x9000),
         (selected, plain("00B2010C00"), 0x9000),
@@ -280,13 +276,14 @@ fn taking_back_the_count_of_failures_is_whole_too() {
 /// Gives what was acknowledged, up to the first refusal.
 fn way(bench: &mut Bench) -> Vec<Step> {
     let mut done = Vec::new();
-    let mut note = |done: &mut Vec<Step>, step, status| {
+    let note = |done: &mut Vec<Step>, step, status| {
         if status == 0x9000 {
             done.push(step);
         }
         status == 0x9000
     };
-    let steps: [(Step, fn(&mut Bench) -> u16); 12] = [
+    type Says = fn(&mut Bench) -> u16;
+    let steps: [(Step, Says); 12] = [
         (Step::Opened, opened),
         (Step::Staged, |bench| {
             bench
@@ -620,7 +617,7 @@ fn i8_two_phases_are_brought_to_an_end() {
     });
     assert_eq!(
         ends.into_iter().collect::<Vec<_>>(),
-        [0x00, 0x03, 0x07, 0x83]
+        [0x00, 0x03, 0x07, 0x83, 0xff]
     );
 }
 
