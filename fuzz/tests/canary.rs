@@ -59,6 +59,7 @@ impl Paper {
             Body::Rest => Vec::new(),
             Body::Cryptogram {
                 kinds,
+                version,
                 udk,
                 atc,
                 mut data,
@@ -66,7 +67,8 @@ impl Paper {
                 if self.flaw == Flaw::AmountNotCovered {
                     data[..6].fill(0);
                 }
-                chip::cryptogram_answer(kinds[0].0, [kinds[0].1, 0], &udk, atc.to_be_bytes(), &data)
+                let (kind, results) = kinds[0];
+                chip::cryptogram_answer(kind, results, version, &udk, atc.to_be_bytes(), &data)
             }
         };
         (data, outcome.status, outcome.torn)
