@@ -60,9 +60,10 @@ pub struct Slot {
     pub atc: u16,
     /// The last that ended online.
     last_online: u16,
-    /// The PIN block, when there is a PIN, and the wrong ones in a row.
+    /// The PIN block, when there is a PIN.
     pin: Option<[u8; 8]>,
-    pin_failures: u8,
+    /// Wrong PINs in a row.
+    pub pin_failures: u8,
     /// Cryptogram version.
     version: u8,
     receipt: [u8; 16],
