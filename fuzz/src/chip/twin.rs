@@ -941,7 +941,7 @@ impl Twin {
 
     /// Entries that begin so, with their places: the domain's, then the slots'.
     fn registry(&self, p1: u8, beginning: &[u8], tags: Option<&[u32]>) -> Vec<(usize, Vec<u8>)> {
-        let mut all: Vec<(usize, Vec<u8>, u8, [u8; 3], Vec<u8>)> = Vec::new();
+        let mut all: Vec<Line> = Vec::new();
         if p1 == 0x80 {
             all.push((0, host::ISD.to_vec(), 0x0F, [0x80, 0, 0x80], Vec::new()));
         }
@@ -952,20 +952,19 @@ impl Twin {
             }
         }
         let wants = |tag: u32| tags.is_none_or(|tags| tags.contains(&tag));
-        let entry =
-            |(place, aid, life, privileges, token_ref): (_, Vec<u8>, u8, [u8; 3], Vec<u8>)| {
-                let mut inner = tlv(&[0x4F], &aid);
-                if wants(0x9F70) {
-                    inner.extend(tlv(&[0x9F, 0x70], &[life]));
-                }
-                if wants(0xC5) {
-                    inner.extend(tlv(&[0xC5], &privileges));
-                }
-                if wants(0xDF22) {
-                    inner.extend(token_ref);
-                }
-                (place, tlv(&[0xE3], &inner))
-            };
+        let entry = |(place, aid, life, privileges, token_ref): Line| {
+            let mut inner = tlv(&[0x4F], &aid);
+            if wants(0x9F70) {
+                inner.extend(tlv(&[0x9F, 0x70], &[life]));
+            }
+            if wants(0xC5) {
+                inner.extend(tlv(&[0xC5], &privileges));
+            }
+            if wants(0xDF22) {
+                inner.extend(token_ref);
+            }
+            (place, tlv(&[0xE3], &inner))
+        };
         let named = all
             .into_iter()
             .filter(|(_, aid, ..)| aid.starts_with(beginning));
@@ -1386,6 +1385,9 @@ pub fn is_pin_block(block: &[u8; 8]) -> bool {
     let (pin, filler) = text[2..].split_at(digits);
     pin.chars().all(|c| c.is_ascii_digit()) && filler.chars().all(|c| c == 'F')
 }
+
+/// Place, AID, life, privileges and token reference object of an entry of the registry.
+type Line = (usize, Vec<u8>, u8, [u8; 3], Vec<u8>);
 
 /// The criteria of GET STATUS: 4F with the beginning of an AID, and maybe 5C with tags.
 fn search(data: &[u8]) -> Option<(Vec<u8>, Option<Vec<u32>>)> {

@@ -84,7 +84,7 @@ impl<F: Flash> Chip<F> {
         //# The chip MUST answer 6700 to a chain whose data is longer than `DATA_MAX`, and drop the chain.
         self.volatile.chain.add(header, command.data)?;
         if more {
-            self.volatile.pending = crate::Pending::default();
+            self.volatile.pending.data.length = 0;
         }
         Ok(if more { Link::More } else { Link::Whole })
     }

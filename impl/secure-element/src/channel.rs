@@ -52,15 +52,12 @@ impl<F: Flash> Chip<F> {
         self.volatile.staging = None;
     }
 
-    /// Opens a secured command into `plain` and gives the length of its data; `None` for one that is not secured.
+    /// Opens a secured command into `plain` and gives the length of its data.
     pub(crate) fn open(
         &mut self,
         command: &Command<'_>,
         plain: &mut [u8; DATA_MAX],
-    ) -> Result<Option<usize>, StatusWord> {
-        if !is_management(command) {
-            return Ok(None);
-        }
+    ) -> Result<usize, StatusWord> {
         //= spec/60-provision.md#pro-2-the-chip-checks-who-writes
         //# The chip MUST refuse STORE DATA outside an authenticated secure channel with command MAC and encryption, and every other
         //# personalisation command outside one with command MAC.
@@ -87,7 +84,7 @@ impl<F: Flash> Chip<F> {
         if opened.is_none() {
             self.close();
         }
-        opened.map(Some).ok_or(StatusWord::SECURITY_NOT_SATISFIED)
+        opened.ok_or(StatusWord::SECURITY_NOT_SATISFIED)
     }
 
     /// The keys of the open channel.

@@ -28,7 +28,7 @@ mod tap;
 mod verify;
 
 use chain::{Chain, Link};
-use channel::Secure;
+use channel::{Secure, is_management};
 use image::{Image, Record};
 use journal::Journal;
 pub use journal::{Damaged, Fault, Flash};
@@ -68,8 +68,21 @@ struct Volatile {
     listing: Option<usize>,
 }
 
+impl Volatile {
+    /// Everything goes.
+    fn forget(&mut self) {
+        self.selected = Selected::Nothing;
+        self.secure = Secure::Closed;
+        self.staging = None;
+        self.payment = Payment::default();
+        self.pending.data.length = 0;
+        self.chain.drop();
+        self.listing = None;
+    }
+}
+
 /// What waits for GET RESPONSE.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Pending {
     data: Data,
     /// The word of the whole answer.
@@ -208,7 +221,7 @@ impl<F: Flash> Chip<F> {
     pub fn reset(&mut self) {
         //= spec/85-apdu.md#apd-4-nothing-volatile-survives
         //# Session keys, pending answers and the payment in progress MUST NOT survive SELECT or reset.
-        self.volatile = Volatile::default();
+        self.volatile.forget();
     }
 
     /// The memory, for what stands around the chip.
@@ -259,25 +272,33 @@ impl<F: Flash> Chip<F> {
         if self.linked(&command)? == Link::More {
             return Ok((Change::default(), 0));
         }
+        let change = if is_management(&command) {
+            self.secured(&command)
+        } else {
+            let change = self.dispatch(&command, command.data);
+            change.inspect_err(|_| self.after_error(&command))
+        };
+        change.map(|change| (change, command.expected))
+    }
+
+    /// Opens, judges, protects. Apart, since no other command needs room for its data in the clear.
+    #[inline(never)]
+    fn secured(&mut self, command: &Command<'_>) -> Judged {
         let mut plain = [0; DATA_MAX];
-        let opened = self.open(&command, &mut plain)?;
+        let length = self.open(command, &mut plain)?;
         self.volatile.chain.drop();
-        let data = opened.map_or(command.data, |length| {
-            plain.get(..length).unwrap_or_default()
-        });
-        let change = self.dispatch(&command, data);
-        let mut change = change.inspect_err(|_| self.after_error(&command))?;
-        if opened.is_some() {
-            change.data = self.protect(&change)?;
-        }
-        Ok((change, command.expected))
+        let data = plain.get(..length).unwrap_or_default();
+        let change = self.dispatch(command, data);
+        let mut change = change.inspect_err(|_| self.after_error(command))?;
+        change.data = self.protect(&change)?;
+        Ok(change)
     }
 
     fn dispatch(&mut self, command: &Command<'_>, data: &[u8]) -> Judged {
         if command.ins == ins::GET_RESPONSE {
             return self.get_response(command);
         }
-        self.volatile.pending = Pending::default();
+        self.volatile.pending.data.length = 0;
         match command.ins {
             ins::SELECT => self.select(command),
             ins::READ_RECORD => self.read_record(command),
@@ -316,10 +337,8 @@ impl<F: Flash> Chip<F> {
         match change.then {
             Then::Stay => {}
             Then::Select(selected) => {
-                self.volatile = Volatile {
-                    selected,
-                    ..Volatile::default()
-                }
+                self.volatile.forget();
+                self.volatile.selected = selected;
             }
             Then::Secure(secure) => {
                 self.volatile.secure = secure;
@@ -367,16 +386,16 @@ impl<F: Flash> Chip<F> {
         if (command.p1, command.p2) != (0, 0) {
             return Err(StatusWord::WRONG_P1_P2);
         }
-        let Pending { data, status } = core::mem::take(&mut self.volatile.pending);
+        let Pending { data, status } = self.volatile.pending;
         if data.length == 0 {
             return Err(StatusWord::CONDITIONS_NOT_SATISFIED);
         }
         let expected = usize::try_from(command.expected).unwrap_or(usize::MAX);
         if expected > data.length && !matches!(command.expected, 256 | 65_536) {
             let available = u8::try_from(data.length).unwrap_or(0);
-            self.volatile.pending = Pending { data, status };
             return Err(StatusWord::wrong_le(available));
         }
+        self.volatile.pending.data.length = 0;
         Ok(Change {
             status,
             ..Change::data(data)
