@@ -1,13 +1,16 @@
 //! GENERATE AC: the two cryptograms of a payment.
 
-use kaika_apdu::{Command, Dol, StatusWord, Tag};
+use kaika_apdu::{Command, StatusWord, Tag};
 use kaika_crypto::emv::{self, CryptogramInput};
 use kaika_crypto::{TokenKey, emv10};
 
 use crate::image::{Record, Slot, State, Version};
-use crate::tap::{AIP, CDOL2, Payment, Stage, Verified, cdol1};
+use crate::tap::{AIP, Payment, Stage, Verified};
 use crate::verify::tries_left;
 use crate::{Change, Chip, Data, Flash, Judged, Then};
+
+/// What CDOL2 has before CDOL1.
+const RESPONSE_CODE_LEN: usize = 2;
 
 /// Kinds of cryptogram, as in P1 and CID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +82,7 @@ impl<F: Flash> Chip<F> {
         };
         let payment = self.volatile.payment;
         let issuer_data = issuer_data(slot, &payment, results::NO_SECOND | first);
-        let mac = signed(slot, cdol1(), data, &issuer_data)?;
+        let mac = signed(slot, data, &issuer_data)?;
         Ok(Change {
             record: Some(Record::Counters(place, Slot { given: 1, ..*slot })),
             then: Then::Pay(Payment {
@@ -103,7 +106,8 @@ impl<F: Flash> Chip<F> {
             Kind::Approve | Kind::Decline | Kind::Request => (Kind::Decline, 0),
         };
         let issuer_data = issuer_data(slot, &payment, results::FIRST_REQUEST | second);
-        let mac = signed(slot, CDOL2, data, &issuer_data)?;
+        let sale = data.get(RESPONSE_CODE_LEN..).unwrap_or_default();
+        let mac = signed(slot, sale, &issuer_data)?;
         let given = Slot {
             given: 3,
             last_online_atc: slot.atc,
@@ -146,39 +150,42 @@ fn issuer_data(slot: &Slot, payment: &Payment, kinds: u8) -> [u8; 7] {
 }
 
 /// The cryptogram over what the terminal sent and what the chip says of itself.
-fn signed(
-    slot: &Slot,
-    list: &[u8],
-    data: &[u8],
-    issuer_data: &[u8; 7],
-) -> Result<[u8; 8], StatusWord> {
-    let list = Dol::parse(list).map_err(|_| StatusWord::WRONG_LENGTH)?;
-    if data.len() != list.answer_len() {
-        return Err(StatusWord::WRONG_LENGTH);
-    }
-    let [kind_of_payment] = *value::<1>(&list, data, Tag::TYPE)?;
+fn signed(slot: &Slot, data: &[u8], issuer_data: &[u8; 7]) -> Result<[u8; 8], StatusWord> {
     //= spec/75-tap.md#tap-2-the-kind-is-inside
     //# The kind of application cryptogram MUST be part of what it covers.
     //= spec/75-tap.md#tap-1-the-cryptogram-covers-the-payment
     //# The application cryptogram MUST cover amount, currency, country, date, type, unpredictable number, counter, interchange
     //# profile and issuer application data.
-    let input = CryptogramInput {
-        amount: value(&list, data, Tag::AMOUNT)?,
-        amount_other: value(&list, data, Tag::AMOUNT_OTHER)?,
-        country: value(&list, data, Tag::COUNTRY)?,
-        tvr: value(&list, data, Tag::TVR)?,
-        currency: value(&list, data, Tag::CURRENCY)?,
-        date: value(&list, data, Tag::DATE)?,
-        kind: kind_of_payment,
-        unpredictable_number: value(&list, data, Tag::UNPREDICTABLE_NUMBER)?,
-        interchange_profile: &AIP,
-        atc: slot.atc,
-        issuer_data,
-    };
+    let input = input(slot, data, issuer_data).ok_or(StatusWord::WRONG_LENGTH)?;
     let key = TokenKey::new(slot.key);
     Ok(match slot.cryptogram {
         Version::Eighteen => emv::cryptogram(&key, &input),
         Version::Ten => emv10::cryptogram(&key, &input),
+    })
+}
+
+/// The values of CDOL1, which stand in the order of the list; `None` when there are more or fewer bytes.
+fn input<'a>(slot: &Slot, data: &'a [u8], issuer_data: &'a [u8; 7]) -> Option<CryptogramInput<'a>> {
+    let (amount, rest) = data.split_first_chunk()?;
+    let (amount_other, rest) = rest.split_first_chunk()?;
+    let (country, rest) = rest.split_first_chunk()?;
+    let (tvr, rest) = rest.split_first_chunk()?;
+    let (currency, rest) = rest.split_first_chunk()?;
+    let (date, rest) = rest.split_first_chunk()?;
+    let (kind, rest) = rest.split_first()?;
+    let unpredictable_number = rest.try_into().ok()?;
+    Some(CryptogramInput {
+        amount,
+        amount_other,
+        country,
+        tvr,
+        currency,
+        date,
+        kind: *kind,
+        unpredictable_number,
+        interchange_profile: &AIP,
+        atc: slot.atc,
+        issuer_data,
     })
 }
 
@@ -199,12 +206,33 @@ fn answer(
     })
 }
 
-fn value<'d, const N: usize>(
-    list: &Dol<'_>,
-    data: &'d [u8],
-    tag: Tag,
-) -> Result<&'d [u8; N], StatusWord> {
-    list.pick(data, tag)
-        .and_then(|value| value.try_into().ok())
-        .ok_or(StatusWord::WRONG_DATA)
+#[cfg(test)]
+mod tests {
+    use kaika_apdu::Dol;
+
+    use super::*;
+    use crate::tap::{CDOL2, cdol1};
+
+    /// The lists ask for what [`input`] reads, in its order.
+    #[test]
+    fn the_lists_ask_for_what_is_read() {
+        let lengths = [
+            (Tag::AMOUNT, 6),
+            (Tag::AMOUNT_OTHER, 6),
+            (Tag::COUNTRY, 2),
+            (Tag::TVR, 5),
+            (Tag::CURRENCY, 2),
+            (Tag::DATE, 3),
+            (Tag::TYPE, 1),
+            (Tag::UNPREDICTABLE_NUMBER, 4),
+        ];
+        let code = [(Tag::RESPONSE_CODE, 2)];
+        for (list, before) in [(cdol1(), &[][..]), (CDOL2, &code)] {
+            let Ok(list) = Dol::parse(list) else {
+                panic!("a list")
+            };
+            let asked = list.entries().map(|entry| (entry.tag, entry.length));
+            assert!(asked.eq(before.iter().chain(&lengths).copied()));
+        }
+    }
 }

@@ -164,8 +164,8 @@ enum Then {
     Select(Selected),
     /// This is the secure channel now; what was staged goes.
     Secure(Secure),
-    /// This is staged now.
-    Stage(Option<Staging>),
+    /// The blocks so far have become a staged token.
+    Staged,
     /// This is where the payment stands now.
     Pay(Payment),
     /// The listing goes on here.
@@ -344,7 +344,7 @@ impl<F: Flash> Chip<F> {
                 self.volatile.secure = secure;
                 self.volatile.staging = None;
             }
-            Then::Stage(staging) => self.volatile.staging = staging,
+            Then::Staged => self.volatile.staging = None,
             Then::Pay(payment) => self.volatile.payment = payment,
             Then::List(next) => self.volatile.listing = next,
         }

@@ -48,7 +48,7 @@ impl Staging {
 }
 
 impl<F: Flash> Chip<F> {
-    pub(crate) fn store_data(&self, command: &Command<'_>, block: &[u8]) -> Judged {
+    pub(crate) fn store_data(&mut self, command: &Command<'_>, block: &[u8]) -> Judged {
         // Bits 5-4: no word on the structure, or BER-TLV.
         let last = match command.p1 {
             0x00 | 0x10 => false,
@@ -61,16 +61,14 @@ impl<F: Flash> Chip<F> {
         }
         let staging = staging.with(block).ok_or(StatusWord::WRONG_DATA)?;
         if !last {
-            return Ok(Change {
-                then: Then::Stage(Some(staging)),
-                ..Change::default()
-            });
+            self.volatile.staging = Some(staging);
+            return Ok(Change::default());
         }
         let slot = self.read_template(staging.get())?;
         let place = self.place_for(&slot)?;
         Ok(Change {
             record: Some(Record::Token(place, slot)),
-            then: Then::Stage(None),
+            then: Then::Staged,
             ..Change::default()
         })
     }

@@ -1,7 +1,7 @@
 //! A payment: GET PROCESSING OPTIONS, READ RECORD. GENERATE AC is in `cryptogram`, what is verified in `verify`.
 
 use kaika_apdu::tlv::{self, Form, Writer};
-use kaika_apdu::{Command, Dol, Full, StatusWord, Tag};
+use kaika_apdu::{Command, Full, StatusWord, Tag};
 
 use crate::image::{Record, Slot, State};
 use crate::select::Selected;
@@ -12,6 +12,8 @@ pub(crate) const PDOL: &[u8] = &[
     0x9f, 0x66, 0x04, 0x9f, 0x02, 0x06, 0x9f, 0x03, 0x06, 0x9f, 0x1a, 0x02, 0x95, 0x05, 0x5f, 0x2a,
     0x02, 0x9a, 0x03, 0x9c, 0x01, 0x9f, 0x37, 0x04,
 ];
+/// How long the answer to it is.
+const PDOL_ANSWER_LEN: usize = 33;
 /// CDOL2: the response code, then CDOL1.
 pub(crate) const CDOL2: &[u8] = &[
     0x8a, 0x02, 0x9f, 0x02, 0x06, 0x9f, 0x03, 0x06, 0x9f, 0x1a, 0x02, 0x95, 0x05, 0x5f, 0x2a, 0x02,
@@ -86,11 +88,8 @@ impl<F: Flash> Chip<F> {
             return Err(StatusWord::WRONG_P1_P2);
         }
         let given = tlv::only(command.data, Form::Any).map_err(|_| StatusWord::WRONG_DATA)?;
-        let wanted = Dol::parse(PDOL)
-            .map_err(|_| StatusWord::WRONG_DATA)?
-            .answer_len();
         // No values at all are taken too: some contact terminals do not read the list, and nothing hangs on them.
-        let fits = given.value.is_empty() || given.value.len() == wanted;
+        let fits = given.value.is_empty() || given.value.len() == PDOL_ANSWER_LEN;
         if given.tag != Tag::COMMAND_TEMPLATE || !fits {
             return Err(StatusWord::WRONG_DATA);
         }
@@ -197,4 +196,17 @@ fn rules_record(slot: &Slot, out: &mut Writer<'_>) -> Result<(), Full> {
         out.put(tag, &code)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use kaika_apdu::Dol;
+
+    use super::*;
+
+    #[test]
+    fn the_answer_to_the_list_has_its_length() {
+        let list = Dol::parse(PDOL).map(|list| list.answer_len());
+        assert_eq!(list, Ok(PDOL_ANSWER_LEN));
+    }
 }
