@@ -2,7 +2,12 @@
 //!
 //! `payment` is every command from the directory to the cryptogram; `its cryptography` is what no chip can do without: the session
 //! key and the cryptogram, and for a payment that ends online the issuer's proof and the second cryptogram.
-#![expect(clippy::unwrap_used, reason = "benchmark")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "benchmark"
+)]
 
 use std::hint::black_box;
 
@@ -166,5 +171,35 @@ fn online(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, contactless, online);
+/// Payment and cryptography by turns, and what the one is of the other: the least and the middle of many rounds, which a busy machine
+/// moves less than two figures measured apart.
+#[expect(clippy::disallowed_types, reason = "a benchmark measures time")]
+fn ratio(_: &mut Criterion) {
+    const ROUNDS: usize = 3_000;
+    const TURNS: u16 = 10;
+    let (commands, key, data) = (commands(), TokenKey::new(KEY), [6, 1, 0x12, 3, 0xa0, 0, 0]);
+    let (mut chip, mut out) = (personalised(), [0; 258]);
+    let (mut payments, mut macs) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let begun = std::time::Instant::now();
+        for _ in 0..TURNS {
+            black_box(pay(&mut chip, &commands, &mut out));
+        }
+        payments.push(begun.elapsed().as_nanos());
+        let begun = std::time::Instant::now();
+        for turn in 0..TURNS {
+            black_box(cryptogram(black_box(&key), black_box(&input(turn, &data))));
+        }
+        macs.push(begun.elapsed().as_nanos());
+    }
+    payments.sort_unstable();
+    macs.sort_unstable();
+    for (name, at) in [("least", 0), ("middle", ROUNDS / 2)] {
+        let percent = payments[at] * 100 / macs[at];
+        let [payment, mac] = [payments[at], macs[at]].map(|all| all / u128::from(TURNS));
+        println!("{name}: payment {payment} ns, its cryptography {mac} ns, {percent} %");
+    }
+}
+
+criterion_group!(benches, contactless, online, ratio);
 criterion_main!(benches);

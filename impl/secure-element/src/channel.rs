@@ -104,19 +104,20 @@ impl<F: Flash> Chip<F> {
     }
 
     /// Protects the answer to a secured command.
-    pub(crate) fn protect(&self, change: &Change) -> Result<Data, StatusWord> {
+    pub(crate) fn protect(&self, change: &Change, answer: &mut Data) -> Result<(), StatusWord> {
         let status = change.status.unwrap_or(StatusWord::OK);
         let mut data = Data::default();
         data.length = match &self.volatile.secure {
             Secure::Open { channel, .. } => channel
-                .protect_response(change.data.get(), status.bytes(), &mut data.bytes)
+                .protect_response(answer.get(), status.bytes(), &mut data.bytes)
                 .map_err(|_| StatusWord::WRONG_LENGTH)?,
             Secure::Closed | Secure::Challenged { .. } => 0,
         };
-        Ok(data)
+        *answer = data;
+        Ok(())
     }
 
-    pub(crate) fn initialize_update(&self, command: &Command<'_>) -> Judged {
+    pub(crate) fn initialize_update(&self, command: &Command<'_>, answer: &mut Data) -> Judged {
         if command.p2 != 0 {
             return Err(StatusWord::WRONG_P1_P2);
         }
@@ -144,17 +145,18 @@ impl<F: Flash> Chip<F> {
         let keys = SessionKeys::derive(set.enc, set.mac, &host, &card);
         let cryptogram = keys.card_cryptogram(&host, &card);
         let version = set.version;
-        let mut answer = [0; 32];
+        let mut made = [0; 32];
         let parts = [0, 0]
             .into_iter()
             .chain(self.se_id)
             .chain([version, 0x03, PARAMETER]);
-        for (byte, from) in answer
+        for (byte, from) in made
             .iter_mut()
             .zip(parts.chain(card).chain(cryptogram).chain([a, b, c]))
         {
             *byte = from;
         }
+        answer.set(&made);
         Ok(Change {
             record: Some(Record::Channel {
                 sequence,
@@ -165,8 +167,7 @@ impl<F: Flash> Chip<F> {
                 card,
                 version,
             }),
-            data: Data::of(&answer),
-            ..Change::default()
+            status: None,
         })
     }
 
@@ -215,7 +216,6 @@ impl<F: Flash> Chip<F> {
             record: Some(self.counted(self.image.failures.saturating_add(1))),
             then: Then::Secure(Secure::Closed),
             status: Some(status),
-            ..Change::default()
         }
     }
 

@@ -49,7 +49,7 @@ mod results {
 }
 
 impl<F: Flash> Chip<F> {
-    pub(crate) fn generate_ac(&self, command: &Command<'_>) -> Judged {
+    pub(crate) fn generate_ac(&self, command: &Command<'_>, out: &mut Data) -> Judged {
         let kind = match (command.p1, command.p2) {
             (0x00, 0) => Kind::Decline,
             (0x40, 0) => Kind::Approve,
@@ -65,17 +65,23 @@ impl<F: Flash> Chip<F> {
         //# counter.
         match (self.volatile.payment.stage, kind) {
             (Stage::Initiated, _) if slot.given == 0 => {
-                self.first(place, &slot, kind, command.data)
+                self.first((place, &slot), kind, command.data, out)
             }
             (Stage::Online, Kind::Approve | Kind::Decline) if slot.given == 1 => {
-                self.second(place, &slot, kind, command.data)
+                self.second((place, &slot), kind, command.data, out)
             }
             _ => Err(StatusWord::CONDITIONS_NOT_SATISFIED),
         }
     }
 
     /// The first cryptogram: this chip is online-only, so a wish to approve becomes a request.
-    fn first(&self, place: usize, slot: &Slot, kind: Kind, data: &[u8]) -> Judged {
+    fn first(
+        &self,
+        (place, slot): (usize, &Slot),
+        kind: Kind,
+        data: &[u8],
+        out: &mut Data,
+    ) -> Judged {
         let (kind, first, stage) = match kind {
             Kind::Decline => (Kind::Decline, 0, Stage::Done),
             Kind::Approve | Kind::Request => (Kind::Request, results::FIRST_REQUEST, Stage::Online),
@@ -83,6 +89,7 @@ impl<F: Flash> Chip<F> {
         let payment = self.volatile.payment;
         let issuer_data = issuer_data(slot, &payment, results::NO_SECOND | first);
         let mac = signed(slot, data, &issuer_data)?;
+        answer(out, slot.atc, (kind, &mac), &issuer_data)?;
         Ok(Change {
             record: Some(Record::Counters(place, Slot { given: 1, ..*slot })),
             then: Then::Pay(Payment {
@@ -90,13 +97,18 @@ impl<F: Flash> Chip<F> {
                 request: mac,
                 ..payment
             }),
-            data: answer(slot, kind, &mac, &issuer_data)?,
             ..Change::default()
         })
     }
 
     /// The second: an approval only when the issuer's proof is not wrong and does not decline.
-    fn second(&self, place: usize, slot: &Slot, kind: Kind, data: &[u8]) -> Judged {
+    fn second(
+        &self,
+        (place, slot): (usize, &Slot),
+        kind: Kind,
+        data: &[u8],
+        out: &mut Data,
+    ) -> Judged {
         //= spec/85-apdu.md#apd-13-no-approval-against-the-issuer
         //# The chip MUST NOT give an approval cryptogram after a wrong or declining issuer authentication.
         let payment = self.volatile.payment;
@@ -108,6 +120,7 @@ impl<F: Flash> Chip<F> {
         let issuer_data = issuer_data(slot, &payment, results::FIRST_REQUEST | second);
         let sale = data.get(RESPONSE_CODE_LEN..).unwrap_or_default();
         let mac = signed(slot, sale, &issuer_data)?;
+        answer(out, slot.atc, (kind, &mac), &issuer_data)?;
         let given = Slot {
             given: 3,
             last_online_atc: slot.atc,
@@ -119,7 +132,6 @@ impl<F: Flash> Chip<F> {
                 stage: Stage::Done,
                 ..payment
             }),
-            data: answer(slot, kind, &mac, &issuer_data)?,
             ..Change::default()
         })
     }
@@ -191,15 +203,15 @@ fn input<'a>(slot: &Slot, data: &'a [u8], issuer_data: &'a [u8; 7]) -> Option<Cr
 
 /// The answer to GENERATE AC: 9F27, 9F36, 9F26, 9F10.
 fn answer(
-    slot: &Slot,
-    kind: Kind,
-    mac: &[u8; 8],
+    out: &mut Data,
+    atc: u16,
+    (kind, mac): (Kind, &[u8; 8]),
     issuer_data: &[u8; 7],
-) -> Result<Data, StatusWord> {
-    Data::written(|out| {
+) -> Result<(), StatusWord> {
+    out.write(|out| {
         out.nest(Tag::RESPONSE, |out| {
             out.put(Tag::CRYPTOGRAM_INFORMATION, &[kind.byte()])?;
-            out.put(Tag::ATC, &slot.atc.to_be_bytes())?;
+            out.put(Tag::ATC, &atc.to_be_bytes())?;
             out.put(Tag::CRYPTOGRAM, mac)?;
             out.put(Tag::IAD, issuer_data)
         })

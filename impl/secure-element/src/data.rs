@@ -14,7 +14,7 @@ const GLOBAL_PLATFORM: [u8; 7] = [0x2a, 0x86, 0x48, 0x86, 0xfc, 0x6b, 0x01];
 const AES: u8 = 0x88;
 
 impl<F: Flash> Chip<F> {
-    pub(crate) fn get_data(&self, command: &Command<'_>) -> Judged {
+    pub(crate) fn get_data(&self, command: &Command<'_>, answer: &mut Data) -> Judged {
         let tag = u32::from(u16::from_be_bytes([command.p1, command.p2]));
         let slot = match self.volatile.selected {
             Selected::Slot(place) => Some(self.slot(place)),
@@ -23,35 +23,34 @@ impl<F: Flash> Chip<F> {
         let tag = Tag::new(tag).map_err(|_| StatusWord::REFERENCE_NOT_FOUND)?;
         let domain = self.volatile.selected == Selected::Domain;
         let found = match (tag, slot) {
-            (Tag::RECEIPTS, _) => return self.receipts(),
-            (Tag::CHIP_ID, _) => Data::written(|out| out.put(Tag::CHIP_ID, &self.se_id)),
-            (Tag::CARD_DATA, None) if domain => Data::written(card_data),
-            (Tag::KEY_TEMPLATE, None) if domain => Data::written(keys),
-            (Tag::SEQUENCE, None) if domain => Data::written(|out| {
+            (Tag::RECEIPTS, _) => self.receipts(answer),
+            (Tag::CHIP_ID, _) => answer.write(|out| out.put(Tag::CHIP_ID, &self.se_id)),
+            (Tag::CARD_DATA, None) if domain => answer.write(card_data),
+            (Tag::KEY_TEMPLATE, None) if domain => answer.write(keys),
+            (Tag::SEQUENCE, None) if domain => answer.write(|out| {
                 let [_, low @ ..] = self.image.sequence.to_be_bytes();
                 out.put(Tag::SEQUENCE, &low)
             }),
             (Tag::ATC, Some(slot)) => {
-                Data::written(|out| out.put(Tag::ATC, &slot.atc.to_be_bytes()))
+                answer.write(|out| out.put(Tag::ATC, &slot.atc.to_be_bytes()))
             }
-            (Tag::LAST_ONLINE_ATC, Some(slot)) => Data::written(|out| {
-                out.put(Tag::LAST_ONLINE_ATC, &slot.last_online_atc.to_be_bytes())
-            }),
+            (Tag::LAST_ONLINE_ATC, Some(slot)) => answer
+                .write(|out| out.put(Tag::LAST_ONLINE_ATC, &slot.last_online_atc.to_be_bytes())),
             (Tag::PIN_TRIES, Some(slot)) if slot.has_pin() => {
-                Data::written(|out| out.put(Tag::PIN_TRIES, &[tries_left(&slot)]))
+                answer.write(|out| out.put(Tag::PIN_TRIES, &[tries_left(&slot)]))
             }
             _ => Err(StatusWord::REFERENCE_NOT_FOUND),
         };
-        found.map(Change::data)
+        found.map(|()| Change::default())
     }
 
-    fn receipts(&self) -> Judged {
+    fn receipts(&self, answer: &mut Data) -> Result<(), StatusWord> {
         //= spec/60-provision.md#pro-13-the-receipt-can-be-read-again
         //# The chip MUST answer GET DATA for the receipt of the committed token with the same receipt.
         if !self.image.slots.iter().any(is_visible) {
             return Err(StatusWord::REFERENCE_NOT_FOUND);
         }
-        let data = Data::written(|out| {
+        answer.write(|out| {
             out.nest(Tag::RECEIPTS, |out| {
                 for slot in self.image.slots.iter().filter(|slot| is_visible(slot)) {
                     out.put(Tag::TOKEN_REFERENCE, &slot.token_ref)?;
@@ -59,8 +58,7 @@ impl<F: Flash> Chip<F> {
                 }
                 Ok(())
             })
-        })?;
-        Ok(Change::data(data))
+        })
     }
 }
 

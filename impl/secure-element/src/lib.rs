@@ -116,24 +116,28 @@ impl Data {
     }
 
     /// What `fill` writes as objects.
-    fn written(
+    fn write(
+        &mut self,
         fill: impl FnOnce(&mut kaika_apdu::tlv::Writer<'_>) -> Result<(), kaika_apdu::Full>,
-    ) -> Result<Self, StatusWord> {
-        let mut data = Self::default();
-        let mut writer = kaika_apdu::tlv::Writer::new(&mut data.bytes);
+    ) -> Result<(), StatusWord> {
+        let mut writer = kaika_apdu::tlv::Writer::new(&mut self.bytes);
         fill(&mut writer).map_err(|_| StatusWord::WRONG_LENGTH)?;
-        data.length = writer.len();
-        Ok(data)
+        self.length = writer.len();
+        Ok(())
+    }
+
+    /// These bytes; nothing when they are too many.
+    fn set(&mut self, bytes: &[u8]) {
+        *self = Self::of(bytes);
     }
 
     /// This and more; what does not fit is left out.
-    fn followed_by(mut self, more: &Self) -> Self {
-        let end = self.length.saturating_add(more.length);
+    fn append(&mut self, more: &[u8]) {
+        let end = self.length.saturating_add(more.len());
         if let Some(target) = self.bytes.get_mut(self.length..end) {
-            target.copy_from_slice(more.get());
+            target.copy_from_slice(more);
             self.length = end;
         }
-        self
     }
 
     fn get(&self) -> &[u8] {
@@ -148,9 +152,7 @@ struct Change {
     record: Option<Record>,
     /// What becomes of the volatile part.
     then: Then,
-    /// The answer.
-    data: Data,
-    /// Its status word, when it is not 9000.
+    /// The answer's status word, when it is not 9000.
     status: Option<StatusWord>,
 }
 
@@ -170,15 +172,6 @@ enum Then {
     Pay(Payment),
     /// The listing goes on here.
     List(Option<usize>),
-}
-
-impl Change {
-    fn data(data: Data) -> Self {
-        Self {
-            data,
-            ..Self::default()
-        }
-    }
 }
 
 type Judged = Result<Change, StatusWord>;
@@ -236,28 +229,29 @@ impl<F: Flash> Chip<F> {
 
     /// Takes one command APDU and writes the response APDU; returns its length. `out` holds at least 258 bytes.
     pub fn process(&mut self, apdu: &[u8], out: &mut [u8]) -> usize {
-        let (data, status) = match self
-            .judge(apdu)
-            .and_then(|(change, expected)| self.commit(change, expected))
-        {
-            Ok(answer) => answer,
-            //= spec/85-apdu.md#apd-3-refusals-change-nothing
-            //# An error answer MUST leave non-volatile memory unchanged except the sequence counter, the failed-channel counter,
-            //# the PIN try counter and the transaction counter.
-            Err(status) => {
-                self.volatile.chain.drop();
-                (Data::default(), status)
-            }
-        };
+        let mut answer = Data::default();
+        let judged = self.judge(apdu, &mut answer);
+        let status = judged.and_then(|(change, expected)| {
+            let status = self.commit(change)?;
+            Ok(self.shorten(&mut answer, status, expected))
+        });
+        //= spec/85-apdu.md#apd-3-refusals-change-nothing
+        //# An error answer MUST leave non-volatile memory unchanged except the sequence counter, the failed-channel counter,
+        //# the PIN try counter and the transaction counter.
+        let status = status.unwrap_or_else(|status| {
+            self.volatile.chain.drop();
+            answer.length = 0;
+            status
+        });
         let response = kaika_apdu::Response {
-            data: data.get(),
+            data: answer.get(),
             status,
         };
         response.encode(out).unwrap_or(0)
     }
 
     /// Everything that is checked, in the order of the specification.
-    fn judge(&mut self, apdu: &[u8]) -> Result<(Change, u32), StatusWord> {
+    fn judge(&mut self, apdu: &[u8], answer: &mut Data) -> Result<(Change, u32), StatusWord> {
         //= spec/85-apdu.md#apd-1-every-length-is-checked
         //# The chip MUST answer 6700 to a command that is not one of the seven cases of ISO 7816-3 or is longer than `APDU_MAX`.
         if apdu.len() > APDU_MAX {
@@ -273,9 +267,9 @@ impl<F: Flash> Chip<F> {
             return Ok((Change::default(), 0));
         }
         let change = if is_management(&command) {
-            self.secured(&command)
+            self.secured(&command, answer)
         } else {
-            let change = self.dispatch(&command, command.data);
+            let change = self.dispatch(&command, command.data, answer);
             change.inspect_err(|_| self.after_error(&command))
         };
         change.map(|change| (change, command.expected))
@@ -283,37 +277,37 @@ impl<F: Flash> Chip<F> {
 
     /// Opens, judges, protects. Apart, since no other command needs room for its data in the clear.
     #[inline(never)]
-    fn secured(&mut self, command: &Command<'_>) -> Judged {
+    fn secured(&mut self, command: &Command<'_>, answer: &mut Data) -> Judged {
         let mut plain = [0; DATA_MAX];
         let length = self.open(command, &mut plain)?;
         self.volatile.chain.drop();
         let data = plain.get(..length).unwrap_or_default();
-        let change = self.dispatch(command, data);
-        let mut change = change.inspect_err(|_| self.after_error(command))?;
-        change.data = self.protect(&change)?;
+        let change = self.dispatch(command, data, answer);
+        let change = change.inspect_err(|_| self.after_error(command))?;
+        self.protect(&change, answer)?;
         Ok(change)
     }
 
-    fn dispatch(&mut self, command: &Command<'_>, data: &[u8]) -> Judged {
+    fn dispatch(&mut self, command: &Command<'_>, data: &[u8], answer: &mut Data) -> Judged {
         if command.ins == ins::GET_RESPONSE {
-            return self.get_response(command);
+            return self.get_response(command, answer);
         }
         self.volatile.pending.data.length = 0;
         match command.ins {
-            ins::SELECT => self.select(command),
-            ins::READ_RECORD => self.read_record(command),
-            ins::INITIALIZE_UPDATE => self.initialize_update(command),
+            ins::SELECT => self.select(command, answer),
+            ins::READ_RECORD => self.read_record(command, answer),
+            ins::INITIALIZE_UPDATE => self.initialize_update(command, answer),
             ins::EXTERNAL_AUTHENTICATE if command.cla == 0x00 => self.authenticate_issuer(command),
             ins::EXTERNAL_AUTHENTICATE => self.external_authenticate(command),
             ins::STORE_DATA => self.store_data(command, data),
-            ins::SET_STATUS => self.set_status(command, data),
-            ins::DELETE => self.delete(command, data),
-            ins::GET_STATUS => self.get_status(command, data),
-            ins::GET_DATA => self.get_data(command),
-            ins::GET_PROCESSING_OPTIONS => self.get_processing_options(command),
+            ins::SET_STATUS => self.set_status(command, data, answer),
+            ins::DELETE => self.delete(command, data, answer),
+            ins::GET_STATUS => self.get_status(command, data, answer),
+            ins::GET_DATA => self.get_data(command, answer),
+            ins::GET_PROCESSING_OPTIONS => self.get_processing_options(command, answer),
             ins::VERIFY => self.verify(command),
-            ins::GENERATE_AC => self.generate_ac(command),
-            ins::SIGN_EVIDENCE => self.sign_evidence(command),
+            ins::GENERATE_AC => self.generate_ac(command, answer),
+            ins::SIGN_EVIDENCE => self.sign_evidence(command, answer),
             _ => Err(StatusWord::UNKNOWN_INSTRUCTION),
         }
     }
@@ -328,7 +322,7 @@ impl<F: Flash> Chip<F> {
     }
 
     /// All the change and none of the judgement.
-    fn commit(&mut self, change: Change, expected: u32) -> Result<(Data, StatusWord), StatusWord> {
+    fn commit(&mut self, change: Change) -> Result<StatusWord, StatusWord> {
         //= spec/60-provision.md#pro-6-written-before-answered
         //# The chip MUST commit every non-volatile change before the answer that reveals it leaves.
         if let Some(record) = change.record {
@@ -348,11 +342,7 @@ impl<F: Flash> Chip<F> {
             Then::Pay(payment) => self.volatile.payment = payment,
             Then::List(next) => self.volatile.listing = next,
         }
-        Ok(self.shorten(
-            change.data,
-            change.status.unwrap_or(StatusWord::OK),
-            expected,
-        ))
+        Ok(change.status.unwrap_or(StatusWord::OK))
     }
 
     /// Stores a record. Afterwards the image has it too.
@@ -365,24 +355,23 @@ impl<F: Flash> Chip<F> {
     }
 
     /// What does not fit the expected length waits for GET RESPONSE.
-    fn shorten(&mut self, data: Data, status: StatusWord, expected: u32) -> (Data, StatusWord) {
+    fn shorten(&mut self, answer: &mut Data, status: StatusWord, expected: u32) -> StatusWord {
         let expected = usize::try_from(expected).unwrap_or(usize::MAX);
-        let Some((now, later)) = data.get().split_at_checked(expected) else {
-            return (data, status);
-        };
+        let later = answer.get().get(expected..).unwrap_or_default();
         if later.is_empty() {
-            return (data, status);
+            return status;
         }
-        let (rest, now) = (Data::of(later), Data::of(now));
+        let rest = Data::of(later);
+        answer.length = expected;
         self.volatile.pending = Pending {
             data: rest,
             status: Some(status),
         };
-        (now, waiting(&rest))
+        waiting(&rest)
     }
 
     /// The rest of an answer. More than there is may not be asked for: the rest then waits on.
-    fn get_response(&mut self, command: &Command<'_>) -> Judged {
+    fn get_response(&mut self, command: &Command<'_>, answer: &mut Data) -> Judged {
         if (command.p1, command.p2) != (0, 0) {
             return Err(StatusWord::WRONG_P1_P2);
         }
@@ -396,9 +385,10 @@ impl<F: Flash> Chip<F> {
             return Err(StatusWord::wrong_le(available));
         }
         self.volatile.pending.data.length = 0;
+        *answer = data;
         Ok(Change {
             status,
-            ..Change::data(data)
+            ..Change::default()
         })
     }
 }

@@ -15,9 +15,14 @@ const DOMAIN_PRIVILEGES: [u8; 3] = [0x80, 0x00, 0x80];
 const SECURED: u8 = 0x0f;
 
 impl<F: Flash> Chip<F> {
-    pub(crate) fn set_status(&self, command: &Command<'_>, data: &[u8]) -> Judged {
+    pub(crate) fn set_status(
+        &self,
+        command: &Command<'_>,
+        data: &[u8],
+        answer: &mut Data,
+    ) -> Judged {
         let (from, to) = match (command.p1, command.p2) {
-            (0x40, 0x0f) => return self.commit_token(self.place_or_staged(data)?),
+            (0x40, 0x0f) => return self.commit_token(self.place_or_staged(data)?, answer),
             (0x40, 0x01) => return self.roll_back(self.place_or_staged(data)?),
             (0x40, 0x80) => (State::Active, State::Suspended),
             (0x40, 0x00) => (State::Suspended, State::Active),
@@ -38,7 +43,7 @@ impl<F: Flash> Chip<F> {
         }
     }
 
-    pub(crate) fn delete(&self, command: &Command<'_>, data: &[u8]) -> Judged {
+    pub(crate) fn delete(&self, command: &Command<'_>, data: &[u8], answer: &mut Data) -> Judged {
         if (command.p1, command.p2) != (0, 0) {
             return Err(StatusWord::WRONG_P1_P2);
         }
@@ -49,10 +54,8 @@ impl<F: Flash> Chip<F> {
         }
         //= spec/80-manage.md#mng-8-the-chip-deletes-the-key
         //# The chip MUST wipe the token's keys in the same transaction that deletes it.
-        Ok(Change {
-            data: Data::of(&[0]),
-            ..Self::changed(place, slot.wiped())
-        })
+        answer.set(&[0]);
+        Ok(Self::changed(place, slot.wiped()))
     }
 
     /// The slot that COMMIT and ROLLBACK name: by its AID, or, by an empty one, the staged slot.
@@ -86,7 +89,12 @@ impl<F: Flash> Chip<F> {
     }
 
     /// The registry: the domain, or the slots that hold something, by the beginning of their AID.
-    pub(crate) fn get_status(&self, command: &Command<'_>, data: &[u8]) -> Judged {
+    pub(crate) fn get_status(
+        &self,
+        command: &Command<'_>,
+        data: &[u8],
+        answer: &mut Data,
+    ) -> Judged {
         let from = match command.p2 {
             0x02 => Some(0),
             0x03 => self.volatile.listing,
@@ -104,24 +112,22 @@ impl<F: Flash> Chip<F> {
             Ok(expected @ 1..ANSWER_MAX) => expected,
             _ => ANSWER_MAX,
         };
-        let mut listed = Data::default();
         let mut next = None;
         for place in from..=self.image.slots.len() {
             let Some(entry) = self.entry(place, wanted, &filter)? else {
                 continue;
             };
-            let length = listed.length.saturating_add(entry.length);
-            if listed.length > 0 && sealed_length(self.level(), length) > room {
+            let length = answer.length.saturating_add(entry.length);
+            if answer.length > 0 && sealed_length(self.level(), length) > room {
                 next = Some(place);
                 break;
             }
-            listed = listed.followed_by(&entry);
+            answer.append(entry.get());
         }
-        if listed.length == 0 {
+        if answer.length == 0 {
             return Err(StatusWord::REFERENCE_NOT_FOUND);
         }
         Ok(Change {
-            data: listed,
             status: next.map(|_| StatusWord::MORE_DATA),
             then: Then::List(next),
             ..Change::default()
@@ -223,7 +229,9 @@ impl Entry<'_> {
         if !self.aid.starts_with(filter.beginning) {
             return Ok(None);
         }
-        Data::written(|out| out.nest(Tag::STATUS_ENTRY, |out| self.write(filter, out))).map(Some)
+        let mut entry = Data::default();
+        entry.write(|out| out.nest(Tag::STATUS_ENTRY, |out| self.write(filter, out)))?;
+        Ok(Some(entry))
     }
 
     fn write(&self, filter: &Filter<'_>, out: &mut Writer<'_>) -> Result<(), Full> {

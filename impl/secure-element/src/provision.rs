@@ -151,7 +151,7 @@ impl<F: Flash> Chip<F> {
         receipt(&self.keys.receipt, &says)
     }
 
-    pub(crate) fn commit_token(&self, place: usize) -> Judged {
+    pub(crate) fn commit_token(&self, place: usize, answer: &mut Data) -> Judged {
         let slot = self.slot(place);
         if slot.state != State::Staged {
             return Err(StatusWord::CONDITIONS_NOT_SATISFIED);
@@ -160,10 +160,9 @@ impl<F: Flash> Chip<F> {
             state: State::Active,
             ..slot
         };
-        let data = Data::written(|out| out.put(Tag::RECEIPT, &slot.receipt))?;
+        answer.write(|out| out.put(Tag::RECEIPT, &slot.receipt))?;
         Ok(Change {
             record: Some(Record::Token(place, active)),
-            data,
             ..Change::default()
         })
     }

@@ -40,7 +40,7 @@ pub(crate) const fn is_visible(slot: &Slot) -> bool {
 }
 
 impl<F: Flash> Chip<F> {
-    pub(crate) fn select(&self, command: &Command<'_>) -> Judged {
+    pub(crate) fn select(&self, command: &Command<'_>, answer: &mut Data) -> Judged {
         // P2: 00 the first or only one, 02 the next one, 04 the same as 00: the answer is the FCI.
         let next = match (command.p1, command.p2) {
             (0x04, 0x00 | 0x04) => false,
@@ -50,13 +50,12 @@ impl<F: Flash> Chip<F> {
         let selected = self
             .named(command.data, next)
             .ok_or(StatusWord::NOT_FOUND)?;
-        let data = Data::written(|out| out.nest(Tag::FCI, |out| self.fci(selected, out)))?;
+        answer.write(|out| out.nest(Tag::FCI, |out| self.fci(selected, out)))?;
         let suspended =
             matches!(selected, Selected::Slot(place) if self.slot(place).state == State::Suspended);
         let status = suspended.then_some(StatusWord::WARNING_DEACTIVATED);
         Ok(Change {
             then: Then::Select(selected),
-            data,
             status,
             ..Change::default()
         })
@@ -136,7 +135,7 @@ impl<F: Flash> Chip<F> {
     }
 
     /// Records of the contact directory: one entry each.
-    pub(crate) fn directory_record(&self, number: u8) -> Judged {
+    pub(crate) fn directory_record(&self, number: u8, answer: &mut Data) -> Judged {
         let index = usize::from(number)
             .checked_sub(1)
             .ok_or(StatusWord::RECORD_NOT_FOUND)?;
@@ -144,9 +143,8 @@ impl<F: Flash> Chip<F> {
             .paying()
             .nth(index)
             .ok_or(StatusWord::RECORD_NOT_FOUND)?;
-        Ok(Change::data(Data::written(|out| {
-            out.nest(Tag::RECORD, |out| entry(place, out))
-        })?))
+        answer.write(|out| out.nest(Tag::RECORD, |out| entry(place, out)))?;
+        Ok(Change::default())
     }
 }
 

@@ -83,7 +83,11 @@ impl<F: Flash> Chip<F> {
         }
     }
 
-    pub(crate) fn get_processing_options(&self, command: &Command<'_>) -> Judged {
+    pub(crate) fn get_processing_options(
+        &self,
+        command: &Command<'_>,
+        answer: &mut Data,
+    ) -> Judged {
         if (command.p1, command.p2) != (0, 0) {
             return Err(StatusWord::WRONG_P1_P2);
         }
@@ -112,7 +116,7 @@ impl<F: Flash> Chip<F> {
             given: 0,
             ..slot
         };
-        let data = Data::written(|out| {
+        answer.write(|out| {
             out.nest(Tag::RESPONSE, |out| {
                 out.put(Tag::AIP, &AIP)?;
                 out.put(Tag::AFL, &AFL)
@@ -124,12 +128,11 @@ impl<F: Flash> Chip<F> {
                 stage: Stage::Initiated,
                 ..Payment::default()
             }),
-            data,
             ..Change::default()
         })
     }
 
-    pub(crate) fn read_record(&self, command: &Command<'_>) -> Judged {
+    pub(crate) fn read_record(&self, command: &Command<'_>, answer: &mut Data) -> Judged {
         if command.p2 & 0x07 != 0x04 || command.p1 == 0 {
             return Err(StatusWord::WRONG_P1_P2);
         }
@@ -139,19 +142,19 @@ impl<F: Flash> Chip<F> {
                 Err(StatusWord::CONDITIONS_NOT_SATISFIED)
             }
             Selected::Pse | Selected::Slot(_) if sfi != RECORDS_SFI => Err(StatusWord::NOT_FOUND),
-            Selected::Pse => self.directory_record(command.p1),
-            Selected::Slot(place) => record(&self.slot(place), command.p1),
+            Selected::Pse => self.directory_record(command.p1, answer),
+            Selected::Slot(place) => record(&self.slot(place), command.p1, answer),
         }
     }
 }
 
-fn record(slot: &Slot, number: u8) -> Judged {
-    let data = match number {
-        1 => Data::written(|out| out.nest(Tag::RECORD, |out| token_record(slot, out)))?,
-        2 => Data::written(|out| out.nest(Tag::RECORD, |out| rules_record(slot, out)))?,
+fn record(slot: &Slot, number: u8, answer: &mut Data) -> Judged {
+    match number {
+        1 => answer.write(|out| out.nest(Tag::RECORD, |out| token_record(slot, out)))?,
+        2 => answer.write(|out| out.nest(Tag::RECORD, |out| rules_record(slot, out)))?,
         _ => return Err(StatusWord::RECORD_NOT_FOUND),
-    };
-    Ok(Change::data(data))
+    }
+    Ok(Change::default())
 }
 
 fn token_record(slot: &Slot, out: &mut Writer<'_>) -> Result<(), Full> {
