@@ -335,7 +335,7 @@ fn chip_data(args: &Value) -> Result<Value, String> {
         made.extend(tlv(tag, value));
         rest = after;
     }
-    made.extend(tlv(&[0x82], &[0x18, 0x00]));
+    made.extend(tlv(&[0x82], &[0x1C, 0x00]));
     for tag in [[0x9F, 0x27], [0x9F, 0x36], [0x9F, 0x26], [0x9F, 0x10]] {
         let value = find(&template, &tag).ok_or_else(|| format!("no {}", hex::encode(tag)))?;
         made.extend(tlv(&tag, &value));
