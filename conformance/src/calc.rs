@@ -6,8 +6,8 @@ use base64::Engine as _;
 use serde_json::{Value, json};
 
 use crate::codec::{find, tlv};
-use crate::crypto::channel::{ChipKeys, evidence, receipt};
-use crate::crypto::{cbc_encrypt, emv, labelled, password};
+use crate::crypto::channel::{ChipKeys, evidence, longer_keys, receipt};
+use crate::crypto::{cbc_encrypt, emv, emv10, labelled, pad_80, password};
 use crate::softchip::{Fault, Sale, SoftChip, TapFault};
 
 /// Every function, by the name that a vector calls it.
@@ -20,6 +20,7 @@ pub const FUNCTIONS: &[&str] = &[
     "evidence",
     "head",
     "holds",
+    "issuer-proof",
     "luhn",
     "mask",
     "object",
@@ -164,6 +165,7 @@ impl Bench {
             "chip-answers" => self.chip_answers(args),
             "tap" => self.tap(args),
             "stray-chip-data" => stray(args),
+            "issuer-proof" => issuer_proof(args),
             "token-template" => self.template(args),
             "verify-ac" => verify(args),
             _ => Err(format!("no function {function}")),
@@ -185,6 +187,26 @@ impl Bench {
         let (se_id, reference) = (bytes(args, "se_id")?, bytes(args, "token_ref")?);
         let (udk, context) = (bytes(args, "udk")?, bytes(args, "request_context")?);
         let keys = ChipKeys::of(&self.kmc, &se_id);
+        let version = args.get("key_version").and_then(Value::as_str);
+        let dek = match version {
+            None | Some("30") => keys.dek.to_vec(),
+            Some("31") => longer_keys(&self.kmc, &se_id, 0x31)[2].clone(),
+            Some(_) => longer_keys(&self.kmc, &se_id, 0x32)[2].clone(),
+        };
+        let sealed = |plain: &[u8]| cbc_encrypt(&dek, [0; 16], plain);
+        let more = |seal: &dyn Fn(&[u8]) -> Vec<u8>| -> Result<Vec<u8>, String> {
+            let mut more = Vec::new();
+            if args.get("pin").is_some() {
+                let mut block = bytes(args, "pin")?;
+                pad_80(&mut block, 16);
+                more.extend(tlv(&[0xDF, 0x36], &seal(&block)));
+            }
+            if args.get("cryptogram_version").is_some() {
+                let version = bytes(args, "cryptogram_version")?;
+                more.extend(tlv(&[0xDF, 0x37], &version));
+            }
+            Ok(more)
+        };
         let objects = |key: &[u8]| -> Result<Vec<u8>, String> {
             Ok([
                 tlv(&[0xDF, 0x22], &reference),
@@ -197,18 +219,12 @@ impl Bench {
             ]
             .concat())
         };
-        let whole = tlv(&[0xE1], &objects(&cbc_encrypt(&keys.dek, [0; 16], &udk))?);
+        let clear = [objects(&udk)?, more(&|plain| plain.to_vec())?].concat();
+        let whole = tlv(&[0xE1], &[objects(&sealed(&udk))?, more(&sealed)?].concat());
         let (first, last) = whole.split_at(whole.len() / 2);
-        let receipt = receipt(
-            &keys.receipt,
-            &se_id,
-            &reference,
-            &context,
-            1,
-            &objects(&udk)?,
-        );
+        let receipt = receipt(&keys.receipt, &se_id, &reference, &context, 1, &clear);
         Ok(json!({
-            "first": hex::encode(first), "last": hex::encode(last), "receipt": hex::encode(receipt),
+            "whole": hex::encode(&whole), "first": hex::encode(first), "last": hex::encode(last), "receipt": hex::encode(receipt),
         }))
     }
 
@@ -319,7 +335,7 @@ fn chip_data(args: &Value) -> Result<Value, String> {
         made.extend(tlv(tag, value));
         rest = after;
     }
-    made.extend(tlv(&[0x82], &[0x18, 0x00]));
+    made.extend(tlv(&[0x82], &[0x1C, 0x00]));
     for tag in [[0x9F, 0x27], [0x9F, 0x36], [0x9F, 0x26], [0x9F, 0x10]] {
         let value = find(&template, &tag).ok_or_else(|| format!("no {}", hex::encode(tag)))?;
         made.extend(tlv(&tag, &value));
@@ -356,8 +372,11 @@ fn verify(args: &Value) -> Result<Value, String> {
         return Err("9F36 has not two bytes".to_owned());
     };
     let issuer_data = field(&[0x9F, 0x10])?;
-    let signed = [&sale[..], &[0x18, 0x00], &counter, &issuer_data].concat();
-    let made = emv::cryptogram(&udk, u16::from_be_bytes([high, low]), &signed);
+    let signed = [&sale[..], &[0x1C, 0x00], &counter, &issuer_data].concat();
+    let made = match args.get("cryptogram_version").and_then(Value::as_str) {
+        Some("0a") => emv10::cryptogram(&udk, &signed),
+        _ => emv::cryptogram(&udk, u16::from_be_bytes([high, low]), &signed),
+    };
     if hex::encode(&kind) != text(args, "kind")? {
         return Err(format!("9F27 is {}", hex::encode(kind)));
     }
@@ -368,6 +387,26 @@ fn verify(args: &Value) -> Result<Value, String> {
         return Err("9F26 is no cryptogram over this sale".to_owned());
     }
     Ok(json!(true))
+}
+
+/// The value of tag 91 for the request cryptogram in an answer: with a card status update under version 18, with a response code
+/// under version 10.
+fn issuer_proof(args: &Value) -> Result<Value, String> {
+    let udk: [u8; 16] = bytes(args, "udk")?
+        .try_into()
+        .map_err(|_| "udk is no key")?;
+    let template = find(&bytes(args, "data")?, &[0x77]).ok_or("no 77")?;
+    let field = |tag: &[u8]| find(&template, tag).ok_or_else(|| format!("no {}", hex::encode(tag)));
+    let (request, counter) = (field(&[0x9F, 0x26])?, field(&[0x9F, 0x36])?);
+    let [high, low] = counter[..] else {
+        return Err("9F36 has not two bytes".to_owned());
+    };
+    let said = bytes(args, "says")?;
+    let proof = match said.len() {
+        2 => emv10::proof_10(&udk, &request, &said),
+        _ => emv10::proof_18(&udk, u16::from_be_bytes([high, low]), &request, &said),
+    };
+    Ok(json!(hex::encode(proof)))
 }
 
 /// Six digits that are not these: each one higher.

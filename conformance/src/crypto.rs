@@ -5,10 +5,11 @@
 
 pub mod channel;
 pub mod emv;
+pub mod emv10;
 pub mod password;
 
-use aes::Aes128;
 use aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
+use aes::{Aes128, Aes192, Aes256};
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
@@ -36,7 +37,7 @@ pub fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
 }
 
 /// AES-CMAC (RFC 4493) of the parts one after the other.
-pub fn cmac(key: &Block, parts: &[&[u8]]) -> Block {
+pub fn cmac(key: &[u8], parts: &[&[u8]]) -> Block {
     let message = parts.concat();
     let zero = encrypt_block(key, [0; 16]);
     let first = doubled(zero);
@@ -73,21 +74,36 @@ fn xor(mut left: Block, right: &[u8]) -> Block {
     left
 }
 
-/// One AES-128 block, encrypted.
-pub fn encrypt_block(key: &Block, block: Block) -> Block {
+/// One AES block, encrypted; the key's length says which AES.
+pub fn encrypt_block(key: &[u8], block: Block) -> Block {
     let mut block = block.into();
-    Aes128::new(key.into()).encrypt_block(&mut block);
+    match key.len() {
+        24 => made(Aes192::new_from_slice(key)).encrypt_block(&mut block),
+        32 => made(Aes256::new_from_slice(key)).encrypt_block(&mut block),
+        _ => made(Aes128::new_from_slice(key)).encrypt_block(&mut block),
+    }
     block.into()
 }
 
-fn decrypt_block(key: &Block, block: Block) -> Block {
+fn decrypt_block(key: &[u8], block: Block) -> Block {
     let mut block = block.into();
-    Aes128::new(key.into()).decrypt_block(&mut block);
+    match key.len() {
+        24 => made(Aes192::new_from_slice(key)).decrypt_block(&mut block),
+        32 => made(Aes256::new_from_slice(key)).decrypt_block(&mut block),
+        _ => made(Aes128::new_from_slice(key)).decrypt_block(&mut block),
+    }
     block.into()
 }
 
-/// AES-128-CBC without padding; whole blocks only.
-pub fn cbc_encrypt(key: &Block, iv: Block, plain: &[u8]) -> Vec<u8> {
+fn made<C, E>(cipher: Result<C, E>) -> C {
+    match cipher {
+        Ok(cipher) => cipher,
+        Err(_) => panic!("a key has 16, 24 or 32 bytes"),
+    }
+}
+
+/// AES-CBC without padding; whole blocks only.
+pub fn cbc_encrypt(key: &[u8], iv: Block, plain: &[u8]) -> Vec<u8> {
     let mut last = iv;
     let mut out = Vec::with_capacity(plain.len());
     for chunk in plain.chunks_exact(16) {
@@ -98,7 +114,7 @@ pub fn cbc_encrypt(key: &Block, iv: Block, plain: &[u8]) -> Vec<u8> {
 }
 
 /// The other way; nothing when it is not whole blocks.
-pub fn cbc_decrypt(key: &Block, iv: Block, cipher: &[u8]) -> Option<Vec<u8>> {
+pub fn cbc_decrypt(key: &[u8], iv: Block, cipher: &[u8]) -> Option<Vec<u8>> {
     if !cipher.len().is_multiple_of(16) {
         return None;
     }
@@ -169,7 +185,7 @@ mod tests {
 
     #[test]
     fn cmac_gives_the_answers_of_rfc_4493() {
-        let key = bytes("2b7e151628aed2a6abf7158809cf4f3c");
+        let key: Block = bytes("2b7e151628aed2a6abf7158809cf4f3c");
         let message = hex::decode(
             "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e5130c81c46a35ce411",
         )
@@ -187,7 +203,7 @@ mod tests {
 
     #[test]
     fn cbc_gives_the_answer_of_sp_800_38a_and_back() {
-        let key = bytes("2b7e151628aed2a6abf7158809cf4f3c");
+        let key: Block = bytes("2b7e151628aed2a6abf7158809cf4f3c");
         let iv = bytes("000102030405060708090a0b0c0d0e0f");
         let plain = hex::decode("6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51")
             .unwrap();

@@ -265,6 +265,9 @@ pub struct Secure {
     /// `mac`: one bit of it is wrong; `padding`: the MAC is right and the padding is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
+    /// The command comes in a chain of pieces with so many bytes of data; all but the last are answered 9000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pieces: Option<usize>,
     /// Name for the bytes that were sent.
     #[serde(rename = "as", default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,

@@ -126,6 +126,13 @@ impl<'a, C: Card> Play<'a, C> {
                 le,
                 spoil,
             } => self.managed(*header, data, *le, *spoil),
+            Op::Chained {
+                header,
+                data,
+                size,
+                spoil,
+            } => self.chained(*header, data, *size, *spoil),
+            Op::Prove { approves, spoil } => self.prove(*approves, *spoil),
             Op::Again(n) => {
                 if let Some(command) = self.recorded.get(*n % self.recorded.len().max(1)).cloned() {
                     self.send(&command);
@@ -155,8 +162,10 @@ impl<'a, C: Card> Play<'a, C> {
             return;
         };
         let card: Option<[u8; 8]> = data.get(13..21).and_then(|bytes| bytes.try_into().ok());
-        let keys = [1, 2].map(|which| host::chip_key(&KMC, which, &SE_ID));
-        self.host = card.map(|card| Host::new(&keys[0], &keys[1], self.challenge, card));
+        let keys = host::channel_keys(&KMC, kvn, &SE_ID);
+        self.host = card
+            .zip(keys)
+            .map(|(card, [enc, mac, _])| Host::new(&enc, &mac, self.challenge, card));
     }
 
     fn authenticate(&mut self, level: u8, spoil: u8) {
@@ -185,6 +194,42 @@ impl<'a, C: Card> Play<'a, C> {
         }
         self.send(&command);
         self.recorded.push(command);
+    }
+
+    /// A command in pieces; what is spoilt is the order of P2.
+    fn chained(&mut self, header: [u8; 4], data: &[u8], size: usize, spoil: u8) {
+        let whole = match self.host.as_mut() {
+            Some(host) => host.wrap(header, data),
+            None => unwrapped(header, data),
+        };
+        let head = if whole.get(4) == Some(&0) { 7 } else { 5 };
+        let pieces: Vec<&[u8]> = whole[head..].chunks(size.clamp(1, 255)).collect();
+        for (at, piece) in pieces.iter().enumerate() {
+            let last = at + 1 == pieces.len();
+            let [cla, ins, p1, p2] = header;
+            let cla = if last { cla } else { cla | 0x10 };
+            let p2 = if spoil != 0 && at == usize::from(spoil) {
+                p2 ^ 1
+            } else {
+                p2
+            };
+            let length = u8::try_from(piece.len()).unwrap_or(0);
+            self.send(&[&[cla, ins, p1, p2, length], *piece].concat());
+        }
+    }
+
+    /// EXTERNAL AUTHENTICATE with what the issuer would say.
+    fn prove(&mut self, approves: bool, spoil: u8) {
+        let Some(twin) = self.twins.first() else {
+            return;
+        };
+        let proof = twin.issuer_proof(approves);
+        let length = u8::try_from(proof.len()).unwrap_or(0);
+        let mut command = [&[0x00, 0x82, 0x00, 0x00, length], &proof[..]].concat();
+        if spoil != 0 {
+            command = spoilt(command, spoil);
+        }
+        self.send(&command);
     }
 
     /// Sends, and asks both oracles.
@@ -225,9 +270,10 @@ impl<'a, C: Card> Play<'a, C> {
         twins.fold(first, |common, keys| &common & &keys)
     }
 
-    /// MNG-8: after DELETE the key is nowhere in memory, not even where an older image stands.
+    /// MNG-8, PRO-16: after DELETE and ROLLBACK the key is nowhere in memory, not even where an older image stands.
     fn deleted_keys_are_gone(&mut self, command: &[u8], held: &BTreeSet<[u8; 16]>) {
-        if command.get(1) != Some(&0xE4) {
+        let rolls_back = command.get(1..4) == Some(&[0xF0, 0x40, 0x01]);
+        if command.get(1) != Some(&0xE4) && !rolls_back {
             return;
         }
         let slots = self.twins.iter().flat_map(|twin| &twin.durable.slots);
@@ -305,10 +351,14 @@ fn fits(outcome: &Outcome, command: &[u8], data: &[u8], status: u16) -> Option<T
             Body::Holding(inside) => data.windows(inside.len()).any(|window| window == inside),
             Body::Cryptogram {
                 kinds,
+                version,
                 udk,
                 atc,
                 data: covered,
-            } => cryptogram_fits(data, kinds, udk, atc.to_be_bytes(), covered),
+            } => kinds.iter().any(|(kind, results)| {
+                let atc = atc.to_be_bytes();
+                cryptogram_answer(*kind, *results, *version, udk, atc, covered) == data
+            }),
         };
         return good.then(|| next.clone());
     }
@@ -324,45 +374,40 @@ fn fits(outcome: &Outcome, command: &[u8], data: &[u8], status: u16) -> Option<T
         _ => Body::Rest,
     };
     let whole = status >> 8 == 0x6C && !data.is_empty();
-    (few && short && !whole).then(|| next.clone().holding_back(rest))
+    (few && short && !whole).then(|| next.clone().holding_back(rest, outcome.status))
 }
 
-/// Whether the answer is one of the kinds, with a cryptogram that verifies.
-fn cryptogram_fits(
-    data: &[u8],
-    kinds: &[(u8, u8)],
+/// The cryptogram over what the terminal sent and what the chip says of itself.
+pub fn cryptogram_of(
+    results: [u8; 2],
+    version: u8,
     udk: &[u8; 16],
     atc: [u8; 2],
     covered: &[u8],
-) -> bool {
-    // The third byte of the verification results is the chip's own.
-    let own = data
-        .len()
-        .checked_sub(2)
-        .and_then(|at| data.get(at))
-        .copied()
-        .unwrap_or(0);
-    kinds
-        .iter()
-        .any(|(kind, second)| cryptogram_answer(*kind, [*second, own], udk, atc, covered) == data)
+) -> [u8; 8] {
+    let results = [0x03, results[0], results[1], 0x00];
+    let front = [covered, &[0x1C, 0x00], &atc].concat();
+    if version == 0x0A {
+        return host::cryptogram_10(udk, &[&front[..], &results].concat());
+    }
+    let signed = [&front[..], &[0x06, 0x01, version], &results].concat();
+    host::cryptogram(udk, atc, &signed)
 }
 
 /// `77 { 9F27, 9F36, 9F26, 9F10 }` as the specification has it.
 pub fn cryptogram_answer(
     kind: u8,
     results: [u8; 2],
+    version: u8,
     udk: &[u8; 16],
     atc: [u8; 2],
     covered: &[u8],
 ) -> Vec<u8> {
-    let iad = [0x06, 0x01, 0x12, 0x03, results[0], results[1], 0x00];
-    let signed = [covered, &[0x18, 0x00], &atc, &iad].concat();
+    let made = cryptogram_of(results, version, udk, atc, covered);
+    let iad = [0x06, 0x01, version, 0x03, results[0], results[1], 0x00];
     let mut inner = twin::tlv(&[0x9F, 0x27], &[kind]);
     inner.extend(twin::tlv(&[0x9F, 0x36], &atc));
-    inner.extend(twin::tlv(
-        &[0x9F, 0x26],
-        &host::cryptogram(udk, atc, &signed),
-    ));
+    inner.extend(twin::tlv(&[0x9F, 0x26], &made));
     inner.extend(twin::tlv(&[0x9F, 0x10], &iad));
     twin::tlv(&[0x77], &inner)
 }

@@ -22,6 +22,11 @@ enum Flaw {
     AmountNotCovered,
     AnswerBare,
     KeyKept,
+    TryNotCounted,
+    TornTryGivenBack,
+    ChainNotBroken,
+    ApprovalAgainstIssuer,
+    StoredAtLowLevel,
 }
 
 /// The naive chip as a subject, with one flaw.
@@ -50,7 +55,8 @@ impl Paper {
         let outcome = self.twin.step(command).into_iter().next().unwrap();
         let before = self.twin.durable.clone();
         self.twin = outcome.next;
-        if self.flaw == Flaw::CounterRepeated && command.get(1) == Some(&0xA8) {
+        let tries = self.flaw == Flaw::TryNotCounted && command.get(1) == Some(&0x20);
+        if tries || self.flaw == Flaw::CounterRepeated && command.get(1) == Some(&0xA8) {
             self.twin.durable = before;
         }
         let data = match outcome.body {
@@ -59,6 +65,7 @@ impl Paper {
             Body::Rest => Vec::new(),
             Body::Cryptogram {
                 kinds,
+                version,
                 udk,
                 atc,
                 mut data,
@@ -66,7 +73,8 @@ impl Paper {
                 if self.flaw == Flaw::AmountNotCovered {
                     data[..6].fill(0);
                 }
-                chip::cryptogram_answer(kinds[0].0, [kinds[0].1, 0], &udk, atc.to_be_bytes(), &data)
+                let (kind, results) = kinds[0];
+                chip::cryptogram_answer(kind, results, version, &udk, atc.to_be_bytes(), &data)
             }
         };
         (data, outcome.status, outcome.torn)
@@ -81,6 +89,11 @@ impl Paper {
             Flaw::UnsecuredTaken if command.starts_with(&[0x84, 0xF2]) => *status = 0x9000,
             Flaw::RefusalWrites if *status == 0x6A80 => self.refusals += 1,
             Flaw::SuspendedPays if command.starts_with(&[0x80, 0xA8]) => *status = 0x9000,
+            Flaw::ChainNotBroken if *status == 0x6883 => *status = 0x9000,
+            Flaw::StoredAtLowLevel if command.starts_with(&[0x84, 0xE2]) => *status = 0x9000,
+            Flaw::ApprovalAgainstIssuer if command.starts_with(&[0x80, 0xAE, 0x40]) => {
+                data[5] = 0x40;
+            }
             _ => {}
         }
     }
@@ -100,6 +113,10 @@ impl Card for Paper {
                     .iter_mut()
                     .flatten()
                     .for_each(|slot| slot.atc = 0);
+            }
+            if self.flaw == Flaw::TornTryGivenBack && command.get(1) == Some(&0x20) {
+                let slots = durable.slots.iter_mut().flatten();
+                slots.for_each(|slot| slot.pin_failures = 0);
             }
             if self.flaw == Flaw::TornTokenVisible {
                 durable
@@ -149,10 +166,25 @@ const PERSONALISED: [u8; 13] = [2, 6, 1, 9, 3, 0, 10, 7, 12, 0, 15, 16, 0];
 /// Select slot 1, GPO, GENERATE AC twice.
 const PAID: [u8; 12] = [3, 0, 17, 1, 18, 0, 0, 5, 18, 2, 1, 5];
 
+/// Select the security domain, open a channel at level 33, store token 7 with a PIN, commit it, select it, GPO.
+const WITH_PIN: [u8; 13] = [2, 6, 1, 8, 234, 7, 1, 12, 5, 3, 0, 17, 1];
+
 #[test]
 fn the_chip_oracle_catches_each_flaw() {
     let paid = [&PERSONALISED[..], &PAID].concat();
-    let cases: [(Flaw, Vec<u8>); 10] = [
+    let pin = [&WITH_PIN[..], &[230, 2, 247]].concat();
+    let cases: [(Flaw, Vec<u8>); 15] = [
+        (Flaw::TryNotCounted, pin),
+        (
+            Flaw::TornTryGivenBack,
+            [&WITH_PIN[..], &[230, 2, 1, 1, 230, 2, 3, 0, 247]].concat(),
+        ),
+        (Flaw::ChainNotBroken, vec![2, 6, 1, 8, 237, 7, 0, 20, 1]),
+        (Flaw::StoredAtLowLevel, vec![2, 6, 1, 243, 0, 234, 7, 0]),
+        (
+            Flaw::ApprovalAgainstIssuer,
+            [&WITH_PIN[..], &[18, 0, 0, 5, 232, 1, 0, 18, 2, 1, 5]].concat(),
+        ),
         (Flaw::CounterRepeated, [&paid[..], &PAID].concat()),
         (
             Flaw::CounterNotStored,
@@ -210,13 +242,46 @@ fn the_real_chip_survives_every_tear() {
     }
 }
 
+/// The same in a payment with a PIN: the try, what gives it back, both cryptograms, a rollback.
 #[test]
-fn the_honest_paper_chip_is_never_accused() {
+fn a_payment_with_a_pin_survives_every_tear() {
+    let rest = [230, 2, 230, 0, 18, 0, 0, 5, 232, 0, 0, 18, 2, 1, 5, 247];
+    let again = [
+        2, 6, 1, 8, 234, 9, 3, 236, 5, 237, 9, 3, 30, 0, 12, 5, 234, 1, 0,
+    ];
+    let whole = [&WITH_PIN[..], &rest, &again].concat();
+    for writes in (0..64).chain(128..160) {
+        for at in [11, 13, 15, 17, 24, 32, 34, 36, 39, 41, 45, 47] {
+            let mut script = whole.clone();
+            script.splice(at..at, [1, writes]);
+            script.extend([0, 3, 0, 17, 1, 230, 0, 247]);
+            chip::play(&script, &mut Real::made());
+        }
+    }
+}
+
+/// Later ops after a token with a PIN or of version 10 is there; `script` is bytes of every op, the later ones as often as the older.
+fn grown(stream: &mut Stream) -> Vec<u8> {
+    let with = stream.draw().to_le_bytes()[0] & 3;
+    let mut script = WITH_PIN.to_vec();
+    script[6] = with;
+    for byte in stream.bytes(100) {
+        let later = stream.below(2) == 0;
+        script.push(if later { 230 + byte % 26 } else { byte });
+    }
+    script
+}
+
+#[test]
+fn the_honest_chips_are_never_accused() {
     for seed in 0..3_000 {
         let mut stream = Stream::new(seed);
         let mut script = PERSONALISED.to_vec();
         script.extend(stream.bytes(80));
         chip::play(&script, &mut Paper::new(Flaw::None));
+        let script = grown(&mut stream);
+        chip::play(&script, &mut Paper::new(Flaw::None));
+        chip::play(&script, &mut Real::made());
     }
 }
 

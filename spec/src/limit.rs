@@ -88,3 +88,7 @@ pub const PAR_CONTROLLER: &str = "KAI1";
 pub const REQUESTOR_DIGITS: usize = 11;
 /// The requestor id of the verifier, unless configured otherwise (LIM-41).
 pub const REQUESTOR_ID: &str = "62900000001";
+/// Longest data field of one command, in one APDU or in a chain, bytes (LIM-42).
+pub const DATA_MAX: usize = 1_024;
+/// Wrong PINs in a row before the chip verifies none (LIM-43).
+pub const PIN_TRIES_MAX: u8 = 3;

@@ -141,11 +141,11 @@ const fn shown(slot: Slot) -> &'static str {
 /// GET STATUS: the slot in this state, and no other.
 fn listed(state: &str) -> Vec<Value> {
     let entry = json!([
-        "e3214f08",
+        "e3264f08",
         SLOT,
         "9f7001",
         state,
-        "df2210",
+        "c503000000df2210",
         known("token_ref")
     ]);
     let step = secure("84f24002", json!("4f00"));
@@ -222,7 +222,7 @@ fn said(input: Input, second: bool) -> Vec<Value> {
         Input::SelectDirectory => vec![select(DIRECTORY)],
         Input::SelectUnknown => vec![select("a0000000999999")],
         Input::InitUpdate => vec![challenge("30")],
-        Input::InitUpdateOtherKey => vec![challenge("31")],
+        Input::InitUpdateOtherKey => vec![challenge("33")],
         Input::ExtAuth => vec![authenticate(None), named("auth_good", known("auth"))],
         Input::ExtAuthBadCryptogram => vec![authenticate(Some("cryptogram"))],
         Input::ExtAuthBadMac => vec![authenticate(Some("mac"))],
@@ -279,7 +279,7 @@ fn said(input: Input, second: bool) -> Vec<Value> {
         Input::SignLong => vec![apdu(&format!("802a020021{}00", "08".repeat(33)))],
         Input::Gpo => {
             let step = apdu(&format!("80a80000238321{}{SALE}00", "36000000"));
-            vec![with(step, "data", json!("770a82021800940408010200"))]
+            vec![with(step, "data", json!("770a82021c00940408010200"))]
         }
         Input::ReadRecord => record(),
         Input::ReadRecordUnknown => vec![apdu("00b2090c00")],

@@ -1,4 +1,4 @@
-//! SCP03 with AES-128, S8, i=70 (85-apdu, Keys): the host's side to play issuer, the card's to play chip.
+//! SCP03 in S8 mode, i=70, with keys of three sizes (85-apdu, Keys): the host's side to play issuer, the card's to play chip.
 
 use super::{Block, cbc_decrypt, cbc_encrypt, cmac, encrypt_block, pad_80, sha256, unpad_80};
 
@@ -31,12 +31,32 @@ impl ChipKeys {
     }
 }
 
-fn derive(key: &Block, constant: u8, bits: u16, context: &[u8]) -> Block {
+/// The longer static keys of a chip: ENC, MAC and DEK of key version 31 or 32.
+pub fn longer_keys(kmc: &Block, se_id: &[u8], version: u8) -> [Vec<u8>; 3] {
+    let size = if version == 0x31 { 24 } else { 32 };
+    [1, 2, 3].map(|kind| {
+        let block = |n: u8| cmac(kmc, &[b"kaika/chip/1", &[kind], se_id, &[version, n]]);
+        [block(1), block(2)].concat()[..size].to_vec()
+    })
+}
+
+fn derive(key: &[u8], constant: u8, bits: u16, context: &[u8]) -> Block {
+    derive_block(key, constant, bits, 1, context)
+}
+
+fn derive_block(key: &[u8], constant: u8, bits: u16, counter: u8, context: &[u8]) -> Block {
     let mut head = [0; 16];
     head[11] = constant;
     head[13..15].copy_from_slice(&bits.to_be_bytes());
-    head[15] = 1;
+    head[15] = counter;
     cmac(key, &[&head, context])
+}
+
+/// A session key, as long as the static one.
+fn session(key: &[u8], constant: u8, context: &[u8]) -> Vec<u8> {
+    let bits = u16::try_from(key.len() * 8).unwrap_or(u16::MAX);
+    let block = |counter| derive_block(key, constant, bits, counter, context);
+    [block(1), block(2)].concat()[..key.len()].to_vec()
 }
 
 fn half(full: Block) -> [u8; 8] {
@@ -46,7 +66,7 @@ fn half(full: Block) -> [u8; 8] {
 }
 
 /// The card challenge for a sequence counter.
-pub fn card_challenge(enc: &Block, sequence: [u8; 3]) -> [u8; 8] {
+pub fn card_challenge(enc: &[u8], sequence: [u8; 3]) -> [u8; 8] {
     half(derive(enc, 2, 64, &[&sequence[..], &DOMAIN].concat()))
 }
 
@@ -80,9 +100,9 @@ pub fn evidence(key: &Block, label: &str, se_id: &[u8], digest: &[u8]) -> Block 
 /// One end of an open channel.
 #[derive(Clone, Debug)]
 pub struct Channel {
-    enc: Block,
-    mac: Block,
-    rmac: Block,
+    enc: Vec<u8>,
+    mac: Vec<u8>,
+    rmac: Vec<u8>,
     chain: Block,
     counter: u128,
     /// What the card proves itself with.
@@ -93,20 +113,30 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// Session keys from both challenges.
+    /// Session keys of key version 30 from both challenges.
     pub fn new(keys: &ChipKeys, host: &[u8], card: &[u8]) -> Self {
+        Self::under(&keys.enc, &keys.mac, host, card)
+    }
+
+    /// Session keys from these static ones and both challenges.
+    pub fn under(enc: &[u8], mac: &[u8], host: &[u8], card: &[u8]) -> Self {
         let context = [host, card].concat();
-        let mac = derive(&keys.mac, 6, 128, &context);
+        let session_mac = session(mac, 6, &context);
         Self {
-            enc: derive(&keys.enc, 4, 128, &context),
-            mac,
-            rmac: derive(&keys.mac, 7, 128, &context),
+            enc: session(enc, 4, &context),
+            rmac: session(mac, 7, &context),
             chain: [0; 16],
             counter: 0,
-            card_cryptogram: half(derive(&mac, 0, 64, &context)),
-            host_cryptogram: half(derive(&mac, 1, 64, &context)),
+            card_cryptogram: half(derive(&session_mac, 0, 64, &context)),
+            host_cryptogram: half(derive(&session_mac, 1, 64, &context)),
+            mac: session_mac,
             level: 0,
         }
+    }
+
+    /// Whether commands are encrypted: a channel that was never opened does it too.
+    const fn encrypts(&self) -> bool {
+        self.level == 0 || self.level & 0x02 != 0
     }
 
     /// The host's EXTERNAL AUTHENTICATE.
@@ -117,10 +147,19 @@ impl Channel {
     }
 
     fn mac_command(&mut self, header: &[u8; 4], data: &[u8]) -> Vec<u8> {
-        let length = u8::try_from(data.len() + 8).unwrap_or(u8::MAX);
-        self.chain = cmac(&self.mac, &[&self.chain, header, &[length], data]);
+        let length = data.len() + 8;
+        // What does not fit into a short command is chained, and its MAC has the extended length.
+        let length = match u8::try_from(length) {
+            Ok(length) => vec![length],
+            Err(_) => [
+                &[0],
+                &u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes()[..],
+            ]
+            .concat(),
+        };
+        self.chain = cmac(&self.mac, &[&self.chain, header, &length, data]);
         let mut command = header.to_vec();
-        command.push(length);
+        command.extend_from_slice(&length);
         command.extend_from_slice(data);
         command.extend_from_slice(&half(self.chain));
         command
@@ -146,7 +185,7 @@ impl Channel {
     pub fn wrap(&mut self, header: [u8; 4], data: &[u8], le: bool) -> Vec<u8> {
         self.counter += 1;
         let mut plain = data.to_vec();
-        if !plain.is_empty() {
+        if !plain.is_empty() && self.encrypts() {
             pad_80(&mut plain, 16);
         }
         self.sealed(header, &plain, le)
@@ -155,6 +194,7 @@ impl Channel {
     fn sealed(&mut self, header: [u8; 4], plain: &[u8], le: bool) -> Vec<u8> {
         let cipher = match plain {
             [] => Vec::new(),
+            plain if !self.encrypts() => plain.to_vec(),
             plain => cbc_encrypt(&self.enc, self.iv(false), plain),
         };
         let mut command = self.mac_command(&header, &cipher);
@@ -217,15 +257,15 @@ impl Channel {
     /// The host's look at an answer: data in the clear with the status word.
     pub fn read(&self, answer: &[u8]) -> Option<Vec<u8>> {
         let (body, status) = answer.split_at_checked(answer.len().checked_sub(2)?)?;
-        if self.level & 0x30 != 0x30 || !matches!(status.first(), Some(0x90 | 0x62 | 0x63)) {
+        if self.level & 0x10 == 0 || !matches!(status.first(), Some(0x90 | 0x62 | 0x63)) {
             return Some(answer.to_vec());
         }
         let (cipher, mac) = body.split_at_checked(body.len().checked_sub(8)?)?;
         if half(cmac(&self.rmac, &[&self.chain, cipher, status])) != mac {
             return None;
         }
-        let plain = if cipher.is_empty() {
-            Vec::new()
+        let plain = if cipher.is_empty() || self.level & 0x20 == 0 {
+            cipher.to_vec()
         } else {
             unpad_80(cbc_decrypt(&self.enc, self.iv(true), cipher)?)?
         };
@@ -268,6 +308,37 @@ mod tests {
         let mut command = host.wrap([0x84, 0xE2, 0, 0], b"first", false);
         command[6] ^= 1;
         assert_eq!(card.open([0x84, 0xE2, 0, 0], &command[5..]), None);
+    }
+
+    /// Computed with the AES-CMAC of Python's `cryptography` from 85-apdu.
+    #[test]
+    fn longer_keys_are_those_that_another_library_computes() {
+        let [enc, ..] = longer_keys(&[0x40; 16], &[0x11; 8], 0x31);
+        let known = "e762730daa65cf0d25b554ca16887c3f597712787f3fd762";
+        assert_eq!(hex::encode(enc), known);
+        let [.., dek] = longer_keys(&[0x40; 16], &[0x11; 8], 0x32);
+        let known = "81ba73ad83b555d59f8fb4c7f873b8605306c612f5e625bf78672ada407db04b";
+        assert_eq!(hex::encode(dek), known);
+    }
+
+    /// A session that a real card held under AES-256 keys, from pySim's tests (`test_globalplatform.py`).
+    #[test]
+    fn a_longer_session_is_the_one_that_was_recorded() {
+        let key = |first: u8| -> Vec<u8> { (0..32).map(|at| first + at % 16).collect() };
+        let hex = |text: &str| hex::decode(text).unwrap_or_default();
+        let (host, card) = (hex("97b2055fe58599fd"), hex("a8439a22cedf045f"));
+        let mut session = Channel::under(&key(0), &key(0x10), &host, &card);
+        assert_eq!(session.card_cryptogram[..], hex("a9f1903b2834f26e"));
+        let opened = session.external_authenticate(0x33);
+        assert_eq!(opened, hex("8482330010508a0fd959d2e547c6b33154a6be2057"));
+        let command = session.wrap([0x84, 0xE2, 0x91, 0], &hex("bf3e035c015a"), false);
+        let known = "84e29100187a5ef717eaf1e135ae92fe54429d0e465decda65f5fe5aea";
+        assert_eq!(command, hex(known));
+        let answer = hex(
+            "ea90dbfa648a67c5eb6abc57f8530b97d0cd5647c5e8732016b55203b078dd2ace7f8bc5d1c1cd999000",
+        );
+        let plain = hex("bf3e125a10898821199000000000000000000000059000");
+        assert_eq!(session.read(&answer), Some(plain));
     }
 
     /// Computed with the AES-CMAC and AES of Python's `cryptography` from GlobalPlatform Amendment D.

@@ -20,7 +20,7 @@ fn des(key: &[u8], block: Half, encrypt: bool) -> Half {
     block.into()
 }
 
-fn triple(key: &[u8; 16], block: Half) -> Half {
+pub(super) fn triple(key: &[u8; 16], block: Half) -> Half {
     let (left, right) = key.split_at(8);
     des(left, des(right, des(left, block, true), false), true)
 }
@@ -41,6 +41,11 @@ pub fn session_key(udk: &[u8; 16], counter: u16) -> [u8; 16] {
 pub fn retail_mac(key: &[u8; 16], message: &[u8]) -> Half {
     let mut padded = message.to_vec();
     pad_80(&mut padded, 8);
+    retail_mac_of_blocks(key, &padded)
+}
+
+/// The same over whole blocks.
+pub(super) fn retail_mac_of_blocks(key: &[u8; 16], padded: &[u8]) -> Half {
     let (left, right) = key.split_at(8);
     let state = padded.chunks_exact(8).fold([0; 8], |state: Half, chunk| {
         let mut block = state;

@@ -3,14 +3,16 @@
 use serde_json::{Value, json};
 
 use super::{Outcome, Scene, read_frame, write_frame, wrong};
-use crate::crypto::channel::{Channel, ChipKeys, card_challenge};
+use crate::crypto::channel::{Channel, ChipKeys, card_challenge, longer_keys};
 use crate::format::{Apdu, Authenticate, Challenge, Relay, Secure};
 
 /// The host challenge: constant, so that a replay is the chip's to notice.
 const HOST: [u8; 8] = [1, 2, 3, 4, 5, 6, 7, 8];
 
 /// What the chip says after reset.
-const ATR: [u8; 9] = [0x3B, 0x65, 0x00, 0x00, 0x4B, 0x41, 0x49, 0x4B, 0x41];
+const ATR: [u8; 15] = [
+    0x3B, 0x6B, 0x00, 0x00, 0x80, 0x73, 0xC0, 0x01, 0xC0, 0x55, 0x4B, 0x41, 0x49, 0x4B, 0x41,
+];
 
 impl Scene<'_> {
     pub(super) fn power(&mut self, kind: &str) -> Outcome {
@@ -103,9 +105,21 @@ impl Scene<'_> {
         if step.sw != "9000" {
             return Ok(());
         }
-        let keys = ChipKeys::of(&self.runner.chip_master(), &number);
-        let (channel, sequence) =
-            opened(&keys, &number, &answer).map_err(|part| wrong(part, hex::encode(&answer)))?;
+        let master = self.runner.chip_master();
+        let version = version.first().copied().filter(|version| *version != 0);
+        let version = version.unwrap_or(0x30);
+        let (enc, mac) = match version {
+            0x30 => {
+                let keys = ChipKeys::of(&master, &number);
+                (keys.enc.to_vec(), keys.mac.to_vec())
+            }
+            _ => {
+                let [enc, mac, _] = longer_keys(&master, &number, version);
+                (enc, mac)
+            }
+        };
+        let (channel, sequence) = opened((&enc, &mac), version, &number, &answer)
+            .map_err(|part| wrong(part, hex::encode(&answer)))?;
         let last = self.sequence.replace(sequence).unwrap_or_default();
         if sequence <= last {
             return Err(wrong(format!("a counter after {last}"), sequence));
@@ -147,12 +161,39 @@ impl Scene<'_> {
         let mac_ends = command.len().saturating_sub(1);
         spoilt(&mut command[..mac_ends], step.fault.as_deref());
         self.sent(step.name.as_ref(), &command);
-        let answer = self.transmit(&command)?;
+        let answer = match step.pieces {
+            Some(size) => self.chained(header, &command, size)?,
+            None => self.transmit(&command)?,
+        };
         let plain = channel.read(&answer);
         self.channels.insert(step.channel.clone(), channel);
         let plain =
             plain.ok_or_else(|| wrong("an answer under the channel", hex::encode(&answer)))?;
         self.answered(&plain, &step.sw, step.out.as_ref())
+    }
+
+    /// The data of a whole command in pieces, each in a command of its own; gives the last answer.
+    fn chained(
+        &mut self,
+        [cla, ins, p1, p2]: [u8; 4],
+        command: &[u8],
+        size: usize,
+    ) -> Result<Vec<u8>, (String, String)> {
+        let head = if command.get(4) == Some(&0) { 7 } else { 5 };
+        let data = command.get(head..command.len() - 1).unwrap_or_default();
+        let mut pieces = data.chunks(size.max(1)).peekable();
+        while let Some(piece) = pieces.next() {
+            let last = pieces.peek().is_none();
+            let class = if last { cla } else { cla | 0x10 };
+            let length = u8::try_from(piece.len()).map_err(|e| wrong("a short piece", e))?;
+            let said = [&[class, ins, p1, p2, length], piece, &[0]].concat();
+            let answer = self.transmit(&said)?;
+            if last {
+                return Ok(answer);
+            }
+            self.answered(&answer, "9000", None)?;
+        }
+        Err(wrong("a command with data", "none"))
     }
 
     pub(super) fn relay(&mut self, step: &Relay) -> Outcome {
@@ -178,23 +219,28 @@ impl Scene<'_> {
 ///
 /// # Errors
 /// What the answer has not.
-fn opened(keys: &ChipKeys, number: &[u8], answer: &[u8]) -> Result<(Channel, u32), &'static str> {
+fn opened(
+    (enc, mac): (&[u8], &[u8]),
+    version: u8,
+    number: &[u8],
+    answer: &[u8],
+) -> Result<(Channel, u32), &'static str> {
     let (head, rest) = answer.split_at_checked(10).ok_or("34 bytes")?;
     if head != [&[0, 0], number].concat() {
         return Err("the chip's number");
     }
     let rest = rest
-        .strip_prefix(&[0x30, 0x03, 0x70])
-        .ok_or("key version 30, SCP03 with i = 70")?;
+        .strip_prefix(&[version, 0x03, 0x70])
+        .ok_or("the key version, SCP03 with i = 70")?;
     let (card, rest) = rest.split_at_checked(8).ok_or("a card challenge")?;
-    let channel = Channel::new(keys, &HOST, card);
+    let channel = Channel::under(enc, mac, &HOST, card);
     let rest = rest
         .strip_prefix(&channel.card_cryptogram)
         .ok_or("the chip's cryptogram")?;
     let &[a, b, c, 0x90, 0x00] = rest else {
         return Err("a sequence counter of three bytes, and no more");
     };
-    if card != card_challenge(&keys.enc, [a, b, c]) {
+    if card != card_challenge(enc, [a, b, c]) {
         return Err("the card challenge of its sequence counter");
     }
     Ok((channel, u32::from_be_bytes([0, a, b, c])))

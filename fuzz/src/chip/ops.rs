@@ -37,16 +37,39 @@ pub enum Op {
         /// 0, or which bit is turned.
         spoil: u8,
     },
+    /// A command in the secure channel that comes in a chain.
+    Chained {
+        /// CLA INS P1 P2.
+        header: [u8; 4],
+        /// The data field in the clear.
+        data: Vec<u8>,
+        /// Bytes of a piece.
+        size: usize,
+        /// 0, or which piece has another P2.
+        spoil: u8,
+    },
+    /// EXTERNAL AUTHENTICATE of the issuer.
+    Prove {
+        /// What the issuer says.
+        approves: bool,
+        /// 0, or which bit is turned.
+        spoil: u8,
+    },
     /// An earlier secured command once more.
     Again(usize),
 }
 
-/// Number of ops; the byte is taken modulo this.
+/// Number of the older ops; a byte below [`LATER`] is taken modulo this.
 pub const OPS: u8 = 23;
+/// From here on a byte is a later op: what was recorded before them keeps its meaning.
+pub const LATER: u8 = 230;
 
 /// Reads one op.
 pub fn read(reader: &mut Reader<'_>) -> Op {
     let byte = reader.byte();
+    if let Some(later) = byte.checked_sub(LATER) {
+        return later_op(later, reader);
+    }
     let op = what(byte % OPS, reader);
     // A larger op byte asks for an answer in a managed command, as the issuer does; a smaller one sends case 3.
     match op {
@@ -114,6 +137,143 @@ fn what(op: u8, reader: &mut Reader<'_>) -> Op {
         21 => free(reader),
         _ => Op::Again(usize::from(reader.byte())),
     }
+}
+
+fn later_op(op: u8, reader: &mut Reader<'_>) -> Op {
+    match op {
+        0 | 1 => verify(reader.byte()),
+        2 | 3 => Op::Prove {
+            approves: reader.byte().is_multiple_of(2),
+            spoil: reader.byte() % 32,
+        },
+        4 | 5 => store(0x90, 0, longer_template(reader.byte(), reader.byte())),
+        6 => status(0x01, reader.byte()),
+        7 | 8 => Op::Chained {
+            header: [0x84, 0xE2, 0x80, 0],
+            data: longer_template(reader.byte(), reader.byte()),
+            size: usize::from(reader.byte()),
+            spoil: reader.byte() % 4,
+        },
+        9 => Op::Chained {
+            header: [0x84, 0xE2, reader.byte() & 0x90, 0],
+            data: vec![0xE1; 4 * usize::from(reader.byte())],
+            size: 200,
+            spoil: 0,
+        },
+        10 | 11 => Op::Managed {
+            header: [
+                0x84,
+                0xF2,
+                [0x80, 0x40, 0x20, 0x41][usize::from(reader.byte() % 4)],
+                2 + reader.byte() % 3,
+            ],
+            data: searched(reader.byte()),
+            le: true,
+            spoil: 0,
+        },
+        12 => Op::Initialize {
+            kvn: 0x30 + reader.byte() % 4,
+            seed: reader.byte(),
+        },
+        13 => Op::Authenticate {
+            level: [0x01, 0x03, 0x11, 0x13, 0x33][usize::from(reader.byte() % 5)],
+            spoil: 0,
+        },
+        14 => next(reader.byte()),
+        15 => Op::Managed {
+            header: [
+                0x84,
+                0xCA,
+                0x00,
+                [0x66, 0xE0, 0xC1, 0x42][usize::from(reader.byte() % 4)],
+            ],
+            data: Vec::new(),
+            le: true,
+            spoil: 0,
+        },
+        16 => Op::Plain(vec![
+            0x80,
+            0xCA,
+            0x00,
+            [0x66, 0xE0, 0xC1, 0x42][usize::from(reader.byte() % 4)],
+            0,
+        ]),
+        17 => Op::Plain(vec![0x80, 0xCA, 0x9F, 0x17, 0]),
+        18 => Op::Plain(vec![0x80, 0xA8, 0, 0, 2, 0x83, 0, 0]),
+        19 => Op::Plain(vec![0x00, 0xC0, 0, 0, reader.byte()]),
+        20 => piece(reader),
+        21 => Op::Plain(vec![0x80, 0xCA, 0x9F, 0x7F, reader.byte()]),
+        22 => Op::Plain(vec![0x00, 0xA4, 0x04, 0x00, 0x00]),
+        _ => Op::Plain(vec![0x80, 0xCA, 0x9F, 0x7F]),
+    }
+}
+
+/// VERIFY: of the PIN that [`longer_template`] gives, of another, or of no PIN block.
+fn verify(which: u8) -> Op {
+    let mut block = [0x24, 0x12, 0x34, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF];
+    match which % 4 {
+        0 | 1 => {}
+        2 => block[2] = 0x35,
+        _ => block[3] = which,
+    }
+    Op::Plain([&[0x00, 0x20, 0x00, 0x80, 8], &block[..]].concat())
+}
+
+/// SELECT of the next occurrence, by a beginning of six bytes or the first slot's whole name.
+fn next(which: u8) -> Op {
+    let aid = twin::slot_aid(0);
+    let name = &aid[..usize::from(which % 9)];
+    let length = u8::try_from(name.len()).unwrap_or(0);
+    Op::Plain([&[0x00, 0xA4, 0x04, 0x02, length], name, &[0]].concat())
+}
+
+/// What GET STATUS looks for.
+fn searched(which: u8) -> Vec<u8> {
+    let mut data = twin::tlv(
+        &[0x4F],
+        &twin::slot_aid(usize::from(which % 4))[..usize::from(which / 4 % 9)],
+    );
+    match which / 64 {
+        0 | 1 => {}
+        2 => data.extend([0x5C, 0x03, 0x4F, 0x9F, 0x70]),
+        _ => data.extend([0x5C, which % 4, 0xDF, 0x22]),
+    }
+    data
+}
+
+/// A piece of a chain that nobody wrapped.
+fn piece(reader: &mut Reader<'_>) -> Op {
+    let (p1, p2) = (reader.byte() & 0x80, reader.byte() % 2);
+    let length = reader.byte();
+    let data = vec![0x5A; usize::from(length)];
+    let mut command = vec![0x94, 0xE2, p1, p2];
+    if length > 0 {
+        command.push(length);
+    }
+    command.extend(data);
+    Op::Plain(command)
+}
+
+/// The template of token number `n` with a PIN (bit 0 of `with`), cryptogram version 10 (bit 1), or what they may not be.
+pub fn longer_template(n: u8, with: u8) -> Vec<u8> {
+    let dek = host::chip_key(&KMC, 3, &SE_ID);
+    let plain = template(n);
+    let mut inner = plain[2..].to_vec();
+    if with & 1 != 0 {
+        let mut block = [
+            0x24, 0x12, 0x34, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x80, 0, 0, 0, 0, 0, 0, 0,
+        ];
+        if with & 0x0C == 0x0C {
+            block[usize::from(with >> 4)] ^= 1;
+        }
+        let sealed = host::cbc_encrypt(&dek, [0; 16], &block);
+        inner.extend(twin::tlv(&[0xDF, 0x36], &sealed));
+    }
+    if with & 2 != 0 {
+        let version = if with & 0xC0 == 0xC0 { with } else { 0x0A };
+        inner.extend(twin::tlv(&[0xDF, 0x37], &[version]));
+    }
+    twin::tlv(&[0xE1], &inner)
 }
 
 fn select(aid: &[u8]) -> Op {

@@ -1,4 +1,5 @@
-//! Commands and trees per second, beside two published crates in the same run.
+//! Commands and trees per second, beside two published crates, a parser that is nothing but its few branches, and the same for trees,
+//! in the same run; and a tree of 60 kB against one of 6 kB, whose times must be as their lengths.
 #![expect(clippy::unwrap_used, reason = "benchmark")]
 
 use std::hint::black_box;
@@ -57,6 +58,54 @@ fn walk_iso7816(mut bytes: &[u8], constructed: &[iso7816::tlv::Tag], count: &mut
     }
 }
 
+/// The least that tells the seven cases apart: what the crate's parser is measured against.
+fn ideal_parse(apdu: &[u8]) -> Option<(&[u8], usize)> {
+    let be = |high: u8, low: u8| usize::from(high) << 8 | usize::from(low);
+    match apdu.get(4..)? {
+        [] => Some((&[], 0)),
+        [le] => Some((&[], usize::from(*le))),
+        [0, high, low] => Some((&[], be(*high, *low))),
+        [0, high, low, rest @ ..] => match rest.split_at_checked(be(*high, *low))? {
+            (data @ [_, ..], []) => Some((data, 0)),
+            (data @ [_, ..], [high, low]) => Some((data, be(*high, *low))),
+            _ => None,
+        },
+        [lc, rest @ ..] => match rest.split_at_checked(usize::from(*lc))? {
+            (data @ [_, ..], []) => Some((data, 0)),
+            (data @ [_, ..], [le]) => Some((data, usize::from(*le))),
+            _ => None,
+        },
+    }
+}
+
+/// The least that visits a tree: recursive, of any depth, no checks but of bounds.
+fn ideal_walk(mut bytes: &[u8], count: &mut usize) -> Option<()> {
+    while let [first, rest @ ..] = bytes {
+        let mut rest = rest;
+        if first & 0x1F == 0x1F {
+            while let [more, after @ ..] = rest {
+                rest = after;
+                if more & 0x80 == 0 {
+                    break;
+                }
+            }
+        }
+        let (length, after) = match rest {
+            [0x81, length, after @ ..] => (usize::from(*length), after),
+            [0x82, high, low, after @ ..] => (usize::from(*high) << 8 | usize::from(*low), after),
+            [length, after @ ..] => (usize::from(*length), after),
+            [] => return None,
+        };
+        let (value, after) = after.split_at_checked(length)?;
+        *count += 1;
+        if first & 0x20 != 0 {
+            ideal_walk(value, count)?;
+        }
+        bytes = after;
+    }
+    Some(())
+}
+
 fn parse_commands(c: &mut Criterion) {
     let commands = commands();
     let mut group = c.benchmark_group("eight commands");
@@ -66,6 +115,14 @@ fn parse_commands(c: &mut Criterion) {
             commands
                 .iter()
                 .filter(|bytes| black_box(Command::parse(black_box(bytes))).is_ok())
+                .count()
+        });
+    });
+    group.bench_function("ideal", |b| {
+        b.iter(|| {
+            commands
+                .iter()
+                .filter(|bytes| black_box(ideal_parse(black_box(bytes))).is_some())
                 .count()
         });
     });
@@ -96,6 +153,16 @@ fn walk_trees(c: &mut Criterion) {
         count
     };
     group.bench_function("kaika, EMV tags", |b| b.iter(|| ours(&emv)));
+    group.bench_function("ideal, EMV tags", |b| {
+        let mut all = 0;
+        ideal_walk(&emv, &mut all);
+        assert_eq!(all, ours(&emv), "both must see the same objects");
+        b.iter(|| {
+            let mut count = 0;
+            ideal_walk(black_box(&emv), &mut count);
+            count
+        });
+    });
     group.bench_function("kaika, tags iso7816 accepts", |b| b.iter(|| ours(&other)));
     group.bench_function("iso7816, tags it accepts", |b| {
         let constructed = [
@@ -117,5 +184,22 @@ fn walk_trees(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, parse_commands, walk_trees);
+/// Empty objects by the thousand, each in the other's template: what is quadratic or recursive elsewhere.
+fn long_trees(c: &mut Criterion) {
+    let mut group = c.benchmark_group("long tree");
+    for length in [6_000, 60_000] {
+        let flat: Vec<u8> = [0x70, 0x00].repeat(length / 2);
+        group.throughput(Throughput::Bytes(u64::try_from(length).unwrap()));
+        group.bench_function(format!("kaika, {length} bytes"), |b| {
+            b.iter(|| {
+                let mut count = 0_usize;
+                walk(black_box(&flat), Form::Any, |_, _| count += 1).unwrap();
+                count
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, parse_commands, walk_trees, long_trees);
 criterion_main!(benches);

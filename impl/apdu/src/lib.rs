@@ -1,11 +1,13 @@
 //! ISO 7816 command and response APDUs, BER-TLV and DOL: bytes to types and back.
 //!
 //! No allocation, no panic on any bytes, and time linear in their number. Read [`Command::parse`] first, then
-//! [`tlv::Reader`] (siblings), [`tlv::walk`] (a whole tree) and [`dol::Dol`] (what a card asks a terminal for).
+//! [`tlv::Reader`] (siblings), [`tlv::walk`] (a whole tree), [`dol::Dol`] (what a card asks a terminal for) and
+//! [`compact`] (historical bytes).
 #![no_std]
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 pub mod command;
+pub mod compact;
 pub mod dol;
 pub mod response;
 pub mod status;

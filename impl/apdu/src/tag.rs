@@ -31,12 +31,26 @@ tags! {
     CURRENCY = 0x5F2A,
     /// PAN sequence number.
     PSN = 0x5F34,
+    /// Tags that are asked for (tag list).
+    TAG_LIST = 0x5C,
+    /// Object identifier.
+    OBJECT_ID = 0x06,
+    /// Card management type and version.
+    CARD_MANAGEMENT = 0x60,
     /// Application template.
     APPLICATION = 0x61,
+    /// Card identification scheme.
+    CARD_SCHEME = 0x63,
+    /// Secure channel protocol.
+    CHANNEL_PROTOCOL = 0x64,
+    /// Card data.
+    CARD_DATA = 0x66,
     /// FCI template.
     FCI = 0x6F,
     /// Record template.
     RECORD = 0x70,
+    /// Card recognition data.
+    CARD_RECOGNITION = 0x73,
     /// Response template, format 2.
     RESPONSE = 0x77,
     /// Application interchange profile.
@@ -57,6 +71,8 @@ tags! {
     CDOL2 = 0x8D,
     /// Cardholder verification methods.
     CVM_LIST = 0x8E,
+    /// Issuer authentication data: response cryptogram and card status update.
+    ISSUER_AUTHENTICATION = 0x91,
     /// Application file locator.
     AFL = 0x94,
     /// Terminal verification results.
@@ -83,6 +99,8 @@ tags! {
     IAD = 0x9F10,
     /// Last online transaction counter.
     LAST_ONLINE_ATC = 0x9F13,
+    /// PIN try counter.
+    PIN_TRIES = 0x9F17,
     /// Terminal country.
     COUNTRY = 0x9F1A,
     /// Application cryptogram.
@@ -95,6 +113,8 @@ tags! {
     UNPREDICTABLE_NUMBER = 0x9F37,
     /// Processing options data object list.
     PDOL = 0x9F38,
+    /// Longest data field of a command.
+    DATA_MAX = 0x9F65,
     /// Terminal transaction qualifiers.
     TTQ = 0x9F66,
     /// Life cycle state.
@@ -103,6 +123,12 @@ tags! {
     CHIP_ID = 0x9F7F,
     /// FCI, proprietary.
     FCI_PROPRIETARY = 0xA5,
+    /// Key information: identifier, version, type, length.
+    KEY_INFORMATION = 0xC0,
+    /// Sequence counter of the secure channel.
+    SEQUENCE = 0xC1,
+    /// Privileges.
+    PRIVILEGES = 0xC5,
     /// FCI, issuer discretionary.
     FCI_DISCRETIONARY = 0xBF0C,
     /// Receipts of the committed tokens.
@@ -117,6 +143,12 @@ tags! {
     TOKEN_VERSION = 0xDF33,
     /// Request context.
     REQUEST_CONTEXT = 0xDF35,
+    /// Reference PIN block, encrypted.
+    REFERENCE_PIN = 0xDF36,
+    /// Cryptogram version number.
+    CRYPTOGRAM_VERSION = 0xDF37,
+    /// Key information template.
+    KEY_TEMPLATE = 0xE0,
     /// Token template.
     TOKEN = 0xE1,
     /// One entry of GET STATUS.

@@ -125,18 +125,21 @@ pub fn walk<'a>(
             depth = parent;
             level = later.get(depth).ok_or(Malformed)?;
         }
+        // The bit of the tag that says constructed is in its first byte.
+        let constructed = matches!(level, [first, ..] if first & 0x20 != 0);
         let (object, rest) = take(level, form)?;
-        level = rest;
         let own = depth.saturating_add(1);
         visit(own, object);
-        if object.tag.is_constructed() && !object.value.is_empty() {
-            if own >= TLV_DEPTH_MAX {
-                return Err(Malformed);
-            }
-            *later.get_mut(depth).ok_or(Malformed)? = level;
-            depth = own;
-            level = object.value;
+        if !constructed || object.value.is_empty() {
+            level = rest;
+            continue;
         }
+        if own >= TLV_DEPTH_MAX {
+            return Err(Malformed);
+        }
+        *later.get_mut(depth).ok_or(Malformed)? = rest;
+        depth = own;
+        level = object.value;
     }
 }
 

@@ -2,19 +2,46 @@
 
 use crate::digest::sha256;
 use crate::mac::{aes_cmac, hmac_sha256};
-use crate::secret::{AesKey, ChipMasterKey, IssuerMasterKey, TokenKey};
+use crate::scp03::KEY_VERSION;
+use crate::secret::{AesKey, ChipMasterKey, IssuerMasterKey, KeySize, TokenKey};
 
-/// The four keys that a chip shares with the issuer alone.
+/// The keys that a chip shares with the issuer alone.
 #[derive(Debug)]
 pub struct ChipKeys {
-    /// Static key for encryption, K_ENC.
+    /// Static key for encryption, K_ENC, of key version 30.
     pub enc: AesKey,
-    /// Static key for MACs, K_MAC.
+    /// Static key for MACs, K_MAC, of key version 30.
     pub mac: AesKey,
-    /// Encrypts keys within the channel, K_DEK.
+    /// Encrypts keys within the channel, K_DEK, of key version 30.
     pub dek: AesKey,
-    /// Signs receipts and evidence.
+    /// Signs receipts and evidence, whatever the channel.
     pub receipt: AesKey,
+    /// The three keys of key versions 31 and 32.
+    pub longer: [ChannelKeys; 2],
+}
+
+/// The static keys of one key version.
+#[derive(Debug)]
+pub struct ChannelKeys {
+    /// K_ENC.
+    pub enc: AesKey,
+    /// K_MAC.
+    pub mac: AesKey,
+    /// K_DEK.
+    pub dek: AesKey,
+}
+
+/// The static keys of one key version, borrowed.
+#[derive(Clone, Copy, Debug)]
+pub struct KeySet<'a> {
+    /// Key version number.
+    pub version: u8,
+    /// K_ENC.
+    pub enc: &'a AesKey,
+    /// K_MAC.
+    pub mac: &'a AesKey,
+    /// K_DEK.
+    pub dek: &'a AesKey,
 }
 
 impl ChipKeys {
@@ -22,12 +49,51 @@ impl ChipKeys {
     pub fn derive(master: &ChipMasterKey, se_id: &[u8; 8]) -> Self {
         let master = AesKey::new(*master.bytes());
         let key = |number: u8| AesKey::new(aes_cmac(&master, &[b"kaika/chip/1", &[number], se_id]));
+        let longer = |version: u8, size: KeySize| {
+            let key = |number: u8| {
+                let block = |n: u8| {
+                    let tail = [version, n];
+                    aes_cmac(&master, &[b"kaika/chip/1", &[number], se_id, &tail])
+                };
+                AesKey::from_blocks(size, [block(1), block(2)])
+            };
+            ChannelKeys {
+                enc: key(1),
+                mac: key(2),
+                dek: key(3),
+            }
+        };
         Self {
             enc: key(1),
             mac: key(2),
             dek: key(3),
             receipt: key(4),
+            longer: [longer(0x31, KeySize::Aes192), longer(0x32, KeySize::Aes256)],
         }
+    }
+
+    /// The channel keys of this version; 00 stands for 30.
+    pub const fn set(&self, version: u8) -> Option<KeySet<'_>> {
+        let [middle, long] = &self.longer;
+        let longer = match version {
+            0x00 | KEY_VERSION => {
+                return Some(KeySet {
+                    version: KEY_VERSION,
+                    enc: &self.enc,
+                    mac: &self.mac,
+                    dek: &self.dek,
+                });
+            }
+            0x31 => middle,
+            0x32 => long,
+            _ => return None,
+        };
+        Some(KeySet {
+            version,
+            enc: &longer.enc,
+            mac: &longer.mac,
+            dek: &longer.dek,
+        })
     }
 }
 
@@ -52,6 +118,24 @@ pub fn wrap_token_key(dek: &AesKey, key: &TokenKey) -> [u8; 16] {
 /// Undoes [`wrap_token_key`].
 pub fn unwrap_token_key(dek: &AesKey, wrapped: &[u8; 16]) -> TokenKey {
     TokenKey::new(crate::scp03::decrypt_block(dek, wrapped))
+}
+
+/// Encrypts the reference PIN block of a token for the chip: AES-CBC under K_DEK with a zero IV over the block and its padding.
+pub fn wrap_pin(dek: &AesKey, block: &[u8; 8]) -> [u8; 16] {
+    crate::scp03::encrypt_block(dek, &padded_pin(block))
+}
+
+/// Undoes [`wrap_pin`]; `None` when the padding is not there.
+pub fn unwrap_pin(dek: &AesKey, wrapped: &[u8; 16]) -> Option<[u8; 8]> {
+    let plain = crate::scp03::decrypt_block(dek, wrapped);
+    let block = *plain.first_chunk::<8>()?;
+    (plain == padded_pin(&block)).then_some(block)
+}
+
+/// A PIN block and padding method 2, as it stands in the token template in the clear.
+pub fn padded_pin(block: &[u8; 8]) -> [u8; 16] {
+    let [a, b, c, d, e, f, g, h] = *block;
+    [a, b, c, d, e, f, g, h, 0x80, 0, 0, 0, 0, 0, 0, 0]
 }
 
 /// What a receipt says.

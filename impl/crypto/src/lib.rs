@@ -9,6 +9,7 @@
 pub mod chip;
 pub mod digest;
 pub mod emv;
+pub mod emv10;
 pub mod mac;
 #[cfg(feature = "password")]
 pub mod password;
@@ -18,8 +19,8 @@ pub mod sealed;
 pub mod secret;
 
 pub use secret::{
-    AesKey, ChipMasterKey, ClientKey, IssuerMasterKey, SaltedPassword, SealKey, SessionKey,
-    StoredKey, TokenKey,
+    AesKey, ChipMasterKey, ClientKey, IssuerMasterKey, KeySize, SaltedPassword, SealKey,
+    SessionKey, StoredKey, TokenKey,
 };
 
 /// Whether two byte strings are equal, in time that depends on their lengths only.

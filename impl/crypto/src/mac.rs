@@ -1,15 +1,37 @@
 //! AES-CMAC and HMAC-SHA256 over several pieces.
 
-use aes::Aes128;
+use aes::{Aes128, Aes192, Aes256};
 use cmac::Cmac;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::secret::AesKey;
+use crate::secret::{AesKey, KeySize};
 
 /// AES-CMAC (RFC 4493) over the pieces in order.
 pub fn aes_cmac(key: &AesKey, pieces: &[&[u8]]) -> [u8; 16] {
-    let mut mac = <Cmac<Aes128> as KeyInit>::new(key.bytes().into());
+    match key.size() {
+        KeySize::Aes128 => mac_of(
+            <Cmac<Aes128> as KeyInit>::new_from_slice(key.bytes()),
+            pieces,
+        ),
+        KeySize::Aes192 => mac_of(
+            <Cmac<Aes192> as KeyInit>::new_from_slice(key.bytes()),
+            pieces,
+        ),
+        KeySize::Aes256 => mac_of(
+            <Cmac<Aes256> as KeyInit>::new_from_slice(key.bytes()),
+            pieces,
+        ),
+    }
+}
+
+fn mac_of<M, E>(mac: Result<M, E>, pieces: &[&[u8]]) -> [u8; 16]
+where
+    M: Mac<OutputSize = hmac::digest::typenum::U16>,
+{
+    let Ok(mut mac) = mac else {
+        panic!("a key has the length of its size")
+    };
     pieces.iter().for_each(|piece| mac.update(piece));
     mac.finalize().into_bytes().into()
 }

@@ -1,4 +1,5 @@
-//! SCP03 with AES-128, 8-byte MACs and i = 70 (GlobalPlatform 2.3, amendment D): both ends of the secure channel.
+//! SCP03 with 8-byte MACs and i = 70, for AES keys of all three sizes (GlobalPlatform 2.3, amendment D): both ends of the
+//! secure channel.
 //!
 //! Open it with [`SessionKeys::derive`], [`SessionKeys::card_cryptogram`] and [`SessionKeys::host_cryptogram`]; then a
 //! [`Channel`] protects and opens one command after another. The host calls [`Channel::protect`] and
@@ -6,16 +7,22 @@
 //! function of its keys and the messages so far, so a host that lost its memory can play the same script again and
 //! stand where it stood.
 
-use aes::Aes128;
 use aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
+use aes::{Aes128, Aes192, Aes256};
 use zeroize::Zeroize;
 
 use crate::is_same;
 use crate::mac::aes_cmac;
-use crate::secret::AesKey;
+use crate::secret::{AesKey, KeySize};
 
-/// Key version number of the issuer's keys.
+/// Key version number of the issuer's keys: the one with AES-128, which 00 stands for.
 pub const KEY_VERSION: u8 = 0x30;
+/// Key version numbers and their key sizes.
+pub const KEY_VERSIONS: [(u8, KeySize); 3] = [
+    (KEY_VERSION, KeySize::Aes128),
+    (0x31, KeySize::Aes192),
+    (0x32, KeySize::Aes256),
+];
 /// The `i` parameter: pseudo-random challenge, R-MAC and R-ENC.
 pub const PARAMETER: u8 = 0x70;
 /// Length of a MAC or cryptogram.
@@ -24,28 +31,57 @@ pub const MAC_LEN: usize = 8;
 /// What the channel protects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
+    /// 01: command MAC.
+    Mac,
     /// 03: command MAC and encryption.
     Command,
+    /// 11: command and response MAC.
+    MacBoth,
+    /// 13: command MAC and encryption, response MAC.
+    CommandMacBoth,
     /// 33: command and response MAC and encryption.
     Both,
 }
 
 impl Level {
+    /// Every level, from the weakest.
+    pub const ALL: [Self; 5] = [
+        Self::Mac,
+        Self::Command,
+        Self::MacBoth,
+        Self::CommandMacBoth,
+        Self::Both,
+    ];
+
     /// As in P1 of EXTERNAL AUTHENTICATE.
     pub const fn byte(self) -> u8 {
         match self {
+            Self::Mac => 0x01,
             Self::Command => 0x03,
+            Self::MacBoth => 0x11,
+            Self::CommandMacBoth => 0x13,
             Self::Both => 0x33,
         }
     }
 
-    /// The level with this byte, if Kaika uses it.
-    pub const fn from_byte(byte: u8) -> Option<Self> {
-        match byte {
-            0x03 => Some(Self::Command),
-            0x33 => Some(Self::Both),
-            _ => None,
-        }
+    /// The level with this byte, if there is one: a level without a command MAC is none.
+    pub fn from_byte(byte: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.byte() == byte)
+    }
+
+    /// Whether commands are encrypted (C-DECRYPTION).
+    pub const fn encrypts_commands(self) -> bool {
+        self.byte() & 0x02 != 0
+    }
+
+    /// Whether answers have a MAC (R-MAC).
+    pub const fn protects_answers(self) -> bool {
+        self.byte() & 0x10 != 0
+    }
+
+    /// Whether answers are encrypted (R-ENCRYPTION).
+    pub const fn encrypts_answers(self) -> bool {
+        self.byte() & 0x20 != 0
     }
 }
 
@@ -78,35 +114,62 @@ impl SessionKeys {
     ) -> Self {
         let context: [&[u8]; 2] = [host_challenge, card_challenge];
         Self {
-            enc: AesKey::new(kdf(enc, 0x04, 128, context)),
-            mac: AesKey::new(kdf(mac, 0x06, 128, context)),
-            rmac: AesKey::new(kdf(mac, 0x07, 128, context)),
+            enc: derived(enc, 0x04, context),
+            mac: derived(mac, 0x06, context),
+            rmac: derived(mac, 0x07, context),
         }
     }
 
     /// What the card answers to INITIALIZE UPDATE.
     pub fn card_cryptogram(&self, host_challenge: &[u8; 8], card_challenge: &[u8; 8]) -> [u8; 8] {
-        first_half(kdf(&self.mac, 0x00, 64, [host_challenge, card_challenge]))
+        first_half(kdf(
+            &self.mac,
+            0x00,
+            64,
+            1,
+            [host_challenge, card_challenge],
+        ))
     }
 
     /// What the host sends in EXTERNAL AUTHENTICATE.
     pub fn host_cryptogram(&self, host_challenge: &[u8; 8], card_challenge: &[u8; 8]) -> [u8; 8] {
-        first_half(kdf(&self.mac, 0x01, 64, [host_challenge, card_challenge]))
+        first_half(kdf(
+            &self.mac,
+            0x01,
+            64,
+            1,
+            [host_challenge, card_challenge],
+        ))
     }
 }
 
 /// The pseudo-random card challenge of one sequence counter.
 pub fn card_challenge(enc: &AesKey, sequence: &[u8; 3], aid: &[u8]) -> [u8; 8] {
-    first_half(kdf(enc, 0x02, 64, [sequence, aid]))
+    first_half(kdf(enc, 0x02, 64, 1, [sequence, aid]))
 }
 
-/// The data derivation scheme: label, separator, length in bits, counter 1, context.
-fn kdf(key: &AesKey, constant: u8, bits: u16, context: [&[u8]; 2]) -> [u8; 16] {
+/// A session key, of the size of the static one.
+fn derived(key: &AesKey, constant: u8, context: [&[u8]; 2]) -> AesKey {
+    let bits = match key.size() {
+        KeySize::Aes128 => 128,
+        KeySize::Aes192 => 192,
+        KeySize::Aes256 => 256,
+    };
+    let block = |counter| kdf(key, constant, bits, counter, context);
+    let second = match key.size() {
+        KeySize::Aes128 => [0; 16],
+        KeySize::Aes192 | KeySize::Aes256 => block(2),
+    };
+    AesKey::from_blocks(key.size(), [block(1), second])
+}
+
+/// The data derivation scheme: label, separator, length in bits, counter, context.
+fn kdf(key: &AesKey, constant: u8, bits: u16, counter: u8, context: [&[u8]; 2]) -> [u8; 16] {
     let [high, low] = bits.to_be_bytes();
     let [first, second] = context;
     aes_cmac(
         key,
-        &[&[0; 11], &[constant, 0, high, low, 1], first, second],
+        &[&[0; 11], &[constant, 0, high, low, counter], first, second],
     )
 }
 
@@ -192,7 +255,11 @@ impl Channel {
         out: &mut [u8],
     ) -> Result<usize, Broken> {
         let counter = self.counter.checked_add(1).ok_or(Broken::NoRoom)?;
-        let length = encrypt(&self.keys.enc, self.icv(counter, 0x00), data, out)?;
+        let length = if self.level.encrypts_commands() {
+            encrypt(&self.keys.enc, self.icv(counter, 0x00), data, out)?
+        } else {
+            copy(data, out)?
+        };
         let (text, rest) = out.split_at_mut_checked(length).ok_or(Broken::NoRoom)?;
         let place = rest.first_chunk_mut::<MAC_LEN>().ok_or(Broken::NoRoom)?;
         let chaining = self.command_mac(header, text)?;
@@ -219,7 +286,11 @@ impl Channel {
         }
         self.chaining = chaining;
         self.counter = self.counter.checked_add(1).ok_or(Broken::Encryption)?;
-        decrypt(&self.keys.enc, self.icv(self.counter, 0x00), text, out)
+        if self.level.encrypts_commands() {
+            decrypt(&self.keys.enc, self.icv(self.counter, 0x00), text, out)
+        } else {
+            copy(text, out)
+        }
     }
 
     /// Card: protects a good answer. `out` receives the data field and the R-MAC where the level asks for them.
@@ -233,21 +304,18 @@ impl Channel {
         status: [u8; 2],
         out: &mut [u8],
     ) -> Result<usize, Broken> {
-        match self.level {
-            Level::Command => {
-                out.get_mut(..data.len())
-                    .ok_or(Broken::NoRoom)?
-                    .copy_from_slice(data);
-                Ok(data.len())
-            }
-            Level::Both => {
-                let length = encrypt(&self.keys.enc, self.icv(self.counter, 0x80), data, out)?;
-                let (text, rest) = out.split_at_mut_checked(length).ok_or(Broken::NoRoom)?;
-                let mac = self.response_mac(text, status);
-                *rest.first_chunk_mut::<MAC_LEN>().ok_or(Broken::NoRoom)? = mac;
-                Ok(length + MAC_LEN)
-            }
+        let length = if self.level.encrypts_answers() {
+            encrypt(&self.keys.enc, self.icv(self.counter, 0x80), data, out)?
+        } else {
+            copy(data, out)?
+        };
+        if !self.level.protects_answers() {
+            return Ok(length);
         }
+        let (text, rest) = out.split_at_mut_checked(length).ok_or(Broken::NoRoom)?;
+        let mac = self.response_mac(text, status);
+        *rest.first_chunk_mut::<MAC_LEN>().ok_or(Broken::NoRoom)? = mac;
+        Ok(length + MAC_LEN)
     }
 
     /// Host: checks and decrypts a good answer (data field without status word).
@@ -260,20 +328,17 @@ impl Channel {
         status: [u8; 2],
         out: &mut [u8],
     ) -> Result<usize, Broken> {
-        match self.level {
-            Level::Command => {
-                out.get_mut(..field.len())
-                    .ok_or(Broken::NoRoom)?
-                    .copy_from_slice(field);
-                Ok(field.len())
-            }
-            Level::Both => {
-                let (text, mac) = field.split_last_chunk::<MAC_LEN>().ok_or(Broken::Mac)?;
-                if !is_same(&self.response_mac(text, status), mac) {
-                    return Err(Broken::Mac);
-                }
-                decrypt(&self.keys.enc, self.icv(self.counter, 0x80), text, out)
-            }
+        if !self.level.protects_answers() {
+            return copy(field, out);
+        }
+        let (text, mac) = field.split_last_chunk::<MAC_LEN>().ok_or(Broken::Mac)?;
+        if !is_same(&self.response_mac(text, status), mac) {
+            return Err(Broken::Mac);
+        }
+        if self.level.encrypts_answers() {
+            decrypt(&self.keys.enc, self.icv(self.counter, 0x80), text, out)
+        } else {
+            copy(text, out)
         }
     }
 
@@ -315,6 +380,13 @@ fn authenticate_mac(keys: &SessionKeys, level: Level, cryptogram: &[u8; 8]) -> [
             cryptogram,
         ],
     )
+}
+
+fn copy(from: &[u8], out: &mut [u8]) -> Result<usize, Broken> {
+    out.get_mut(..from.len())
+        .ok_or(Broken::NoRoom)?
+        .copy_from_slice(from);
+    Ok(from.len())
 }
 
 /// Pads by method 2 and encrypts by CBC. No data stays no data.
@@ -373,18 +445,33 @@ fn unpadded(plain: &[u8]) -> Option<usize> {
     (plain.get(mark) == Some(&0x80) && mark / 16 == (plain.len() - 1) / 16).then_some(mark)
 }
 
-/// One block of AES-128.
+/// One block of AES.
 pub(crate) fn encrypt_block(key: &AesKey, block: &[u8; 16]) -> [u8; 16] {
     let mut block = (*block).into();
-    Aes128::new(key.bytes().into()).encrypt_block(&mut block);
+    match key.size() {
+        KeySize::Aes128 => keyed(Aes128::new_from_slice(key.bytes())).encrypt_block(&mut block),
+        KeySize::Aes192 => keyed(Aes192::new_from_slice(key.bytes())).encrypt_block(&mut block),
+        KeySize::Aes256 => keyed(Aes256::new_from_slice(key.bytes())).encrypt_block(&mut block),
+    }
     block.into()
 }
 
-/// One block of AES-128, backwards.
+/// One block of AES, backwards.
 pub(crate) fn decrypt_block(key: &AesKey, block: &[u8; 16]) -> [u8; 16] {
     let mut block = (*block).into();
-    Aes128::new(key.bytes().into()).decrypt_block(&mut block);
+    match key.size() {
+        KeySize::Aes128 => keyed(Aes128::new_from_slice(key.bytes())).decrypt_block(&mut block),
+        KeySize::Aes192 => keyed(Aes192::new_from_slice(key.bytes())).decrypt_block(&mut block),
+        KeySize::Aes256 => keyed(Aes256::new_from_slice(key.bytes())).decrypt_block(&mut block),
+    }
     block.into()
+}
+
+fn keyed<C, E>(made: Result<C, E>) -> C {
+    match made {
+        Ok(cipher) => cipher,
+        Err(_) => panic!("a key has the length of its size"),
+    }
 }
 
 fn first_half(block: [u8; 16]) -> [u8; 8] {

@@ -44,8 +44,6 @@ macro_rules! secret {
 }
 
 secret! {
-    /// An AES-128 key.
-    AesKey[16];
     /// The issuer's chip master key, KMC.
     ChipMasterKey[16];
     /// The issuer's token master key, IMK.
@@ -62,6 +60,98 @@ secret! {
     SealKey[32];
     /// What authenticates a terminal after the password proof.
     SessionKey[32];
+}
+
+/// An AES key of 16, 24 or 32 bytes.
+pub struct AesKey {
+    bytes: [u8; 32],
+    size: KeySize,
+}
+
+/// The sizes of AES keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeySize {
+    /// AES-128.
+    Aes128,
+    /// AES-192.
+    Aes192,
+    /// AES-256.
+    Aes256,
+}
+
+impl KeySize {
+    /// Bytes of the key.
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::Aes128 => 16,
+            Self::Aes192 => 24,
+            Self::Aes256 => 32,
+        }
+    }
+}
+
+impl AesKey {
+    /// An AES-128 key.
+    pub const fn new(bytes: [u8; 16]) -> Self {
+        let mut key = [0; 32];
+        let (front, _) = key.split_at_mut(16);
+        front.copy_from_slice(&bytes);
+        Self {
+            bytes: key,
+            size: KeySize::Aes128,
+        }
+    }
+
+    /// The first bytes of two blocks, as many as the size says.
+    pub fn from_blocks(size: KeySize, blocks: [[u8; 16]; 2]) -> Self {
+        let mut bytes = [0; 32];
+        let taken = blocks.into_iter().flatten().take(size.bytes());
+        bytes
+            .iter_mut()
+            .zip(taken)
+            .for_each(|(byte, from)| *byte = from);
+        Self { bytes, size }
+    }
+
+    /// Takes a copy of 16, 24 or 32 bytes; `None` for any other number.
+    pub fn from_slice(from: &[u8]) -> Option<Self> {
+        let size = match from.len() {
+            16 => KeySize::Aes128,
+            24 => KeySize::Aes192,
+            32 => KeySize::Aes256,
+            _ => return None,
+        };
+        let mut bytes = [0; 32];
+        bytes.get_mut(..from.len())?.copy_from_slice(from);
+        Some(Self { bytes, size })
+    }
+
+    /// How large it is.
+    pub const fn size(&self) -> KeySize {
+        self.size
+    }
+
+    /// The bytes, for storing or for a primitive.
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.size.bytes()).unwrap_or_default()
+    }
+
+    /// Equality in constant time.
+    pub fn is_same(&self, other: &Self) -> bool {
+        crate::is_same(self.bytes(), other.bytes())
+    }
+}
+
+impl core::fmt::Debug for AesKey {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("AesKey(secret)")
+    }
+}
+
+impl Drop for AesKey {
+    fn drop(&mut self) {
+        self.bytes.zeroize();
+    }
 }
 
 #[cfg(test)]
@@ -82,6 +172,11 @@ mod tests {
         assert!(AesKey::new([1; 16]).is_same(&AesKey::new([1; 16])));
         assert!(!AesKey::new([1; 16]).is_same(&AesKey::new([2; 16])));
         assert!(AesKey::from_slice(&[0; 15]).is_none());
-        assert!(AesKey::from_slice(&[0; 16]).is_some());
+        for size in [KeySize::Aes128, KeySize::Aes192, KeySize::Aes256] {
+            let blocks = AesKey::from_blocks(size, [[7; 16]; 2]);
+            let slice = [7; 32].get(..size.bytes()).and_then(AesKey::from_slice);
+            assert!(slice.is_some_and(|key| key.is_same(&blocks) && key.size() == size));
+        }
+        assert!(!AesKey::from_blocks(KeySize::Aes192, [[7; 16]; 2]).is_same(&AesKey::new([7; 16])));
     }
 }

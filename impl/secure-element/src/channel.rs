@@ -1,15 +1,14 @@
 //! The secure channel: opening it, opening what comes through it, closing it.
 
 use kaika_apdu::{Command, StatusWord};
+use kaika_crypto::chip::KeySet;
 use kaika_crypto::is_same;
-use kaika_crypto::scp03::{
-    Channel, Header, KEY_VERSION, Level, PARAMETER, SessionKeys, card_challenge,
-};
-use kaika_spec::limit::CHANNEL_TRIES_MAX;
+use kaika_crypto::scp03::{Channel, Header, Level, PARAMETER, SessionKeys, card_challenge};
+use kaika_spec::limit::{CHANNEL_TRIES_MAX, DATA_MAX};
 
-use crate::image::Image;
+use crate::image::Record;
 use crate::select::{SECURITY_DOMAIN, Selected};
-use crate::{ANSWER_MAX, Change, Chip, Data, Flash, Judged, Then, ins};
+use crate::{Change, Chip, Data, Flash, Judged, Then, ins};
 
 /// Last value of the three-byte sequence counter.
 const SEQUENCE_LAST: u32 = 0x00ff_ffff;
@@ -26,16 +25,25 @@ pub(crate) enum Secure {
         host: [u8; 8],
         /// The chip's.
         card: [u8; 8],
+        /// Key version.
+        version: u8,
     },
     /// It is open.
-    Open(Channel),
+    Open {
+        /// The card's end.
+        channel: Channel,
+        /// Key version.
+        version: u8,
+    },
 }
 
-const fn is_management(ins: u8) -> bool {
-    matches!(
-        ins,
-        ins::STORE_DATA | ins::SET_STATUS | ins::DELETE | ins::GET_STATUS
-    )
+/// Whether it is a command of the issuer's. GET DATA is one in the class of secure messaging; anybody may say it in class 80.
+pub(crate) const fn is_management(command: &Command<'_>) -> bool {
+    match command.ins {
+        ins::STORE_DATA | ins::SET_STATUS | ins::DELETE | ins::GET_STATUS => true,
+        ins::GET_DATA => command.cla == 0x84,
+        _ => false,
+    }
 }
 
 impl<F: Flash> Chip<F> {
@@ -44,53 +52,72 @@ impl<F: Flash> Chip<F> {
         self.volatile.staging = None;
     }
 
-    /// Opens a secured command into `plain` and gives the length of its data; `None` for one that is not secured.
+    /// Opens a secured command into `plain` and gives the length of its data.
     pub(crate) fn open(
         &mut self,
         command: &Command<'_>,
-        plain: &mut [u8; ANSWER_MAX],
-    ) -> Result<Option<usize>, StatusWord> {
-        if !is_management(command.ins) {
-            return Ok(None);
-        }
+        plain: &mut [u8; DATA_MAX],
+    ) -> Result<usize, StatusWord> {
         //= spec/60-provision.md#pro-2-the-chip-checks-who-writes
-        //# The chip MUST refuse personalisation commands outside an authenticated secure channel with command MAC and encryption.
+        //# The chip MUST refuse STORE DATA outside an authenticated secure channel with command MAC and encryption, and every other
+        //# personalisation command outside one with command MAC.
         //= spec/85-apdu.md#apd-7-the-level-is-not-lowered
         //# The chip MUST refuse an unsecured management command while a secure channel is open, and end the channel.
         //= spec/60-provision.md#pro-15-old-scripts-are-refused
         //# The chip MUST refuse a script recorded in an earlier secure channel.
+        let chained = self.volatile.chain.get();
+        let field = chained.unwrap_or(command.data);
         let header = Header {
             bytes: command.header(),
-            extended: command.extended,
+            extended: chained.map_or(command.extended, |data| data.len() > 255),
         };
         let opened = match &mut self.volatile.secure {
-            Secure::Open(channel) if command.cla == 0x84 => {
-                channel.open_command(header, command.data, plain).ok()
+            Secure::Open { channel, .. } if command.cla == 0x84 => {
+                let encrypted = channel.level().encrypts_commands();
+                let opened = channel.open_command(header, field, plain).ok();
+                opened.filter(|_| encrypted || command.ins != ins::STORE_DATA)
             }
-            Secure::Open(_) | Secure::Challenged { .. } | Secure::Closed => None,
+            Secure::Open { .. } | Secure::Challenged { .. } | Secure::Closed => None,
         };
         //= spec/85-apdu.md#apd-6-an-aborted-channel-stays-closed
         //# After a wrong MAC or a wrong cryptogram the chip MUST refuse every secured command until a new channel is opened.
         if opened.is_none() {
             self.close();
         }
-        opened.map(Some).ok_or(StatusWord::SECURITY_NOT_SATISFIED)
+        opened.ok_or(StatusWord::SECURITY_NOT_SATISFIED)
+    }
+
+    /// The keys of the open channel.
+    pub(crate) const fn channel_keys(&self) -> Option<KeySet<'_>> {
+        match self.volatile.secure {
+            Secure::Open { version, .. } => self.keys.set(version),
+            Secure::Challenged { .. } | Secure::Closed => None,
+        }
+    }
+
+    /// The level of the open channel.
+    pub(crate) const fn level(&self) -> Option<Level> {
+        match &self.volatile.secure {
+            Secure::Open { channel, .. } => Some(channel.level()),
+            Secure::Challenged { .. } | Secure::Closed => None,
+        }
     }
 
     /// Protects the answer to a secured command.
-    pub(crate) fn protect(&self, change: &Change) -> Result<Data, StatusWord> {
+    pub(crate) fn protect(&self, change: &Change, answer: &mut Data) -> Result<(), StatusWord> {
         let status = change.status.unwrap_or(StatusWord::OK);
         let mut data = Data::default();
         data.length = match &self.volatile.secure {
-            Secure::Open(channel) => channel
-                .protect_response(change.data.get(), status.bytes(), &mut data.bytes)
+            Secure::Open { channel, .. } => channel
+                .protect_response(answer.get(), status.bytes(), &mut data.bytes)
                 .map_err(|_| StatusWord::WRONG_LENGTH)?,
             Secure::Closed | Secure::Challenged { .. } => 0,
         };
-        Ok(data)
+        *answer = data;
+        Ok(())
     }
 
-    pub(crate) fn initialize_update(&self, command: &Command<'_>) -> Judged {
+    pub(crate) fn initialize_update(&self, command: &Command<'_>, answer: &mut Data) -> Judged {
         if command.p2 != 0 {
             return Err(StatusWord::WRONG_P1_P2);
         }
@@ -101,9 +128,10 @@ impl<F: Flash> Chip<F> {
         if self.volatile.selected != Selected::Domain || self.image.sequence >= SEQUENCE_LAST {
             return Err(StatusWord::CONDITIONS_NOT_SATISFIED);
         }
-        if command.p1 != 0 && command.p1 != KEY_VERSION {
-            return Err(StatusWord::REFERENCE_NOT_FOUND);
-        }
+        let set = self
+            .keys
+            .set(command.p1)
+            .ok_or(StatusWord::REFERENCE_NOT_FOUND)?;
         //= spec/60-provision.md#pro-4-failed-openings-are-counted
         //# The chip MUST refuse to open a channel after `CHANNEL_TRIES_MAX` failed EXTERNAL AUTHENTICATEs in a row.
         if self.image.failures >= CHANNEL_TRIES_MAX {
@@ -111,35 +139,36 @@ impl<F: Flash> Chip<F> {
         }
         //= spec/60-provision.md#pro-3-challenges-never-repeat
         //# The chip MUST store the increased sequence counter before it answers INITIALIZE UPDATE.
-        let image = Image {
-            sequence: self.image.sequence.saturating_add(1),
-            ..self.image
-        };
-        let [_, a, b, c] = image.sequence.to_be_bytes();
-        let card = card_challenge(&self.keys.enc, &[a, b, c], &SECURITY_DOMAIN);
-        let cryptogram = self.session(&host, &card).card_cryptogram(&host, &card);
-        let mut answer = [0; 32];
+        let sequence = self.image.sequence.saturating_add(1);
+        let [_, a, b, c] = sequence.to_be_bytes();
+        let card = card_challenge(set.enc, &[a, b, c], &SECURITY_DOMAIN);
+        let keys = SessionKeys::derive(set.enc, set.mac, &host, &card);
+        let cryptogram = keys.card_cryptogram(&host, &card);
+        let version = set.version;
+        let mut made = [0; 32];
         let parts = [0, 0]
             .into_iter()
             .chain(self.se_id)
-            .chain([KEY_VERSION, 0x03, PARAMETER]);
-        for (byte, from) in answer
+            .chain([version, 0x03, PARAMETER]);
+        for (byte, from) in made
             .iter_mut()
             .zip(parts.chain(card).chain(cryptogram).chain([a, b, c]))
         {
             *byte = from;
         }
-        let then = Then::Secure(Secure::Challenged { host, card });
+        answer.set(&made);
         Ok(Change {
-            image: Some(image),
-            then,
-            data: Data::of(&answer),
-            ..Change::default()
+            record: Some(Record::Channel {
+                sequence,
+                failures: self.image.failures,
+            }),
+            then: Then::Secure(Secure::Challenged {
+                host,
+                card,
+                version,
+            }),
+            status: None,
         })
-    }
-
-    fn session(&self, host: &[u8; 8], card: &[u8; 8]) -> SessionKeys {
-        SessionKeys::derive(&self.keys.enc, &self.keys.mac, host, card)
     }
 
     pub(crate) fn external_authenticate(&self, command: &Command<'_>) -> Judged {
@@ -150,43 +179,50 @@ impl<F: Flash> Chip<F> {
             .data
             .try_into()
             .map_err(|_| StatusWord::WRONG_LENGTH)?;
-        let Secure::Challenged { host, card } = &self.volatile.secure else {
+        let Secure::Challenged {
+            host,
+            card,
+            version,
+        } = &self.volatile.secure
+        else {
             return Err(StatusWord::CONDITIONS_NOT_SATISFIED);
         };
         let (Some(cryptogram), Some(mac)) = (data.first_chunk::<8>(), data.last_chunk::<8>())
         else {
             return Err(StatusWord::WRONG_LENGTH);
         };
-        let keys = self.session(host, card);
+        let set = self
+            .keys
+            .set(*version)
+            .ok_or(StatusWord::CONDITIONS_NOT_SATISFIED)?;
+        let keys = SessionKeys::derive(set.enc, set.mac, host, card);
         let right = is_same(&keys.host_cryptogram(host, card), cryptogram);
         match Channel::card(keys, level, cryptogram, mac) {
             None => Ok(self.failed(StatusWord::SECURITY_NOT_SATISFIED)),
             Some(_) if !right => Ok(self.failed(StatusWord::AUTHENTICATION_FAILED)),
-            Some(channel) => Ok(self.opened(channel)),
+            Some(channel) => Ok(self.opened(channel, *version)),
+        }
+    }
+
+    const fn counted(&self, failures: u8) -> Record {
+        Record::Channel {
+            sequence: self.image.sequence,
+            failures,
         }
     }
 
     fn failed(&self, status: StatusWord) -> Change {
-        let image = Image {
-            failures: self.image.failures.saturating_add(1),
-            ..self.image
-        };
         Change {
-            image: Some(image),
+            record: Some(self.counted(self.image.failures.saturating_add(1))),
             then: Then::Secure(Secure::Closed),
             status: Some(status),
-            ..Change::default()
         }
     }
 
-    fn opened(&self, channel: Channel) -> Change {
-        let image = (self.image.failures != 0).then_some(Image {
-            failures: 0,
-            ..self.image
-        });
+    fn opened(&self, channel: Channel, version: u8) -> Change {
         Change {
-            image,
-            then: Then::Secure(Secure::Open(channel)),
+            record: (self.image.failures != 0).then(|| self.counted(0)),
+            then: Then::Secure(Secure::Open { channel, version }),
             ..Change::default()
         }
     }

@@ -8,7 +8,7 @@ use crate::{Change, Chip, Data, Flash, Judged};
 
 impl<F: Flash> Chip<F> {
     /// Works before there is any token, since consent comes before the card; stores nothing and shows no key.
-    pub(crate) fn sign_evidence(&self, command: &Command<'_>) -> Judged {
+    pub(crate) fn sign_evidence(&self, command: &Command<'_>, answer: &mut Data) -> Judged {
         //= spec/85-apdu.md#apd-8-evidence-is-over-a-digest
         //# The chip MUST sign evidence of the two kinds only, over exactly 32 bytes, and only while the issuer's security
         //# domain is selected.
@@ -25,6 +25,7 @@ impl<F: Flash> Chip<F> {
             return Err(StatusWord::CONDITIONS_NOT_SATISFIED);
         }
         let made = evidence(&self.keys.receipt, kind, &self.se_id, digest);
-        Ok(Change::data(Data::of(&made)))
+        answer.set(&made);
+        Ok(Change::default())
     }
 }

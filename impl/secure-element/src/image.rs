@@ -1,11 +1,11 @@
-//! The non-volatile content of a chip, as a value and as bytes.
+//! The non-volatile content of a chip: as a value, and as the records that are written one at a time.
 
 use kaika_spec::limit::SLOTS;
 
-/// Bytes of one slot.
-const SLOT_LEN: usize = 100;
-/// Bytes of an image, a multiple of four.
-pub const IMAGE_LEN: usize = 8 + SLOTS * SLOT_LEN;
+/// Longest payload of a record, a multiple of four.
+pub const PAYLOAD_MAX: usize = 104;
+/// Payload of the records of the channel's and the slots' counters.
+const SHORT_LEN: usize = 8;
 
 /// Everything that survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +34,16 @@ pub enum State {
     Deleted,
 }
 
+/// How a token's cryptograms are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Version {
+    /// CVN 18: session keys, all of the issuer application data.
+    #[default]
+    Eighteen,
+    /// CVN 10: the token key itself, the card verification results.
+    Ten,
+}
+
 /// One token slot.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Slot {
@@ -49,18 +59,24 @@ pub struct Slot {
     pub psn: u8,
     /// Version of the token data.
     pub version: u8,
+    /// How its cryptograms are made.
+    pub cryptogram: Version,
     /// Token key.
     pub key: [u8; 16],
     /// Context of the card request.
     pub request_context: [u8; 32],
     /// Receipt.
     pub receipt: [u8; 16],
+    /// Reference PIN block of format 2; zeros when there is no PIN.
+    pub pin: [u8; 8],
     /// Application transaction counter.
     pub atc: u16,
     /// The counter of the last payment that ended online.
     pub last_online_atc: u16,
     /// Cryptograms given for the present counter: bit 0 the first, bit 1 the second.
     pub given: u8,
+    /// Wrong PINs in a row.
+    pub pin_failures: u8,
 }
 
 impl core::fmt::Debug for Slot {
@@ -68,6 +84,25 @@ impl core::fmt::Debug for Slot {
         write!(f, "Slot({:?}, atc {})", self.state, self.atc)
     }
 }
+
+/// What is written in one piece. Nothing that the chip does changes two of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// Sequence counter and failed openings.
+    Channel {
+        /// See [`Image::sequence`].
+        sequence: u32,
+        /// See [`Image::failures`].
+        failures: u8,
+    },
+    /// The token of this slot, all but its counters.
+    Token(usize, Slot),
+    /// The counters of this slot: transactions, cryptograms, wrong PINs.
+    Counters(usize, Slot),
+}
+
+/// How many records there are.
+pub const RECORDS: usize = 1 + 2 * SLOTS;
 
 impl State {
     const fn byte(self) -> u8 {
@@ -92,6 +127,25 @@ impl State {
     }
 }
 
+impl Version {
+    /// As in DF37 and in the issuer application data.
+    pub const fn byte(self) -> u8 {
+        match self {
+            Self::Eighteen => 0x12,
+            Self::Ten => 0x0a,
+        }
+    }
+
+    /// The version with this byte.
+    pub const fn from_byte(byte: u8) -> Option<Self> {
+        Some(match byte {
+            0x12 => Self::Eighteen,
+            0x0a => Self::Ten,
+            _ => return None,
+        })
+    }
+}
+
 impl Slot {
     /// The same slot after its token was deleted: the reference stays, keys and data go.
     pub fn wiped(&self) -> Self {
@@ -102,85 +156,160 @@ impl Slot {
         }
     }
 
-    fn parts(&self) -> impl Iterator<Item = u8> {
-        let [atc, last] = [self.atc.to_be_bytes(), self.last_online_atc.to_be_bytes()];
+    /// Whether there is a PIN.
+    pub fn has_pin(&self) -> bool {
+        self.pin != [0; 8]
+    }
+
+    /// Its token with the counters of another.
+    const fn counting_as(self, other: &Self) -> Self {
+        Self {
+            atc: other.atc,
+            last_online_atc: other.last_online_atc,
+            given: other.given,
+            pin_failures: other.pin_failures,
+            ..self
+        }
+    }
+
+    fn token_bytes(&self) -> impl Iterator<Item = u8> {
         core::iter::once(self.state.byte())
             .chain(self.token_ref)
             .chain(self.digits)
             .chain(self.expiry)
-            .chain([self.psn, self.version])
+            .chain([self.psn, self.version, self.cryptogram.byte()])
             .chain(self.key)
             .chain(self.request_context)
             .chain(self.receipt)
-            .chain(atc)
-            .chain(last)
-            .chain([self.given])
+            .chain(self.pin)
     }
 
-    fn read(from: &mut Bytes<'_>) -> Option<Self> {
-        let [state] = from.take()?;
+    const fn counter_bytes(&self) -> [u8; SHORT_LEN] {
+        let [a, b] = self.atc.to_be_bytes();
+        let [c, d] = self.last_online_atc.to_be_bytes();
+        [a, b, c, d, self.given, self.pin_failures, 0, 0]
+    }
+
+    fn read_token(from: &mut Bytes<'_>) -> Option<Self> {
         Some(Self {
-            state: State::from_byte(state)?,
+            state: State::from_byte(from.byte()?)?,
             token_ref: from.take()?,
             digits: from.take()?,
             expiry: from.take()?,
-            psn: u8::from_be_bytes(from.take()?),
-            version: u8::from_be_bytes(from.take()?),
+            psn: from.byte()?,
+            version: from.byte()?,
+            cryptogram: Version::from_byte(from.byte()?)?,
             key: from.take()?,
             request_context: from.take()?,
             receipt: from.take()?,
+            pin: from.take()?,
+            ..Self::default()
+        })
+    }
+
+    fn read_counters(from: &mut Bytes<'_>) -> Option<Self> {
+        Some(Self {
             atc: u16::from_be_bytes(from.take()?),
             last_online_atc: u16::from_be_bytes(from.take()?),
-            given: u8::from_be_bytes(from.take()?),
+            given: from.byte()?,
+            pin_failures: from.byte()?,
+            ..Self::default()
+        })
+    }
+}
+
+impl Record {
+    /// Its number: the channel's, then token and counters of each slot.
+    pub const fn number(&self) -> usize {
+        match *self {
+            Self::Channel { .. } => 0,
+            Self::Token(place, _) => place.saturating_mul(2).saturating_add(1),
+            Self::Counters(place, _) => place.saturating_mul(2).saturating_add(2),
+        }
+    }
+
+    /// Bytes of the payload of this record.
+    pub const fn payload_len(number: usize) -> usize {
+        if number % 2 == 1 {
+            PAYLOAD_MAX
+        } else {
+            SHORT_LEN
+        }
+    }
+
+    /// The payload, filled up with zeros.
+    pub fn payload(&self) -> [u8; PAYLOAD_MAX] {
+        let mut bytes = [0; PAYLOAD_MAX];
+        match self {
+            Self::Channel { sequence, failures } => {
+                let parts = sequence.to_be_bytes().into_iter().chain([*failures]);
+                fill(&mut bytes, parts);
+            }
+            Self::Token(_, slot) => fill(&mut bytes, slot.token_bytes()),
+            Self::Counters(_, slot) => fill(&mut bytes, slot.counter_bytes()),
+        }
+        bytes
+    }
+
+    /// Reads the payload of this record; `None` when it is none.
+    pub fn read(number: usize, payload: &[u8]) -> Option<Self> {
+        let mut from = Bytes(payload);
+        let Some(place) = number.checked_sub(1) else {
+            return Some(Self::Channel {
+                sequence: u32::from_be_bytes(from.take()?),
+                failures: from.byte()?,
+            });
+        };
+        let (place, is_token) = (place >> 1, place & 1 == 0);
+        Some(if is_token {
+            Self::Token(place, Slot::read_token(&mut from)?)
+        } else {
+            Self::Counters(place, Slot::read_counters(&mut from)?)
         })
     }
 }
 
 impl Image {
-    /// Whether a token is deleted here whose key an older image still has. One that is not whole may have it.
-    pub(crate) fn lacks_keys_of(&self, older: Option<Self>) -> bool {
-        let is_deleted = |slot: &&Slot| slot.state == State::Deleted;
-        match older {
-            None => self.slots.iter().any(|slot| is_deleted(&slot)),
-            Some(older) => self
-                .slots
-                .iter()
-                .zip(&older.slots)
-                .any(|(slot, held)| is_deleted(&slot) && held.key != [0; 16]),
-        }
-    }
-
-    /// As bytes.
-    pub fn encode(&self) -> [u8; IMAGE_LEN] {
-        let mut bytes = [0; IMAGE_LEN];
-        let head = self
-            .sequence
-            .to_be_bytes()
-            .into_iter()
-            .chain([self.failures, 0, 0, 0]);
-        let slots = self
-            .slots
-            .iter()
-            .flat_map(|slot| slot.parts().chain(core::iter::repeat(0)).take(SLOT_LEN));
-        for (byte, from) in bytes.iter_mut().zip(head.chain(slots)) {
-            *byte = from;
-        }
-        bytes
-    }
-
-    /// From bytes; `None` when they are not an image.
-    pub fn decode(bytes: &[u8; IMAGE_LEN]) -> Option<Self> {
-        let mut head = Bytes(bytes);
-        let mut image = Self {
-            sequence: u32::from_be_bytes(head.take()?),
-            failures: u8::from_be_bytes(head.take()?),
-            slots: [Slot::default(); SLOTS],
+    /// What is written as this record.
+    pub fn record(&self, number: usize) -> Record {
+        let Some(place) = number.checked_sub(1) else {
+            return Record::Channel {
+                sequence: self.sequence,
+                failures: self.failures,
+            };
         };
-        let places = bytes.get(8..)?.chunks_exact(SLOT_LEN);
-        for (slot, place) in image.slots.iter_mut().zip(places) {
-            *slot = Slot::read(&mut Bytes(place))?;
+        let slot = self.slots.get(place >> 1).copied().unwrap_or_default();
+        if place & 1 == 0 {
+            Record::Token(place >> 1, slot)
+        } else {
+            Record::Counters(place >> 1, slot)
         }
-        Some(image)
+    }
+
+    /// Takes up what is in a record, and nothing else.
+    pub fn apply(&mut self, record: &Record) {
+        match *record {
+            Record::Channel { sequence, failures } => {
+                self.sequence = sequence;
+                self.failures = failures;
+            }
+            Record::Token(place, slot) => {
+                if let Some(held) = self.slots.get_mut(place) {
+                    *held = slot.counting_as(held);
+                }
+            }
+            Record::Counters(place, slot) => {
+                if let Some(held) = self.slots.get_mut(place) {
+                    *held = held.counting_as(&slot);
+                }
+            }
+        }
+    }
+}
+
+fn fill(bytes: &mut [u8], from: impl IntoIterator<Item = u8>) {
+    for (byte, from) in bytes.iter_mut().zip(from) {
+        *byte = from;
     }
 }
 
@@ -191,5 +320,9 @@ impl Bytes<'_> {
         let (taken, rest) = self.0.split_first_chunk::<N>()?;
         self.0 = rest;
         Some(*taken)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.take().map(|[byte]| byte)
     }
 }

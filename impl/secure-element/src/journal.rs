@@ -1,26 +1,63 @@
-//! Atomic writes of one image over a memory that writes words: two copies, the newer whole one counts.
+//! Atomic writes of one record over a memory that writes words: two copies of each, the newer whole one counts.
 //!
 //! ```text
-//! copy  =  generation (4)  image (IMAGE_LEN)  check (8)        check = SHA-256 of the rest, shortened
+//! copy  =  generation (4)  payload  check (8)        check = SHA-256 of the record's number and the rest, shortened
 //! ```
-//! A write goes to the copy that does not count, its check last. Wherever power fails, the other copy stands. What was
-//! wiped stands in the older copy until that is written over, which a deletion does at once and a start when
-//! power failed in between.
+//! A write goes to the copy that does not count, its check last. Wherever power fails, the other copy stands. A key that
+//! was wiped stands in the older copy until that is written over, which happens at once, and at a start when power
+//! failed in between. Records are small, so that a payment writes few words: see [`Record`].
 
 use kaika_crypto::digest::sha256;
 
-use crate::image::{IMAGE_LEN, Image};
+use crate::image::{Image, PAYLOAD_MAX, RECORDS, Record};
 
-/// Bytes of one copy.
-const COPY_LEN: usize = 4 + IMAGE_LEN + 8;
+/// What a copy has beside its payload.
+const FRAME_LEN: usize = 4 + 8;
+/// Longest copy.
+const COPY_MAX: usize = PAYLOAD_MAX + FRAME_LEN;
 /// Bytes of memory that a chip needs.
-pub const FLASH_LEN: usize = 2 * COPY_LEN;
+pub const FLASH_LEN: usize = start_of(RECORDS);
+
+/// Where the two copies of a record begin.
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "evaluated when it is compiled"
+)]
+const fn start_of(number: usize) -> usize {
+    let mut at = 0;
+    let mut before = 0;
+    while before < number {
+        at += 2 * copy_len(before);
+        before += 1;
+    }
+    at
+}
+
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "two small constants, and the compiler sees it overflow"
+)]
+const fn copy_len(number: usize) -> usize {
+    Record::payload_len(number) + FRAME_LEN
+}
+
+/// Where the records begin.
+#[expect(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
+const STARTS: [usize; RECORDS] = {
+    let mut starts = [0; RECORDS];
+    let mut number = 0;
+    while number < RECORDS {
+        starts[number] = start_of(number);
+        number += 1;
+    }
+    starts
+};
 
 /// The memory could not be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault;
 
-/// The memory was written and holds no whole image.
+/// The memory was written and holds no whole copy of some record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Damaged;
 
@@ -42,116 +79,188 @@ pub trait Flash {
     fn sync(&mut self) -> Result<(), Fault>;
 }
 
-/// The two copies.
+/// The records, two copies each.
 #[derive(Debug)]
 pub(crate) struct Journal<F> {
     flash: F,
+    heads: [Head; RECORDS],
+}
+
+/// Where a record stands.
+#[derive(Clone, Copy, Debug)]
+struct Head {
     generation: u32,
     /// Whether the second copy counts.
     second: bool,
 }
 
+/// Nothing was ever written. The first write goes to the first copy.
+const NEW: Head = Head {
+    generation: 0,
+    second: true,
+};
+
 struct Copy {
     generation: u32,
-    image: Image,
+    record: Record,
 }
 
 impl<F: Flash> Journal<F> {
     pub(crate) fn open(flash: F) -> Result<(Self, Image), Damaged> {
-        let (first, second) = (load(&flash, 0), load(&flash, COPY_LEN));
-        let (copy, older, is_second) = match (first, second) {
+        let mut journal = Self {
+            flash,
+            heads: [NEW; RECORDS],
+        };
+        let mut image = Image::default();
+        for number in 0..RECORDS {
+            journal.load(number, &mut image)?;
+        }
+        Ok((journal, image))
+    }
+
+    /// Finds the copy that counts.
+    fn load(&mut self, number: usize, image: &mut Image) -> Result<(), Damaged> {
+        let [first, second] = [false, true].map(|second| load(&self.flash, number, second));
+        let (copy, older, second) = match (first, second) {
             (Some(a), Some(b)) if b.generation > a.generation => (b, Some(a), true),
             (Some(a), b) => (a, b, false),
             (None, Some(b)) => (b, None, true),
-            (None, None) if is_new(&flash, 0) || is_new(&flash, COPY_LEN) => {
-                // Nothing was ever committed. The first write goes to the first copy.
-                return Ok((
-                    Self {
-                        flash,
-                        generation: 0,
-                        second: true,
-                    },
-                    Image::default(),
-                ));
+            (None, None)
+                if [false, true]
+                    .into_iter()
+                    .any(|second| is_new(&self.flash, number, second)) =>
+            {
+                return Ok(());
             }
             (None, None) => return Err(Damaged),
         };
-        let mut journal = Self {
-            flash,
-            generation: copy.generation,
-            second: is_second,
-        };
-        if copy.image.lacks_keys_of(older.map(|older| older.image)) {
-            // Memory that cannot be written now says so at the next command that writes.
-            let _ = journal.commit(&copy.image);
+        if let Some(head) = self.heads.get_mut(number) {
+            *head = Head {
+                generation: copy.generation,
+                second,
+            };
         }
-        Ok((journal, copy.image))
+        image.apply(&copy.record);
+        if forgets(&copy.record, older.map(|older| older.record).as_ref()) {
+            // Memory that cannot be written now says so at the next command that writes.
+            let _ = self.write(&copy.record);
+        }
+        Ok(())
     }
 
     pub(crate) const fn flash(&mut self) -> &mut F {
         &mut self.flash
     }
 
-    /// Stores an image: afterwards it counts, or, after a fault, the old one still does.
-    pub(crate) fn commit(&mut self, image: &Image) -> Result<(), Fault> {
+    /// Stores a record over `held`: afterwards it counts, or, after a fault, the old one still does. A key that it does not have
+    /// any more is in neither copy.
+    pub(crate) fn commit(&mut self, record: &Record, held: &Image) -> Result<(), Fault> {
         //= spec/60-provision.md#pro-5-all-or-nothing
         //# A token MUST become visible in the chip completely or not at all, wherever power fails.
-        let generation = self.generation.checked_add(1).ok_or(Fault)?;
-        let bytes = copy_bytes(generation, image);
-        let start = if self.second { 0 } else { COPY_LEN };
-        for (word, at) in bytes.chunks_exact(4).zip((start..).step_by(4)) {
+        self.write(record)?;
+        if forgets(record, Some(&held.record(record.number()))) {
+            // It counts already; a copy that could not be written over is when the chip starts again.
+            let _ = self.write(record);
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, record: &Record) -> Result<(), Fault> {
+        let number = record.number();
+        let (head, start) = self
+            .heads
+            .get(number)
+            .zip(STARTS.get(number))
+            .ok_or(Fault)?;
+        let next = Head {
+            generation: head.generation.checked_add(1).ok_or(Fault)?,
+            second: !head.second,
+        };
+        let length = copy_len(number);
+        let start = if next.second {
+            start.saturating_add(length)
+        } else {
+            *start
+        };
+        let bytes = copy_bytes(next.generation, record);
+        let words = bytes.get(..length).ok_or(Fault)?.chunks_exact(4);
+        for (word, at) in words.zip((start..).step_by(4)) {
             self.flash.write(at, word.try_into().map_err(|_| Fault)?)?;
         }
         self.flash.sync()?;
-        self.generation = generation;
-        self.second = !self.second;
+        *self.heads.get_mut(number).ok_or(Fault)? = next;
         Ok(())
     }
 }
 
-fn copy_bytes(generation: u32, image: &Image) -> [u8; COPY_LEN] {
-    let mut bytes = [0; COPY_LEN];
-    let image = image.encode();
-    let check = check(&generation.to_be_bytes(), &image);
-    let all = generation
-        .to_be_bytes()
-        .into_iter()
-        .chain(image)
-        .chain(check);
+/// Whether the older copy has a key, or the PIN, that this one has not. A copy that is not whole may have what is wiped.
+fn forgets(record: &Record, older: Option<&Record>) -> bool {
+    let Record::Token(_, slot) = record else {
+        return false;
+    };
+    match older {
+        Some(Record::Token(_, held)) => {
+            (held.key != [0; 16] && held.key != slot.key)
+                || (held.has_pin() && held.pin != slot.pin)
+        }
+        Some(Record::Channel { .. } | Record::Counters(..)) => false,
+        None => slot.key == [0; 16],
+    }
+}
+
+fn copy_bytes(generation: u32, record: &Record) -> [u8; COPY_MAX] {
+    let mut bytes = [0; COPY_MAX];
+    let (number, payload) = (record.number(), record.payload());
+    let payload = payload
+        .get(..Record::payload_len(number))
+        .unwrap_or_default();
+    let generation = generation.to_be_bytes();
+    let check = check(number, &generation, payload);
+    let all = generation.iter().chain(payload).chain(&check);
     for (byte, from) in bytes.iter_mut().zip(all) {
-        *byte = from;
+        *byte = *from;
     }
     bytes
 }
 
-fn load<F: Flash>(flash: &F, start: usize) -> Option<Copy> {
-    let mut bytes = [0; COPY_LEN];
-    flash.read(start, &mut bytes);
-    let (generation, rest) = bytes.split_first_chunk::<4>()?;
-    let (image, found) = rest.split_first_chunk::<IMAGE_LEN>()?;
-    if found != check(generation, image) {
+fn read_copy<F: Flash>(flash: &F, number: usize, second: bool) -> ([u8; COPY_MAX], usize) {
+    let mut bytes = [0; COPY_MAX];
+    let length = copy_len(number);
+    let start = STARTS.get(number).copied().unwrap_or_default();
+    let start = if second {
+        start.saturating_add(length)
+    } else {
+        start
+    };
+    if let Some(bytes) = bytes.get_mut(..length) {
+        flash.read(start, bytes);
+    }
+    (bytes, length)
+}
+
+fn load<F: Flash>(flash: &F, number: usize, second: bool) -> Option<Copy> {
+    let (bytes, length) = read_copy(flash, number, second);
+    let (generation, rest) = bytes.get(..length)?.split_first_chunk::<4>()?;
+    let (payload, found) = rest.split_last_chunk::<8>()?;
+    if *found != check(number, generation, payload) {
         return None;
     }
     Some(Copy {
         generation: u32::from_be_bytes(*generation),
-        image: Image::decode(image)?,
+        record: Record::read(number, payload)?,
     })
 }
 
-fn check(generation: &[u8; 4], image: &[u8; IMAGE_LEN]) -> [u8; 8] {
-    let mut check = [0; 8];
-    for (byte, from) in check
-        .iter_mut()
-        .zip(sha256(&[b"kaika/image/1", generation, image]))
-    {
-        *byte = from;
-    }
-    check
+fn check(number: usize, generation: &[u8; 4], payload: &[u8]) -> [u8; 8] {
+    let number = u8::try_from(number).unwrap_or(u8::MAX);
+    let digest = sha256(&[b"kaika/record/1", &[number], generation, payload]);
+    let [a, b, c, d, e, f, g, h, ..] = digest;
+    [a, b, c, d, e, f, g, h]
 }
 
-fn is_new<F: Flash>(flash: &F, start: usize) -> bool {
-    let mut bytes = [0; COPY_LEN];
-    flash.read(start, &mut bytes);
+fn is_new<F: Flash>(flash: &F, number: usize, second: bool) -> bool {
+    let (bytes, length) = read_copy(flash, number, second);
+    let bytes = bytes.get(..length).unwrap_or_default();
     bytes.iter().all(|byte| *byte == 0) || bytes.iter().all(|byte| *byte == 0xff)
 }
 

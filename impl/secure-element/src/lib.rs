@@ -1,8 +1,9 @@
 //! The chip: an applet that is personalised over SCP03 and pays by EMV. `spec/85-apdu.md` is its contract.
 //!
-//! Read [`Chip::process`] first. A command is read, opened if it is secured, judged by one function of its file
-//! (`select`, `channel`, `evidence`, `provision`, `manage`, `tap`) into a `Change`, and only then is anything changed: first
-//! the non-volatile [`image`], in one atomic write of the [`journal`], then what is volatile, then the answer.
+//! Read [`Chip::process`] first. A command is read, put together if it comes in a `chain`, opened if it is secured, judged by one
+//! function of its file (`select`, `data`, `channel`, `evidence`, `provision`, `manage`, `tap`, `verify`) into a `Change`, and only
+//! then is anything changed: first one record of the non-volatile [`image`], in one atomic write of the [`journal`], then what
+//! is volatile, then the answer.
 #![no_std]
 #![cfg_attr(
     not(test),
@@ -11,9 +12,12 @@
 
 use kaika_apdu::{Command, StatusWord};
 use kaika_crypto::chip::ChipKeys;
-use kaika_spec::limit::APDU_MAX;
+use kaika_spec::limit::{APDU_MAX, DATA_MAX};
 
+mod chain;
 mod channel;
+mod cryptogram;
+mod data;
 mod evidence;
 pub mod image;
 pub mod journal;
@@ -21,17 +25,22 @@ mod manage;
 mod provision;
 mod select;
 mod tap;
+mod verify;
 
-use channel::Secure;
-use image::Image;
+use chain::{Chain, Link};
+use channel::{Secure, is_management};
+use image::{Image, Record};
 use journal::Journal;
 pub use journal::{Damaged, Fault, Flash};
 use provision::Staging;
 use select::Selected;
 use tap::Payment;
 
-/// Answer to reset: T=0, historical bytes `KAIKA`.
-pub const ATR: [u8; 9] = [0x3b, 0x65, 0x00, 0x00, 0x4b, 0x41, 0x49, 0x4b, 0x41];
+/// Answer to reset: T=0, and historical bytes in COMPACT-TLV (category 80): card capabilities (selection by full and partial
+/// name; data in bytes; command chaining, extended lengths, one logical channel), issuer's data `KAIKA`.
+pub const ATR: [u8; 15] = [
+    0x3b, 0x6b, 0x00, 0x00, 0x80, 0x73, 0xc0, 0x01, 0xc0, 0x55, 0x4b, 0x41, 0x49, 0x4b, 0x41,
+];
 
 /// Longest answer without its status word.
 const ANSWER_MAX: usize = 256;
@@ -53,7 +62,31 @@ struct Volatile {
     secure: Secure,
     staging: Option<Staging>,
     payment: Payment,
-    pending: Data,
+    pending: Pending,
+    chain: Chain,
+    /// Where GET STATUS goes on, by the place in the registry.
+    listing: Option<usize>,
+}
+
+impl Volatile {
+    /// Everything goes.
+    fn forget(&mut self) {
+        self.selected = Selected::Nothing;
+        self.secure = Secure::Closed;
+        self.staging = None;
+        self.payment = Payment::default();
+        self.pending.data.length = 0;
+        self.chain.drop();
+        self.listing = None;
+    }
+}
+
+/// What waits for GET RESPONSE.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pending {
+    data: Data,
+    /// The word of the whole answer.
+    status: Option<StatusWord>,
 }
 
 /// Bytes of an answer.
@@ -83,14 +116,28 @@ impl Data {
     }
 
     /// What `fill` writes as objects.
-    fn written(
+    fn write(
+        &mut self,
         fill: impl FnOnce(&mut kaika_apdu::tlv::Writer<'_>) -> Result<(), kaika_apdu::Full>,
-    ) -> Result<Self, StatusWord> {
-        let mut data = Self::default();
-        let mut writer = kaika_apdu::tlv::Writer::new(&mut data.bytes);
+    ) -> Result<(), StatusWord> {
+        let mut writer = kaika_apdu::tlv::Writer::new(&mut self.bytes);
         fill(&mut writer).map_err(|_| StatusWord::WRONG_LENGTH)?;
-        data.length = writer.len();
-        Ok(data)
+        self.length = writer.len();
+        Ok(())
+    }
+
+    /// These bytes; nothing when they are too many.
+    fn set(&mut self, bytes: &[u8]) {
+        *self = Self::of(bytes);
+    }
+
+    /// This and more; what does not fit is left out.
+    fn append(&mut self, more: &[u8]) {
+        let end = self.length.saturating_add(more.len());
+        if let Some(target) = self.bytes.get_mut(self.length..end) {
+            target.copy_from_slice(more);
+            self.length = end;
+        }
     }
 
     fn get(&self) -> &[u8] {
@@ -101,13 +148,11 @@ impl Data {
 /// All that follows from one good command.
 #[derive(Debug, Default)]
 struct Change {
-    /// The new image, when there is one.
-    image: Option<Image>,
+    /// What is written, when something is.
+    record: Option<Record>,
     /// What becomes of the volatile part.
     then: Then,
-    /// The answer.
-    data: Data,
-    /// Its status word, when it is not 9000.
+    /// The answer's status word, when it is not 9000.
     status: Option<StatusWord>,
 }
 
@@ -121,19 +166,12 @@ enum Then {
     Select(Selected),
     /// This is the secure channel now; what was staged goes.
     Secure(Secure),
-    /// This is staged now.
-    Stage(Option<Staging>),
+    /// The blocks so far have become a staged token.
+    Staged,
     /// This is where the payment stands now.
     Pay(Payment),
-}
-
-impl Change {
-    fn data(data: Data) -> Self {
-        Self {
-            data,
-            ..Self::default()
-        }
-    }
+    /// The listing goes on here.
+    List(Option<usize>),
 }
 
 type Judged = Result<Change, StatusWord>;
@@ -152,6 +190,7 @@ mod ins {
     pub(super) const GET_DATA: u8 = 0xca;
     pub(super) const GET_PROCESSING_OPTIONS: u8 = 0xa8;
     pub(super) const GENERATE_AC: u8 = 0xae;
+    pub(super) const VERIFY: u8 = 0x20;
     pub(super) const SIGN_EVIDENCE: u8 = 0x2a;
 }
 
@@ -175,7 +214,7 @@ impl<F: Flash> Chip<F> {
     pub fn reset(&mut self) {
         //= spec/85-apdu.md#apd-4-nothing-volatile-survives
         //# Session keys, pending answers and the payment in progress MUST NOT survive SELECT or reset.
-        self.volatile = Volatile::default();
+        self.volatile.forget();
     }
 
     /// The memory, for what stands around the chip.
@@ -190,25 +229,29 @@ impl<F: Flash> Chip<F> {
 
     /// Takes one command APDU and writes the response APDU; returns its length. `out` holds at least 258 bytes.
     pub fn process(&mut self, apdu: &[u8], out: &mut [u8]) -> usize {
-        let (data, status) = match self
-            .judge(apdu)
-            .and_then(|(change, expected)| self.commit(change, expected))
-        {
-            Ok(answer) => answer,
-            //= spec/85-apdu.md#apd-3-refusals-change-nothing
-            //# An error answer MUST leave non-volatile memory unchanged except the sequence counter, the failed-channel counter
-            //# and the transaction counter.
-            Err(status) => (Data::default(), status),
-        };
+        let mut answer = Data::default();
+        let judged = self.judge(apdu, &mut answer);
+        let status = judged.and_then(|(change, expected)| {
+            let status = self.commit(change)?;
+            Ok(self.shorten(&mut answer, status, expected))
+        });
+        //= spec/85-apdu.md#apd-3-refusals-change-nothing
+        //# An error answer MUST leave non-volatile memory unchanged except the sequence counter, the failed-channel counter,
+        //# the PIN try counter and the transaction counter.
+        let status = status.unwrap_or_else(|status| {
+            self.volatile.chain.drop();
+            answer.length = 0;
+            status
+        });
         let response = kaika_apdu::Response {
-            data: data.get(),
+            data: answer.get(),
             status,
         };
         response.encode(out).unwrap_or(0)
     }
 
     /// Everything that is checked, in the order of the specification.
-    fn judge(&mut self, apdu: &[u8]) -> Result<(Change, u32), StatusWord> {
+    fn judge(&mut self, apdu: &[u8], answer: &mut Data) -> Result<(Change, u32), StatusWord> {
         //= spec/85-apdu.md#apd-1-every-length-is-checked
         //# The chip MUST answer 6700 to a command that is not one of the seven cases of ISO 7816-3 or is longer than `APDU_MAX`.
         if apdu.len() > APDU_MAX {
@@ -218,109 +261,149 @@ impl<F: Flash> Chip<F> {
         //= spec/85-apdu.md#apd-2-a-fixed-order-of-checks
         //# The chip MUST check length, class, logical channel, instruction, secure messaging, P1-P2, data length and state in this
         //# order, and answer for the first that fails.
-        class(command.cla)?;
+        class(command.cla, command.ins)?;
         instruction(&command)?;
-        let mut plain = [0; ANSWER_MAX];
-        let opened = self.open(&command, &mut plain)?;
-        let data = opened.map_or(command.data, |length| {
-            plain.get(..length).unwrap_or_default()
-        });
-        let pending = core::mem::take(&mut self.volatile.pending);
-        let change = match command.ins {
-            ins::SELECT => self.select(&command),
-            ins::READ_RECORD => self.read_record(&command),
-            ins::GET_RESPONSE => get_response(&command, pending),
-            ins::INITIALIZE_UPDATE => self.initialize_update(&command),
-            ins::EXTERNAL_AUTHENTICATE => self.external_authenticate(&command),
-            ins::STORE_DATA => self.store_data(&command, data),
-            ins::SET_STATUS => self.set_status(&command, data),
-            ins::DELETE => self.delete(&command, data),
-            ins::GET_STATUS => self.get_status(&command, data),
-            ins::GET_DATA => self.get_data(&command),
-            ins::GET_PROCESSING_OPTIONS => self.get_processing_options(&command),
-            ins::GENERATE_AC => self.generate_ac(&command),
-            ins::SIGN_EVIDENCE => self.sign_evidence(&command),
-            _ => Err(StatusWord::UNKNOWN_INSTRUCTION),
-        };
-        let mut change = change.inspect_err(|_| self.after_error(command.ins))?;
-        if opened.is_some() {
-            change.data = self.protect(&change)?;
+        if self.linked(&command)? == Link::More {
+            return Ok((Change::default(), 0));
         }
-        Ok((change, command.expected))
+        let change = if is_management(&command) {
+            self.secured(&command, answer)
+        } else {
+            let change = self.dispatch(&command, command.data, answer);
+            change.inspect_err(|_| self.after_error(&command))
+        };
+        change.map(|change| (change, command.expected))
+    }
+
+    /// Opens, judges, protects. Apart, since no other command needs room for its data in the clear.
+    #[inline(never)]
+    fn secured(&mut self, command: &Command<'_>, answer: &mut Data) -> Judged {
+        let mut plain = [0; DATA_MAX];
+        let length = self.open(command, &mut plain)?;
+        self.volatile.chain.drop();
+        let data = plain.get(..length).unwrap_or_default();
+        let change = self.dispatch(command, data, answer);
+        let change = change.inspect_err(|_| self.after_error(command))?;
+        self.protect(&change, answer)?;
+        Ok(change)
+    }
+
+    fn dispatch(&mut self, command: &Command<'_>, data: &[u8], answer: &mut Data) -> Judged {
+        if command.ins == ins::GET_RESPONSE {
+            return self.get_response(command, answer);
+        }
+        self.volatile.pending.data.length = 0;
+        match command.ins {
+            ins::SELECT => self.select(command, answer),
+            ins::READ_RECORD => self.read_record(command, answer),
+            ins::INITIALIZE_UPDATE => self.initialize_update(command, answer),
+            ins::EXTERNAL_AUTHENTICATE if command.cla == 0x00 => self.authenticate_issuer(command),
+            ins::EXTERNAL_AUTHENTICATE => self.external_authenticate(command),
+            ins::STORE_DATA => self.store_data(command, data),
+            ins::SET_STATUS => self.set_status(command, data, answer),
+            ins::DELETE => self.delete(command, data, answer),
+            ins::GET_STATUS => self.get_status(command, data, answer),
+            ins::GET_DATA => self.get_data(command, answer),
+            ins::GET_PROCESSING_OPTIONS => self.get_processing_options(command, answer),
+            ins::VERIFY => self.verify(command),
+            ins::GENERATE_AC => self.generate_ac(command, answer),
+            ins::SIGN_EVIDENCE => self.sign_evidence(command, answer),
+            _ => Err(StatusWord::UNKNOWN_INSTRUCTION),
+        }
     }
 
     /// A script that stumbles loses what it staged so far; an opening that stumbles, its challenge.
-    fn after_error(&mut self, ins: u8) {
-        match ins {
-            ins::STORE_DATA => self.volatile.staging = None,
-            ins::EXTERNAL_AUTHENTICATE => self.close(),
+    fn after_error(&mut self, command: &Command<'_>) {
+        match (command.ins, command.cla) {
+            (ins::STORE_DATA, _) => self.volatile.staging = None,
+            (ins::EXTERNAL_AUTHENTICATE, 0x84) => self.close(),
             _ => {}
         }
     }
 
     /// All the change and none of the judgement.
-    fn commit(&mut self, change: Change, expected: u32) -> Result<(Data, StatusWord), StatusWord> {
+    fn commit(&mut self, change: Change) -> Result<StatusWord, StatusWord> {
         //= spec/60-provision.md#pro-6-written-before-answered
         //# The chip MUST commit every non-volatile change before the answer that reveals it leaves.
-        if let Some(image) = change.image {
-            self.store(image).map_err(|_| MEMORY_FAILURE)?;
+        if let Some(record) = change.record {
+            self.store(&record)?;
         }
         match change.then {
             Then::Stay => {}
             Then::Select(selected) => {
-                self.volatile = Volatile {
-                    selected,
-                    ..Volatile::default()
-                }
+                self.volatile.forget();
+                self.volatile.selected = selected;
             }
             Then::Secure(secure) => {
                 self.volatile.secure = secure;
                 self.volatile.staging = None;
             }
-            Then::Stage(staging) => self.volatile.staging = staging,
+            Then::Staged => self.volatile.staging = None,
             Then::Pay(payment) => self.volatile.payment = payment,
+            Then::List(next) => self.volatile.listing = next,
         }
-        Ok(self.shorten(
-            change.data,
-            change.status.unwrap_or(StatusWord::OK),
-            expected,
-        ))
+        Ok(change.status.unwrap_or(StatusWord::OK))
     }
 
-    /// Stores an image, and a deletion in both copies: the older one still has the key.
-    fn store(&mut self, image: Image) -> Result<(), Fault> {
-        self.journal.commit(&image)?;
-        let before = core::mem::replace(&mut self.image, image);
-        if image.lacks_keys_of(Some(before)) {
-            // The deletion stands already; a copy that could not be written over is when the chip starts again.
-            let _ = self.journal.commit(&image);
-        }
+    /// Stores a record. Afterwards the image has it too.
+    fn store(&mut self, record: &Record) -> Result<(), StatusWord> {
+        self.journal
+            .commit(record, &self.image)
+            .map_err(|_| MEMORY_FAILURE)?;
+        self.image.apply(record);
         Ok(())
     }
 
     /// What does not fit the expected length waits for GET RESPONSE.
-    fn shorten(&mut self, data: Data, status: StatusWord, expected: u32) -> (Data, StatusWord) {
+    fn shorten(&mut self, answer: &mut Data, status: StatusWord, expected: u32) -> StatusWord {
         let expected = usize::try_from(expected).unwrap_or(usize::MAX);
-        let Some((now, later)) = data.get().split_at_checked(expected) else {
-            return (data, status);
-        };
+        let later = answer.get().get(expected..).unwrap_or_default();
         if later.is_empty() {
-            return (data, status);
+            return status;
         }
-        self.volatile.pending = Data::of(later);
-        let waiting = u8::try_from(later.len()).unwrap_or(0);
-        (
-            Data::of(now),
-            StatusWord(u16::from_be_bytes([0x61, waiting])),
-        )
+        let rest = Data::of(later);
+        answer.length = expected;
+        self.volatile.pending = Pending {
+            data: rest,
+            status: Some(status),
+        };
+        waiting(&rest)
     }
+
+    /// The rest of an answer. More than there is may not be asked for: the rest then waits on.
+    fn get_response(&mut self, command: &Command<'_>, answer: &mut Data) -> Judged {
+        if (command.p1, command.p2) != (0, 0) {
+            return Err(StatusWord::WRONG_P1_P2);
+        }
+        let Pending { data, status } = self.volatile.pending;
+        if data.length == 0 {
+            return Err(StatusWord::CONDITIONS_NOT_SATISFIED);
+        }
+        let expected = usize::try_from(command.expected).unwrap_or(usize::MAX);
+        if expected > data.length && !matches!(command.expected, 256 | 65_536) {
+            let available = u8::try_from(data.length).unwrap_or(0);
+            return Err(StatusWord::wrong_le(available));
+        }
+        self.volatile.pending.data.length = 0;
+        *answer = data;
+        Ok(Change {
+            status,
+            ..Change::default()
+        })
+    }
+}
+
+/// 61xx: so much waits, 00 for 256.
+fn waiting(rest: &Data) -> StatusWord {
+    let length = u8::try_from(rest.length).unwrap_or(0);
+    StatusWord(u16::from_be_bytes([0x61, length]))
 }
 
 /// Writing the memory failed (6581): nothing was changed.
 const MEMORY_FAILURE: StatusWord = StatusWord(0x6581);
 
-/// Class and logical channel.
-const fn class(cla: u8) -> Result<(), StatusWord> {
+/// Class, logical channel and whether the instruction may be chained.
+const fn class(cla: u8, ins: u8) -> Result<(), StatusWord> {
     match cla & !0x13 {
         0x00 | 0x80 | 0x84 => {}
         _ => return Err(StatusWord::UNKNOWN_CLASS),
@@ -328,7 +411,7 @@ const fn class(cla: u8) -> Result<(), StatusWord> {
     if cla & 0x03 != 0 {
         return Err(StatusWord::CHANNEL_NOT_SUPPORTED);
     }
-    if cla & 0x10 != 0 {
+    if cla & chain::MORE != 0 && ins != ins::STORE_DATA {
         Err(StatusWord::CHAINING_NOT_SUPPORTED)
     } else {
         Ok(())
@@ -337,32 +420,23 @@ const fn class(cla: u8) -> Result<(), StatusWord> {
 
 /// Whether there is such an instruction, and in this class. Management commands exist in 80 only to be refused.
 const fn instruction(command: &Command<'_>) -> Result<(), StatusWord> {
+    let cla = command.cla & !chain::MORE;
     let fits = match command.ins {
-        ins::SELECT | ins::READ_RECORD | ins::GET_RESPONSE => command.cla == 0x00,
+        ins::SELECT | ins::READ_RECORD | ins::GET_RESPONSE | ins::VERIFY => cla == 0x00,
         ins::INITIALIZE_UPDATE
-        | ins::GET_DATA
         | ins::GET_PROCESSING_OPTIONS
         | ins::GENERATE_AC
-        | ins::SIGN_EVIDENCE => command.cla == 0x80,
-        ins::EXTERNAL_AUTHENTICATE => command.cla == 0x84,
-        ins::STORE_DATA | ins::SET_STATUS | ins::DELETE | ins::GET_STATUS => command.cla != 0x00,
+        | ins::SIGN_EVIDENCE => cla == 0x80,
+        ins::EXTERNAL_AUTHENTICATE => cla != 0x80,
+        ins::GET_DATA | ins::STORE_DATA | ins::SET_STATUS | ins::DELETE | ins::GET_STATUS => {
+            cla != 0x00
+        }
         _ => return Err(StatusWord::UNKNOWN_INSTRUCTION),
     };
     if fits {
         Ok(())
     } else {
         Err(StatusWord::UNKNOWN_CLASS)
-    }
-}
-
-fn get_response(command: &Command<'_>, pending: Data) -> Judged {
-    if (command.p1, command.p2) != (0, 0) {
-        return Err(StatusWord::WRONG_P1_P2);
-    }
-    if pending.length == 0 {
-        Err(StatusWord::CONDITIONS_NOT_SATISFIED)
-    } else {
-        Ok(Change::data(pending))
     }
 }
 

@@ -1,16 +1,23 @@
 //! STORE DATA and COMMIT: a token comes in blocks, is staged whole, and is committed with a receipt.
 
+use core::iter::Peekable;
+
 use kaika_apdu::tlv::{self, Form, Reader};
 use kaika_apdu::{Command, StatusWord, Tag};
-use kaika_crypto::chip::{Receipt, receipt, token_data_digest, unwrap_token_key};
+use kaika_crypto::chip::{
+    Receipt, padded_pin, receipt, token_data_digest, unwrap_pin, unwrap_token_key,
+};
 
-use crate::image::{Image, Slot, State};
+use crate::image::{Record, Slot, State, Version};
+use crate::verify::is_reference;
 use crate::{Change, Chip, Data, Flash, Judged, Then};
 
 /// Longest token template.
 const TEMPLATE_MAX: usize = 255;
 /// Where the encrypted key stands in a template's value: every object before it has a fixed length.
 const KEY_AT: core::ops::Range<usize> = 42..58;
+/// Where the encrypted PIN block stands, when there is one.
+const PIN_AT: core::ops::Range<usize> = 100..116;
 
 /// Blocks of a token template so far.
 #[derive(Clone, Copy, Debug)]
@@ -41,10 +48,11 @@ impl Staging {
 }
 
 impl<F: Flash> Chip<F> {
-    pub(crate) fn store_data(&self, command: &Command<'_>, block: &[u8]) -> Judged {
+    pub(crate) fn store_data(&mut self, command: &Command<'_>, block: &[u8]) -> Judged {
+        // Bits 5-4: no word on the structure, or BER-TLV.
         let last = match command.p1 {
-            0x00 => false,
-            0x80 => true,
+            0x00 | 0x10 => false,
+            0x80 | 0x90 => true,
             _ => return Err(StatusWord::WRONG_P1_P2),
         };
         let staging = self.volatile.staging.unwrap_or(Staging::EMPTY);
@@ -53,17 +61,14 @@ impl<F: Flash> Chip<F> {
         }
         let staging = staging.with(block).ok_or(StatusWord::WRONG_DATA)?;
         if !last {
-            return Ok(Change {
-                then: Then::Stage(Some(staging)),
-                ..Change::default()
-            });
+            self.volatile.staging = Some(staging);
+            return Ok(Change::default());
         }
         let slot = self.read_template(staging.get())?;
         let place = self.place_for(&slot)?;
-        let image = self.with_slot(place, slot);
         Ok(Change {
-            image: Some(image),
-            then: Then::Stage(None),
+            record: Some(Record::Token(place, slot)),
+            then: Then::Staged,
             ..Change::default()
         })
     }
@@ -84,30 +89,35 @@ impl<F: Flash> Chip<F> {
             .ok_or(StatusWord::NO_SPACE)
     }
 
-    pub(crate) fn with_slot(&self, place: usize, slot: Slot) -> Image {
-        let mut image = self.image;
-        if let Some(target) = image.slots.get_mut(place) {
-            *target = slot;
-        }
-        image
-    }
-
     /// Reads a template: exactly these objects, in this order, with minimal lengths.
     fn read_template(&self, bytes: &[u8]) -> Result<Slot, StatusWord> {
+        let set = self
+            .channel_keys()
+            .ok_or(StatusWord::SECURITY_NOT_SATISFIED)?;
         let outer = tlv::only(bytes, Form::Minimal).map_err(|_| StatusWord::WRONG_DATA)?;
         if outer.tag != Tag::TOKEN {
             return Err(StatusWord::WRONG_DATA);
         }
-        let mut objects = Objects(Reader::minimal(outer.value));
+        let mut objects = Objects(Reader::minimal(outer.value).peekable());
         let slot = Slot {
             state: State::Staged,
             token_ref: objects.take(Tag::TOKEN_REFERENCE)?,
             digits: objects.take(Tag::PAN)?,
             expiry: objects.take(Tag::EXPIRY)?,
             psn: u8::from_be_bytes(objects.take(Tag::PSN)?),
-            key: *unwrap_token_key(&self.keys.dek, &objects.take(Tag::TOKEN_KEY)?).bytes(),
+            key: *unwrap_token_key(set.dek, &objects.take(Tag::TOKEN_KEY)?).bytes(),
             version: u8::from_be_bytes(objects.take(Tag::TOKEN_VERSION)?),
             request_context: objects.take(Tag::REQUEST_CONTEXT)?,
+            pin: match objects.take_if(Tag::REFERENCE_PIN)? {
+                Some(wrapped) => unwrap_pin(set.dek, &wrapped)
+                    .filter(is_reference)
+                    .ok_or(StatusWord::WRONG_DATA)?,
+                None => [0; 8],
+            },
+            cryptogram: match objects.take_if(Tag::CRYPTOGRAM_VERSION)? {
+                Some([byte]) => Version::from_byte(byte).ok_or(StatusWord::WRONG_DATA)?,
+                None => Version::default(),
+            },
             ..Slot::default()
         };
         objects.end()?;
@@ -121,9 +131,16 @@ impl<F: Flash> Chip<F> {
         //= spec/60-provision.md#pro-7-the-receipt-says-what-was-written
         //# The chip's receipt MUST be a MAC under the chip's own receipt key over chip id, token reference, request context, version
         //# and digest of the token data.
-        let before = value.get(..KEY_AT.start).unwrap_or_default();
-        let after = value.get(KEY_AT.end..).unwrap_or_default();
-        let data_digest = token_data_digest(&[before, &slot.key, after]);
+        let part = |range| value.get(range).unwrap_or_default();
+        let before = part(0..KEY_AT.start);
+        let pin = padded_pin(&slot.pin);
+        let data_digest = if slot.has_pin() {
+            let between = part(KEY_AT.end..PIN_AT.start);
+            let after = part(PIN_AT.end..value.len());
+            token_data_digest(&[before, &slot.key, between, &pin, after])
+        } else {
+            token_data_digest(&[before, &slot.key, part(KEY_AT.end..value.len())])
+        };
         let says = Receipt {
             se_id: &self.se_id,
             token_ref: &slot.token_ref,
@@ -134,37 +151,55 @@ impl<F: Flash> Chip<F> {
         receipt(&self.keys.receipt, &says)
     }
 
-    pub(crate) fn commit_token(&self, place: usize) -> Judged {
+    pub(crate) fn commit_token(&self, place: usize, answer: &mut Data) -> Judged {
         let slot = self.slot(place);
         if slot.state != State::Staged {
             return Err(StatusWord::CONDITIONS_NOT_SATISFIED);
         }
-        let image = self.with_slot(
-            place,
-            Slot {
-                state: State::Active,
-                ..slot
-            },
-        );
-        let data = Data::written(|out| out.put(Tag::RECEIPT, &slot.receipt))?;
+        let active = Slot {
+            state: State::Active,
+            ..slot
+        };
+        answer.write(|out| out.put(Tag::RECEIPT, &slot.receipt))?;
         Ok(Change {
-            image: Some(image),
-            data,
+            record: Some(Record::Token(place, active)),
+            ..Change::default()
+        })
+    }
+
+    /// Drops what is staged: the slot is free again, its key and PIN are gone.
+    pub(crate) fn roll_back(&self, place: usize) -> Judged {
+        if self.slot(place).state != State::Staged {
+            return Err(StatusWord::CONDITIONS_NOT_SATISFIED);
+        }
+        //= spec/60-provision.md#pro-16-what-is-staged-can-be-dropped
+        //# The chip MUST free the slot and wipe its keys when the issuer rolls back a staged token.
+        Ok(Change {
+            record: Some(Record::Token(place, Slot::default())),
             ..Change::default()
         })
     }
 }
 
 /// Objects in a fixed order.
-struct Objects<'a>(Reader<'a>);
+struct Objects<'a>(Peekable<Reader<'a>>);
 
 impl Objects<'_> {
     fn take<const N: usize>(&mut self, tag: Tag) -> Result<[u8; N], StatusWord> {
-        match self.0.next() {
-            Some(Ok(object)) if object.tag == tag => {
-                object.value.try_into().map_err(|_| StatusWord::WRONG_DATA)
+        self.take_if(tag)?.ok_or(StatusWord::WRONG_DATA)
+    }
+
+    /// The next object, when it has this tag.
+    fn take_if<const N: usize>(&mut self, tag: Tag) -> Result<Option<[u8; N]>, StatusWord> {
+        let is_it =
+            |next: &Result<tlv::Tlv<'_>, _>| !matches!(next, Ok(object) if object.tag != tag);
+        match self.0.next_if(is_it) {
+            None => Ok(None),
+            Some(Ok(object)) => {
+                let value = object.value.try_into();
+                value.map(Some).map_err(|_| StatusWord::WRONG_DATA)
             }
-            _ => Err(StatusWord::WRONG_DATA),
+            Some(Err(_)) => Err(StatusWord::WRONG_DATA),
         }
     }
 

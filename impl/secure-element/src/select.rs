@@ -1,4 +1,4 @@
-//! SELECT, the payment directories, and what GET DATA shows of the chip.
+//! SELECT and the payment directories.
 
 use kaika_apdu::tlv::Writer;
 use kaika_apdu::{Command, Full, StatusWord, Tag};
@@ -35,40 +35,54 @@ pub(crate) fn slot_aid(place: usize) -> [u8; 8] {
     [0xf0, 0x4b, 0x41, 0x49, 0x4b, 0x41, 0x01, number]
 }
 
-const fn is_visible(slot: &Slot) -> bool {
+pub(crate) const fn is_visible(slot: &Slot) -> bool {
     matches!(slot.state, State::Active | State::Suspended)
 }
 
 impl<F: Flash> Chip<F> {
-    pub(crate) fn select(&self, command: &Command<'_>) -> Judged {
-        if (command.p1, command.p2) != (0x04, 0x00) {
-            return Err(StatusWord::WRONG_P1_P2);
-        }
-        let selected = self.named(command.data).ok_or(StatusWord::NOT_FOUND)?;
-        let data = Data::written(|out| out.nest(Tag::FCI, |out| self.fci(selected, out)))?;
+    pub(crate) fn select(&self, command: &Command<'_>, answer: &mut Data) -> Judged {
+        // P2: 00 the first or only one, 02 the next one, 04 the same as 00: the answer is the FCI.
+        let next = match (command.p1, command.p2) {
+            (0x04, 0x00 | 0x04) => false,
+            (0x04, 0x02) => true,
+            _ => return Err(StatusWord::WRONG_P1_P2),
+        };
+        let selected = self
+            .named(command.data, next)
+            .ok_or(StatusWord::NOT_FOUND)?;
+        answer.write(|out| out.nest(Tag::FCI, |out| self.fci(selected, out)))?;
         let suspended =
             matches!(selected, Selected::Slot(place) if self.slot(place).state == State::Suspended);
         let status = suspended.then_some(StatusWord::WARNING_DEACTIVATED);
         Ok(Change {
             then: Then::Select(selected),
-            data,
             status,
             ..Change::default()
         })
     }
 
-    fn named(&self, name: &[u8]) -> Option<Selected> {
+    /// What has this name, or a name with this beginning: the first, or the first after what is selected. No name is the domain's.
+    fn named(&self, name: &[u8], next: bool) -> Option<Selected> {
         match name {
-            PPSE => return Some(Selected::Ppse),
-            PSE => return Some(Selected::Pse),
+            [] if !next => return Some(Selected::Domain),
+            PPSE if !next => return Some(Selected::Ppse),
+            PSE if !next => return Some(Selected::Pse),
             _ if name.len() < PARTIAL_MIN => return None,
-            _ if SECURITY_DOMAIN.starts_with(name) => return Some(Selected::Domain),
             _ => {}
         }
-        let mut slots = self.image.slots.iter().enumerate();
-        let (place, _) =
-            slots.find(|(place, slot)| is_visible(slot) && slot_aid(*place).starts_with(name))?;
-        Some(Selected::Slot(place))
+        let domain = core::iter::once((Selected::Domain, SECURITY_DOMAIN.starts_with(name)));
+        let slots = self.image.slots.iter().enumerate().map(|(place, slot)| {
+            let named = is_visible(slot) && slot_aid(place).starts_with(name);
+            (Selected::Slot(place), named)
+        });
+        let passed = match self.volatile.selected {
+            _ if !next => 0,
+            Selected::Domain => 1,
+            Selected::Slot(place) => place.saturating_add(2),
+            Selected::Nothing | Selected::Pse | Selected::Ppse => 0,
+        };
+        let mut all = domain.chain(slots).skip(passed);
+        all.find(|(_, named)| *named).map(|(selected, _)| selected)
     }
 
     pub(crate) fn slot(&self, place: usize) -> Slot {
@@ -80,7 +94,7 @@ impl<F: Flash> Chip<F> {
             Selected::Nothing => Ok(()),
             Selected::Domain => {
                 out.put(Tag::DF_NAME, &SECURITY_DOMAIN)?;
-                out.put(Tag::FCI_PROPRIETARY, &[])
+                out.nest(Tag::FCI_PROPRIETARY, |out| out.put(Tag::DATA_MAX, &[0xff]))
             }
             Selected::Pse => {
                 out.put(Tag::DF_NAME, PSE)?;
@@ -121,7 +135,7 @@ impl<F: Flash> Chip<F> {
     }
 
     /// Records of the contact directory: one entry each.
-    pub(crate) fn directory_record(&self, number: u8) -> Judged {
+    pub(crate) fn directory_record(&self, number: u8, answer: &mut Data) -> Judged {
         let index = usize::from(number)
             .checked_sub(1)
             .ok_or(StatusWord::RECORD_NOT_FOUND)?;
@@ -129,50 +143,8 @@ impl<F: Flash> Chip<F> {
             .paying()
             .nth(index)
             .ok_or(StatusWord::RECORD_NOT_FOUND)?;
-        Ok(Change::data(Data::written(|out| {
-            out.nest(Tag::RECORD, |out| entry(place, out))
-        })?))
-    }
-
-    pub(crate) fn get_data(&self, command: &Command<'_>) -> Judged {
-        let tag = u32::from(u16::from_be_bytes([command.p1, command.p2]));
-        let slot = match self.volatile.selected {
-            Selected::Slot(place) => Some(self.slot(place)),
-            Selected::Nothing | Selected::Domain | Selected::Pse | Selected::Ppse => None,
-        };
-        let found = match (
-            Tag::new(tag).map_err(|_| StatusWord::REFERENCE_NOT_FOUND)?,
-            slot,
-        ) {
-            (Tag::RECEIPTS, _) => return self.receipts(),
-            (Tag::CHIP_ID, _) => Data::written(|out| out.put(Tag::CHIP_ID, &self.se_id)),
-            (Tag::ATC, Some(slot)) => {
-                Data::written(|out| out.put(Tag::ATC, &slot.atc.to_be_bytes()))
-            }
-            (Tag::LAST_ONLINE_ATC, Some(slot)) => Data::written(|out| {
-                out.put(Tag::LAST_ONLINE_ATC, &slot.last_online_atc.to_be_bytes())
-            }),
-            _ => Err(StatusWord::REFERENCE_NOT_FOUND),
-        };
-        found.map(Change::data)
-    }
-
-    fn receipts(&self) -> Judged {
-        //= spec/60-provision.md#pro-13-the-receipt-can-be-read-again
-        //# The chip MUST answer GET DATA for the receipt of the committed token with the same receipt.
-        if !self.image.slots.iter().any(is_visible) {
-            return Err(StatusWord::REFERENCE_NOT_FOUND);
-        }
-        let data = Data::written(|out| {
-            out.nest(Tag::RECEIPTS, |out| {
-                for slot in self.image.slots.iter().filter(|slot| is_visible(slot)) {
-                    out.put(Tag::TOKEN_REFERENCE, &slot.token_ref)?;
-                    out.put(Tag::RECEIPT, &slot.receipt)?;
-                }
-                Ok(())
-            })
-        })?;
-        Ok(Change::data(data))
+        answer.write(|out| out.nest(Tag::RECORD, |out| entry(place, out)))?;
+        Ok(Change::default())
     }
 }
 

@@ -3,24 +3,36 @@
 mod bench;
 
 use bench::*;
-use kaika_secure_element::image::Image;
+use kaika_secure_element::image::{Image, RECORDS, State};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-const STATES: [fn() -> Bench; 12] = [
-    factory, domain, challenged, open, begun, staged, active, suspended, deleted, selected,
-    initiated, asked,
+const STATES: [fn() -> Bench; 14] = [
+    factory,
+    domain,
+    challenged,
+    open,
+    begun,
+    staged,
+    active,
+    suspended,
+    deleted,
+    selected,
+    initiated,
+    asked,
+    pin_initiated,
+    ten_asked,
 ];
 
-const INSTRUCTIONS: [u8; 13] = [
-    0xa4, 0xb2, 0xc0, 0x50, 0x82, 0xe2, 0xf0, 0xe4, 0xf2, 0xca, 0xa8, 0xae, 0x00,
+const INSTRUCTIONS: [u8; 15] = [
+    0x20, 0x2a, 0xa4, 0xb2, 0xc0, 0x50, 0x82, 0xe2, 0xf0, 0xe4, 0xf2, 0xca, 0xa8, 0xae, 0x00,
 ];
 
 /// A header that is nearly right.
 fn header() -> impl Strategy<Value = [u8; 4]> {
     let parameter = || prop_oneof![Just(0), Just(0x40), Just(0x80), Just(0x0f), any::<u8>()];
     (
-        prop_oneof![Just(0x00), Just(0x80), Just(0x84), any::<u8>()],
+        prop_oneof![Just(0x00), Just(0x80), Just(0x84), Just(0x94), any::<u8>()],
         prop::sample::select(&INSTRUCTIONS),
         parameter(),
         parameter(),
@@ -50,14 +62,18 @@ fn said() -> impl Strategy<Value = Say> {
     ]
 }
 
-/// What a refusal may write: a failed opening is counted.
+/// What a refusal may write: a failed opening is counted, and a wrong PIN.
 fn forgiven(status: u16, before: &Image, after: &Image) -> bool {
     let failures = before.failures.saturating_add(1);
     let counted = Image {
         failures,
         ..*before
     };
-    after == before || matches!(status, 0x6982 | 0x6300) && *after == counted
+    let mut tried = *before;
+    tried.slots[0].pin_failures += 1;
+    after == before
+        || status >> 4 == 0x63c && *after == tried
+        || matches!(status, 0x6982 | 0x6300) && *after == counted
 }
 
 proptest! {
@@ -67,8 +83,8 @@ proptest! {
     fn a_refusal_leaves_memory_alone(at in 0..STATES.len(), all in vec(said(), 1..12)) {
         //= spec/85-apdu.md#apd-3-refusals-change-nothing
         //= type=test
-        //# An error answer MUST leave non-volatile memory unchanged except the sequence counter, the failed-channel counter
-        //# and the transaction counter.
+        //# An error answer MUST leave non-volatile memory unchanged except the sequence counter, the failed-channel counter,
+        //# the PIN try counter and the transaction counter.
         let mut bench = STATES[at]();
         for say in &all {
             let (memory, image) = (bench.memory(), *bench.chip.image());
@@ -82,7 +98,7 @@ proptest! {
             if !matches!(status >> 8, 0x61 | 0x62 | 0x90) {
                 prop_assert!(data.is_empty(), "data beside {status:04X}");
                 prop_assert!(forgiven(status, &image, bench.chip.image()), "{status:04X}");
-                prop_assert!(status == 0x6300 || status == 0x6982 || bench.memory() == memory);
+                prop_assert!(status >> 8 == 0x63 || status == 0x6982 || bench.memory() == memory);
             }
             let now = *bench.chip.image();
             prop_assert_eq!(*bench.again().chip.image(), now);
@@ -98,21 +114,24 @@ proptest! {
             memory[at] ^= byte;
         }
         let flash = kaika_secure_element::journal::MemoryFlash::with(memory);
-        let older = full_but_the_last();
-        let older = *older.chip.image();
+        // Each record is what was written last, or what stood before that.
+        let older = Image::default();
         if let Ok(chip) = kaika_secure_element::Chip::new(keys(), SE_ID, flash) {
-            prop_assert!(*chip.image() == whole || *chip.image() == older);
+            for number in 0..RECORDS {
+                let found = chip.image().record(number).payload();
+                let is = |image: &Image| image.record(number).payload() == found;
+                prop_assert!(is(&whole) || is(&older) || is(&staged_all()), "{number}");
+            }
         }
     }
 }
 
-/// Three active tokens and a staged one: what stood before the last write of [`full`].
-fn full_but_the_last() -> Bench {
-    let mut bench = open();
-    for n in 1..=3 {
-        assert_eq!(bench.stage(n), 0x9000);
-        bench.commit();
-    }
-    assert_eq!(bench.stage(4), 0x9000);
-    bench
+/// Four staged tokens: what stood before each was committed.
+fn staged_all() -> Image {
+    let mut image = *full().chip.image();
+    image
+        .slots
+        .iter_mut()
+        .for_each(|slot| slot.state = State::Staged);
+    image
 }

@@ -83,13 +83,14 @@ fn then_class_channel_and_instruction() {
             "80C0000000",
             "0050300008010203040506070800",
             "84503000080102030405060708 00",
+            "80200080082412 34FFFFFFFFFF",
+            "84200080082412 34FFFFFFFFFF",
             "80823300 10 00000000000000000000000000000000",
             "00E20000 01 00",
             "00F04080",
             "00E40000",
             "00F24002",
             "00CA9F7F00",
-            "84CA9F7F00",
             "00A8000000",
             "00AE800000",
             "002A0100",
@@ -107,7 +108,11 @@ fn then_class_channel_and_instruction() {
             "87E2000000",
         ],
     );
-    all(factory, 0x6884, &["10A4040000", "90EE000000", "94E2000000"]);
+    all(
+        factory,
+        0x6884,
+        &["10A4040000", "90EE000000", "94F0400F00", "1020008000"],
+    );
     all(factory, 0x6d00, &["00EE000000", "80EE000000", "84A5000000"]);
 }
 
@@ -119,6 +124,10 @@ fn then_secure_messaging() {
         "84E4FFFF00",
         "84F2FFFF00",
         "80E2800003FFFFFF",
+        "84CA9F7F00",
+        "84CA9F7F08FFFFFFFFFFFFFFFF00",
+        "94E2000008FFFFFFFFFFFFFFFF",
+        "90E2000003FFFFFF",
     ];
     for at in [factory, domain, challenged, selected] {
         all(at, 0x6982, &outside);
@@ -140,9 +149,16 @@ fn then_secure_messaging() {
             "84E20000",
             "84E2000007FFFFFFFFFFFFFF",
             "84E2000008FFFFFFFFFFFFFFFF",
+            "84CA9F7F00",
+            "90E2000003FFFFFF",
         ],
     );
-    for broken in ["80E2000003FFFFFF", "84E2000008FFFFFFFFFFFFFFFF"] {
+    for broken in [
+        "80E2000003FFFFFF",
+        "84E2000008FFFFFFFFFFFFFFFF",
+        "84CA9F7F08FFFFFFFFFFFFFFFF00",
+        "90E2000003FFFFFF",
+    ] {
         let mut bench = open();
         check_on(&mut bench, &plain(broken), 0x6982);
         check_on(&mut bench, &secured("84F24002", "4F00"), 0x6982);
@@ -157,6 +173,8 @@ fn then_parameters() {
         &[
             "00A4000000",
             "00A4040100",
+            "00A4040300",
+            "00A4040C00",
             "00A40C0000",
             "00C0010000",
             "00C0000100",
@@ -173,7 +191,7 @@ fn then_parameters() {
         ],
     );
     let data = "0102030405060708090A0B0C0D0E0F10";
-    for header in ["84820000", "84820100", "84821300", "84823100", "84823301"] {
+    for header in ["84820000", "84820200", "84823000", "84823100", "84823301"] {
         check(challenged, &plain(&format!("{header} 10 {data}")), 0x6a86);
         check(factory, &plain(&format!("{header} 01 00")), 0x6a86);
     }
@@ -191,19 +209,37 @@ fn then_parameters() {
     for header in ["84E20100", "84E28100", "84E24000"] {
         check(open, &secured(header, "FF"), 0x6a86);
     }
-    for header in ["84F04001", "84F0000F", "84F08080", "84F0407F"] {
+    all(
+        factory,
+        0x6a86,
+        &[
+            "0020008100",
+            "0020018008 241234FFFFFFFFFF",
+            "0020000008 241234FFFFFFFFFF",
+            "0082010008 0000000000000000",
+            "0082000108 0000000000000000",
+        ],
+    );
+    for header in ["84F04002", "84F0000F", "84F08080", "84F0407F"] {
         check(active, &secured(header, &format!("4F08{SLOT}")), 0x6a86);
     }
     check(active, &secured("84E40100", &format!("4F08{SLOT}")), 0x6a86);
     check(active, &secured("84E40001", &format!("4F08{SLOT}")), 0x6a86);
-    check(active, &secured("84F24000", "4F00"), 0x6a86);
-    check(active, &secured("84F24102", "4F00"), 0x6a86);
+    for header in ["84F24000", "84F24001", "84F24102", "84F20002", "84F2C002"] {
+        check(active, &secured(header, "4F00"), 0x6a86);
+    }
 }
 
 #[test]
 fn select_finds_what_is_there() {
     let select = |aid: &str| plain(&format!("00A40400{:02X}{aid}00", aid.len() / 2));
-    check(active, &plain("00A4040000"), 0x6a82);
+    check(active, &plain("00A4040200"), 0x6a82);
+    let next = |aid: &str| plain(&format!("00A40402{:02X}{aid}00", aid.len() / 2));
+    for aid in ["F04B4149", "325041592E5359532E4444463031", DOMAIN] {
+        check(domain, &next(aid), 0x6a82);
+    }
+    check(selected, &next(SLOT), 0x6a82);
+    check(selected, &next("F04B41494B"), 0x6a82);
     let none = [
         "F04B4149",
         "F04B41494C",
@@ -238,11 +274,14 @@ fn a_channel_is_opened_in_order() {
         0x6985,
         &[
             "8050300008 0102030405060708 00",
-            "8050310008 0102030405060708 00",
+            "8050330008 0102030405060708 00",
         ],
     );
     check(selected, &plain("8050300008 0102030405060708 00"), 0x6985);
-    check(domain, &plain("8050310008 0102030405060708 00"), 0x6a88);
+    for version in ["01", "2F", "33", "FF"] {
+        let command = format!("8050{version}0008 0102030405060708 00");
+        check(domain, &plain(&command), 0x6a88);
+    }
     let data = "00".repeat(16);
     for at in [factory, domain, open] {
         check(at, &plain(&format!("84823300 10 {data}")), 0x6985);
@@ -284,7 +323,7 @@ fn failed_openings_are_counted_and_nothing_else() {
         let failures = tries;
         assert_eq!(*bench.chip.image(), Image { failures, ..before });
     }
-    check_on(&mut bench, &plain("8050310008 0102030405060708 00"), 0x6a88);
+    check_on(&mut bench, &plain("8050330008 0102030405060708 00"), 0x6a88);
     check_on(&mut bench, &plain("8050300008 0102030405060708 00"), 0x6983);
     let mut bench = bench.again();
     bench.select(DOMAIN);
@@ -385,7 +424,7 @@ fn slots_are_named_and_change_only_as_they_may() {
     //= type=test
     //# A token MUST change state only as inactive → active, active ⇄ suspended, and any → deleted.
     let named = format!("4F08{SLOT}");
-    let commands = ["84F0400F", "84F04080", "84F04000", "84E40000"];
+    let commands = ["84F0400F", "84F04001", "84F04080", "84F04000", "84E40000"];
     for header in commands {
         for data in [
             "",
@@ -408,13 +447,15 @@ fn slots_are_named_and_change_only_as_they_may() {
         }
         check(open, &secured(header, &named), 0x6a88);
     }
-    for header in &commands[1..] {
+    for header in &commands[2..] {
         check(staged, &secured(header, "4F00"), 0x6a80);
     }
-    check(open, &secured("84F0400F", "4F00"), 0x6a88);
-    for at in [active, suspended, deleted] {
-        check(at, &secured("84F0400F", "4F00"), 0x6985);
-        check(at, &secured("84F0400F", &named), 0x6985);
+    for header in &commands[..2] {
+        check(open, &secured(header, "4F00"), 0x6a88);
+        for at in [active, suspended, deleted] {
+            check(at, &secured(header, "4F00"), 0x6985);
+            check(at, &secured(header, &named), 0x6985);
+        }
     }
     for at in [staged, suspended, deleted] {
         check(at, &secured("84F04080", &named), 0x6985);
@@ -424,9 +465,24 @@ fn slots_are_named_and_change_only_as_they_may() {
     }
     check(deleted, &secured("84E40000", &named), 0x6a88);
     check(open, &secured("84F24002", "4F00"), 0x6a88);
-    for data in ["", "4F", "4F01F0", "4F0000", &named] {
+    for data in [
+        "",
+        "4F",
+        "5C014F",
+        "4F0000",
+        "4F005C014F00",
+        "4F00 9F7000",
+        "4F02F0",
+    ] {
         check(active, &secured("84F24002", data), 0x6a80);
     }
+    for data in ["4F01F1", "4F08F04B41494B410102", "4F09F04B41494B41010100"] {
+        check(active, &secured("84F24002", data), 0x6a88);
+    }
+    check(active, &secured("84F28002", "4F01F1"), 0x6a88);
+    check(active, &secured("84F22002", "4F00"), 0x6a88);
+    check(active, &secured("84F21002", "4F00"), 0x6a88);
+    check(active, &secured("84F24003", "4F00"), 0x6985);
 }
 
 #[test]
@@ -442,8 +498,15 @@ fn data_and_records_are_there_or_not() {
             "80CA005A00",
             "80CA9F1F00",
             "80CAFFFF00",
+            "80CA006600",
+            "80CA00E000",
+            "80CA00C100",
+            "80CA9F1700",
         ],
     );
+    for tag in ["0066", "00E0", "00C1", "9F17", "9F4F", "0042"] {
+        check(selected, &plain(&format!("80CA{tag}00")), 0x6a88);
+    }
     for at in [staged, deleted] {
         check(at, &plain("80CADF2100"), 0x6a88);
     }
@@ -482,7 +545,6 @@ fn only_an_active_token_pays() {
     for data in [
         "",
         "83",
-        "8300",
         &format!("8421{sale}"),
         &format!("8320{}", &sale[2..]),
         &format!("8322{sale}00"),

@@ -1,7 +1,8 @@
 //! Known answers, computed with Python's `cryptography` from the formulas of `spec/85-apdu.md`.
 
 use super::{
-    ChipKeys, Evidence, Receipt, evidence, receipt, token_key, unwrap_token_key, wrap_token_key,
+    ChipKeys, Evidence, Receipt, evidence, receipt, token_key, unwrap_pin, unwrap_token_key,
+    wrap_pin, wrap_token_key,
 };
 use crate::secret::{ChipMasterKey, IssuerMasterKey};
 
@@ -56,4 +57,39 @@ fn evidence_of_both_kinds() {
     let made = |kind| hex::encode(evidence(&keys().receipt, kind, &SE_ID, &[0x88; 32]));
     assert_eq!(made(Evidence::Consent), "f70a48ae5d71fb47ad83cfb2c84828d4");
     assert_eq!(made(Evidence::Payment), "8ba0d08140b7cd5e65db11e239550bac");
+}
+
+#[test]
+fn the_longer_keys_and_a_pin_under_them() {
+    let keys = ChipKeys::derive(&ChipMasterKey::new([0x40; 16]), &[0x11; 8]);
+    let known = [
+        "e762730daa65cf0d25b554ca16887c3f597712787f3fd762",
+        "0bf9670d7a6e2d85ca28d460ade319bba085a105c2f0f774",
+        "3d917352f79bd6a6fe136ce0ad2679530330da8a2663a023",
+        "30fd54d5aec69ef9d30836db193340386ca5a95dfd36892695ea8a67aa3787bd",
+        "6bb9664b6c2d93bccdd30a3d98a579e3b272498637f44dda6c08ba7d2a2bf56d",
+        "81ba73ad83b555d59f8fb4c7f873b8605306c612f5e625bf78672ada407db04b",
+    ];
+    let derived = keys.longer.iter().flat_map(|set| {
+        let keys = [&set.enc, &set.mac, &set.dek];
+        keys.map(|key| hex::encode(key.bytes()))
+    });
+    assert!(derived.eq(known));
+    let block = [0x24, 0x12, 0x34, 0xff, 0xff, 0xff, 0xff, 0xff];
+    for (version, wrapped) in [
+        (0x00, "578739c09af952819e7d9193abf5c14e"),
+        (0x30, "578739c09af952819e7d9193abf5c14e"),
+        (0x32, "6b2ea60eef579556d8185c72d71b63a8"),
+    ] {
+        let Some(set) = keys.set(version) else {
+            panic!("{version:02x}")
+        };
+        let made = wrap_pin(set.dek, &block);
+        assert_eq!(hex::encode(made), wrapped);
+        assert_eq!(unwrap_pin(set.dek, &made), Some(block));
+        assert_eq!(unwrap_pin(set.dek, &[0; 16]), None);
+    }
+    for version in (1..=u8::MAX).filter(|version| !(0x30..=0x32).contains(version)) {
+        assert!(keys.set(version).is_none());
+    }
 }

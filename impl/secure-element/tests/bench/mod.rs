@@ -6,13 +6,13 @@
 )]
 #![expect(clippy::unwrap_used, reason = "a bench that is wrong is a failed test")]
 
-use kaika_crypto::chip::{ChipKeys, wrap_token_key};
+use kaika_crypto::chip::{ChipKeys, padded_pin, wrap_pin, wrap_token_key};
 use kaika_crypto::digest::sha256;
 use kaika_crypto::mac::aes_cmac;
 use kaika_crypto::scp03::{Channel, Header, Level, SessionKeys};
 use kaika_crypto::{AesKey, ChipMasterKey, TokenKey};
 use kaika_secure_element::Chip;
-use kaika_secure_element::image::{IMAGE_LEN, Image};
+use kaika_secure_element::image::{Image, RECORDS, Record};
 use kaika_secure_element::journal::{FLASH_LEN, MemoryFlash};
 
 pub const SE_ID: [u8; 8] = [0x4b, 0, 0, 0, 0, 0, 0, 7];
@@ -57,19 +57,52 @@ pub fn template(n: u8) -> Vec<u8> {
     [&[0xe1, length], &value[..]].concat()
 }
 
-/// A copy of the memory's first half that holds this image, as the module `journal` says it.
+/// The reference PIN of [`pin_template`], and another, as PIN blocks.
+pub const PIN: &str = "241234FFFFFFFFFF";
+pub const OTHER_PIN: &str = "241235FFFFFFFFFF";
+
+/// The template of token `n` with these objects behind the others, in the clear and as sent.
+pub fn longer_template(n: u8, pin: Option<&str>, version: Option<u8>) -> [Vec<u8>; 2] {
+    let object = |sealed: bool| {
+        let Some(pin) = pin else { return Vec::new() };
+        let block = hex(pin).try_into().unwrap();
+        let value = if sealed {
+            wrap_pin(&keys().dek, &block)
+        } else {
+            padded_pin(&block)
+        };
+        [&hex("DF3610"), &value[..]].concat()
+    };
+    let version = version.map_or(Vec::new(), |version| vec![0xdf, 0x37, 1, version]);
+    let key = wrap_token_key(&keys().dek, &TokenKey::new(token_key(n)));
+    [(token_key(n), false), (key, true)]
+        .map(|(key, sealed)| [&template_value(n, &key)[..], &object(sealed), &version].concat())
+}
+
+/// A template around its value.
+pub fn around(value: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(value.len()).unwrap();
+    [&[0xe1, length], value].concat()
+}
+
+/// The template of token `n` that has a PIN, whole.
+pub fn pin_template(n: u8) -> Vec<u8> {
+    around(&longer_template(n, Some(PIN), None)[1])
+}
+
+/// A memory whose first copies hold this image, as the module `journal` says it.
 pub fn flash_with(image: &Image) -> MemoryFlash {
-    let generation = 1_u32.to_be_bytes();
-    let encoded = image.encode();
-    let digest = sha256(&[b"kaika/image/1", &generation, &encoded]);
-    let copy = [&generation[..], &encoded, &digest[..8]].concat();
-    assert_eq!(copy.len(), 4 + IMAGE_LEN + 8);
-    let mut bytes = [0xff; FLASH_LEN];
-    bytes
-        .iter_mut()
-        .zip(copy)
-        .for_each(|(byte, from)| *byte = from);
-    MemoryFlash::with(bytes)
+    let mut bytes = Vec::new();
+    for number in 0..RECORDS {
+        let length = Record::payload_len(number);
+        let payload = image.record(number).payload();
+        let copy = [&1_u32.to_be_bytes()[..], &payload[..length]].concat();
+        let mark = u8::try_from(number).unwrap();
+        let digest = sha256(&[b"kaika/record/1", &[mark], &copy[..4], &copy[4..]]);
+        bytes.extend([&copy[..], &digest[..8]].concat());
+        bytes.extend(vec![0xff; length + 12]);
+    }
+    MemoryFlash::with(bytes.try_into().unwrap())
 }
 
 /// A chip and the host that speaks to it.
@@ -208,7 +241,11 @@ impl Bench {
 
     /// Stages token `n` in two blocks.
     pub fn stage(&mut self, n: u8) -> u16 {
-        let template = template(n);
+        self.stage_this(&template(n))
+    }
+
+    /// Stages a template in two blocks.
+    pub fn stage_this(&mut self, template: &[u8]) -> u16 {
         let (first, last) = template.split_at(50);
         self.good(&Say::Secured([0x84, 0xe2, 0, 0], first.to_vec()));
         self.say(&Say::Secured([0x84, 0xe2, 0x80, 1], last.to_vec()))
@@ -222,6 +259,11 @@ impl Bench {
     pub fn options(&mut self) {
         self.good(&gpo());
     }
+}
+
+/// VERIFY with this PIN block.
+pub fn verify(block: &str) -> Say {
+    plain(&format!("00200080 08 {block}"))
 }
 
 pub fn gpo() -> Say {
@@ -336,5 +378,27 @@ pub fn asked() -> Bench {
 pub fn done() -> Bench {
     let mut bench = asked();
     bench.good(&second("40"));
+    bench
+}
+
+/// Token 1 has a PIN, and is in the middle of a payment.
+pub fn pin_initiated() -> Bench {
+    let mut bench = open();
+    assert_eq!(bench.stage_this(&pin_template(1)), 0x9000);
+    bench.commit();
+    assert_eq!(bench.select(SLOT).1, 0x9000);
+    bench.options();
+    bench
+}
+
+/// Token 1 makes cryptograms of version 10; the issuer is asked.
+pub fn ten_asked() -> Bench {
+    let mut bench = open();
+    let [_, value] = longer_template(1, None, Some(0x0a));
+    assert_eq!(bench.stage_this(&around(&value)), 0x9000);
+    bench.commit();
+    assert_eq!(bench.select(SLOT).1, 0x9000);
+    bench.options();
+    bench.good(&first("80"));
     bench
 }
