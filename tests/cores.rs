@@ -44,7 +44,7 @@ fn issuer_config() -> kaika_issuer::Config {
         verifier_key: [1; 32],
         operator_key: [2; 32],
         kmc: ChipMasterKey::new([3; 16]),
-        imk: IssuerMasterKey::new([4; 32]),
+        imk: IssuerMasterKey::new([4; 16]),
     }
 }
 
