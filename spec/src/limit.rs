@@ -72,3 +72,11 @@ pub const ARGON2_T: u32 = 2;
 pub const ARGON2_P: u32 = 1;
 /// A token pays for this long after it was minted, ms (LIM-33).
 pub const TOKEN_LIFE_MS: i64 = 157_680_000_000;
+/// How far a transaction counter may be above the last one that was verified (LIM-34).
+pub const ATC_WINDOW: u16 = 1_000;
+/// A frame is complete so long after its first byte, milliseconds (LIM-35).
+pub const FRAME_MS: u64 = 10_000;
+/// ISO 8583 requests of one connection that are judged at once (LIM-36).
+pub const IN_FLIGHT_MAX: usize = 64;
+/// What cards are kept in, ISO 4217 numeric (LIM-37).
+pub const CARD_CURRENCY: &str = "156";

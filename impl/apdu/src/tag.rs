@@ -57,6 +57,8 @@ tags! {
     CDOL2 = 0x8D,
     /// Cardholder verification methods.
     CVM_LIST = 0x8E,
+    /// Issuer authentication data: response cryptogram and card status update.
+    ISSUER_AUTHENTICATION = 0x91,
     /// Application file locator.
     AFL = 0x94,
     /// Terminal verification results.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use kaika_spec::TokenState;
+use kaika_spec::limit::CARD_CURRENCY;
 use kaika_tokenization::{Lifecycle, Party};
 use kaika_wire::messages::issuer::{CardStatus, IssueRequest, Suspender};
 
@@ -114,6 +115,13 @@ pub struct Card {
     pub token_ref: String,
     /// What may still be spent, minor units.
     pub available_minor: u64,
+    /// What it is kept in, ISO 4217 numeric.
+    #[serde(default = "card_currency")]
+    pub currency: String,
+}
+
+fn card_currency() -> String {
+    CARD_CURRENCY.into()
 }
 
 /// An agreement.
@@ -241,6 +249,14 @@ pub struct Tap {
     pub amount_minor: u64,
     /// In what, ISO 4217 numeric.
     pub currency: String,
+    /// The account that took the money of an approved one.
+    #[serde(default = "reversals")]
+    pub credited: String,
+}
+
+/// Where reversals were taken from before taps said whom they credit.
+fn reversals() -> String {
+    "reversals".into()
 }
 
 /// One balanced double entry.

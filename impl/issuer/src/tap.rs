@@ -1,10 +1,12 @@
 //! Tap: from token and cryptogram to PAN and debit, at most once for one transaction.
+//!
+//! [`Issuer::authorise`] takes one ISO 8583 message. What it asks is read in [`asked`], what is taken back in [`reversal`].
 
 use kaika_apdu::{Tag, tlv};
-use kaika_crypto::chip;
-use kaika_crypto::emv::{CryptogramInput, cryptogram};
+use kaika_crypto::emv::{cryptogram, response_cryptogram};
+use kaika_crypto::{TokenKey, chip};
 use kaika_spec::Refusal;
-use kaika_spec::limit::TAP_LIMIT_MINOR;
+use kaika_spec::limit::{ATC_WINDOW, TAP_LIMIT_MINOR};
 use kaika_tokenization::resolve::{Channel, resolve};
 use kaika_wire::core::{Rows, Write, read};
 use kaika_wire::dice::Dice;
@@ -15,9 +17,17 @@ use crate::pay::is_usable;
 use crate::rows::{NUMBERS, TAPS, TOKENS, Tap, Token};
 use crate::{Case, Issuer};
 
-/// CVR byte 2 of a first request cryptogram: ARQC given, no second asked.
-const ASKED_ONLINE: u8 = 0xa0;
+use asked::{Asked, Kind};
+
+mod asked;
+mod reversal;
+
+/// The sequence number that every token has, as in tag 5F34.
 const PSN: u8 = 1;
+/// Card status update: the issuer approves, and asks nothing of the chip.
+const APPROVES: [u8; 4] = [0x00, 0x80, 0x00, 0x00];
+/// Card status update: the issuer declines, and asks nothing of the chip.
+const DECLINES: [u8; 4] = [0; 4];
 
 /// What follows from one frame: rows to store, then the answer.
 #[derive(Clone, Debug)]
@@ -50,50 +60,72 @@ impl Issuer {
             dice,
         };
         match &message.mti {
-            b"0100" => case.authorisation(&message, bytes),
+            b"0100" | b"0200" => case.authorisation(&message, bytes),
             b"0400" | b"0401" => case.reversal(&message),
-            b"0800" => answer(&message, *b"0810", &[7, 11], "00", None)
-                .map(|answer| frame(vec![], answer, None)),
+            b"0800" => managed(&message),
             _ => Err(Malformed),
         }
     }
 }
 
 /// The fields of an answer that repeat the request's.
-const ECHOED: &[u8] = &[2, 3, 4, 7, 11, 37, 41, 42, 49];
+const ECHOED: &[u8] = &[2, 3, 4, 7, 11, 37, 41, 42, 49, 70];
 
-fn frame(writes: Vec<Write>, answer: Vec<u8>, refusal: Option<Refusal>) -> Frame {
+/// A network management message: the line stands.
+fn managed(message: &Message) -> Result<Frame, Malformed> {
+    let complete = message.field(7).is_some() && message.field(11).is_some();
+    if complete {
+        Ok(frame(vec![], answer(message, "00")?, None))
+    } else {
+        refused(message, Refusal::Malformed)
+    }
+}
+
+fn frame(writes: Vec<Write>, answer: Message, refusal: Option<Refusal>) -> Frame {
     Frame {
         writes,
-        answer,
+        // An answer repeats fields that were read, and adds some of ours: it fits.
+        answer: answer.encode().unwrap_or_default(),
         refusal,
     }
 }
 
-fn answer(
-    to: &Message,
-    mti: [u8; 4],
-    echoed: &[u8],
-    code: &str,
-    auth_code: Option<String>,
-) -> Result<Vec<u8>, Malformed> {
-    let mut message = Message::new(mti).with(39, code);
-    for field in echoed {
-        if let Some(value) = to.field(*field) {
-            message = message.with(*field, value);
-        }
-    }
-    if let Some(auth_code) = auth_code {
-        message = message.with(38, auth_code);
-    }
-    message.encode()
+/// A refusal that stores nothing.
+fn refused(message: &Message, refusal: Refusal) -> Result<Frame, Malformed> {
+    Ok(frame(
+        vec![],
+        answer(message, code(refusal))?,
+        Some(refusal),
+    ))
 }
 
-/// What the peer sees of a refusal.
+/// The answer's type is the request's, one further; a repeat is answered as what it repeats.
+fn answer(to: &Message, code: &str) -> Result<Message, Malformed> {
+    let [version, class, _, _] = to.mti;
+    let empty = Message::new([version, class, b'1', b'0']).with(39, code);
+    Ok(ECHOED
+        .iter()
+        .filter_map(|number| Some((*number, to.field(*number)?)))
+        .fold(empty, |message, (number, value)| {
+            message.with(number, value)
+        }))
+}
+
+/// The response code of a refusal.
 const fn code(refusal: Refusal) -> &'static str {
+    //= spec/90-wire.md#wir-13-a-refusal-has-one-response-code
+    //# The issuer MUST answer a refused ISO 8583 request with the response code that the table below gives its refusal.
     match refusal {
         Refusal::UnknownToken => "14",
         Refusal::Malformed => "30",
+        Refusal::Insufficient => "51",
+        Refusal::TokenExpired => "54",
+        Refusal::DomainViolation => "57",
+        Refusal::LimitExceeded => "61",
+        Refusal::CardNotActive | Refusal::TokenNotActive => "62",
+        Refusal::ReversalMismatch => "64",
+        Refusal::CryptogramBad | Refusal::AtcReplay => "82",
+        Refusal::IdempotencyConflict => "94",
         _ => "05",
     }
 }
@@ -108,20 +140,38 @@ fn name(message: &Message) -> Option<String> {
     ))
 }
 
+/// What became of a tap whose name is new.
+struct Judged {
+    /// Whether the cryptogram and its counter were verified; then the key that did it.
+    verified: Option<TokenKey>,
+    booked: Result<Vec<Write>, Refusal>,
+}
+
 impl Case<'_> {
     fn authorisation(self, message: &Message, bytes: &[u8]) -> Result<Frame, Malformed> {
         let Some(asked) = Asked::read(message) else {
-            let bytes = answer(message, *b"0110", ECHOED, code(Refusal::Malformed), None)?;
-            return Ok(frame(vec![], bytes, Some(Refusal::Malformed)));
+            return refused(message, Refusal::Malformed);
         };
         if let Some(known) = read::<Tap>(self.rows, TAPS, &asked.name) {
             return repeated(message, bytes, &known);
         }
         let Some((token_ref, token)) = self.presented(&asked) else {
-            let bytes = answer(message, *b"0110", ECHOED, code(Refusal::UnknownToken), None)?;
-            return Ok(frame(vec![], bytes, Some(Refusal::UnknownToken)));
+            return refused(message, Refusal::UnknownToken);
         };
-        self.judged(message, bytes, &asked, &token_ref, token)
+        let judged = self.judged(&asked, &token);
+        let refusal = judged.booked.as_ref().err().copied();
+        let answer = self.answered(message, &asked, &judged)?;
+        let tap = row(&asked, &token, bytes, &answer, refusal.is_none());
+        let mut writes = judged.booked.unwrap_or_default();
+        if judged.verified.is_some() {
+            let counted = Token {
+                last_atc: Some(asked.atc),
+                ..token
+            };
+            writes.push(Write::put(TOKENS, token_ref, &counted));
+        }
+        writes.push(Write::put(TAPS, asked.name, &tap));
+        Ok(frame(writes, answer, refusal))
     }
 
     fn presented(&self, asked: &Asked<'_>) -> Option<(String, Token)> {
@@ -130,51 +180,43 @@ impl Case<'_> {
         Some((token_ref, token))
     }
 
-    fn judged(
+    fn judged(&self, asked: &Asked<'_>, token: &Token) -> Judged {
+        match self.verify(asked, token) {
+            Ok(key) => Judged {
+                verified: Some(key),
+                booked: self.debit_tap(asked, token),
+            },
+            Err(refusal) => Judged {
+                verified: None,
+                booked: Err(refusal),
+            },
+        }
+    }
+
+    fn answered(
         self,
         message: &Message,
-        bytes: &[u8],
         asked: &Asked<'_>,
-        token_ref: &str,
-        token: Token,
-    ) -> Result<Frame, Malformed> {
-        let verified = self.verify(asked, &token);
-        let judged = verified.and_then(|()| self.debit_tap(asked, &token));
-        let auth_code = judged
-            .is_ok()
-            .then(|| format!("{:06}", self.dice.below(1_000_000)));
-        let outcome = judged
-            .as_ref()
-            .map_or_else(|refusal| code(*refusal), |_| "00");
-        let answered = answer(message, *b"0110", ECHOED, outcome, auth_code)?;
-        let refusal = judged.as_ref().err().copied();
-        let mut writes = judged.unwrap_or_default();
-        if verified.is_ok() {
-            let counted = Token {
-                last_atc: Some(asked.atc),
-                ..token.clone()
-            };
-            writes.push(Write::put(TOKENS, token_ref, &counted));
-        }
-        let row = Tap {
-            state: if refusal.is_none() {
-                "approved"
-            } else {
-                "declined"
-            }
-            .into(),
-            request: hex::encode(bytes),
-            answer: hex::encode(&answered),
-            card_code: token.card_code,
-            amount_minor: asked.amount_minor,
-            currency: asked.currency.into(),
+        judged: &Judged,
+    ) -> Result<Message, Malformed> {
+        let (says, update) = match &judged.booked {
+            Ok(_) => ("00", APPROVES),
+            Err(refusal) => (code(*refusal), DECLINES),
         };
-        writes.push(Write::put(TAPS, asked.name.clone(), &row));
-        Ok(frame(writes, answered, refusal))
+        let mut answer = answer(message, says)?;
+        if judged.booked.is_ok() {
+            answer = answer.with(38, format!("{:06}", self.dice.below(1_000_000)));
+        }
+        //= spec/75-tap.md#tap-17-the-issuer-proves-itself
+        //# The issuer MUST answer a tap with a response cryptogram over its decision exactly when it verified the tap's cryptogram.
+        if let Some(key) = &judged.verified {
+            answer = answer.with(55, proof(key, asked, update)?);
+        }
+        Ok(answer)
     }
 
     /// Whether this is the chip's word about this payment, now, for the first time.
-    fn verify(&self, asked: &Asked<'_>, token: &Token) -> Result<(), Refusal> {
+    fn verify(&self, asked: &Asked<'_>, token: &Token) -> Result<TokenKey, Refusal> {
         //= spec/75-tap.md#tap-9-live-at-authorisation
         //# The issuer MUST judge token, card, limit and balance inside the transaction that posts the debit.
         let card = self
@@ -186,7 +228,16 @@ impl Case<'_> {
         } else {
             Channel::Other
         };
-        resolve(token.life(), self.now >= token.expires_at, channel)?;
+        //= spec/75-tap.md#tap-15-the-expiry-is-the-tokens
+        //# The issuer MUST refuse a tap whose expiry field is not that of the token.
+        let other_expiry = token.expiry.get(..4) != Some(asked.expiry);
+        let expired = self.now >= token.expires_at;
+        resolve(token.life(), expired || other_expiry, channel)?;
+        //= spec/75-tap.md#tap-23-the-currency-is-the-cards
+        //# The issuer MUST refuse a tap in another currency than that of the card.
+        if card.currency != asked.currency {
+            return Err(Refusal::DomainViolation);
+        }
         //= spec/75-tap.md#tap-7-the-issuer-checks-the-cryptogram
         //# The issuer MUST refuse a tap whose cryptogram does not verify over the data of the message.
         let key = chip::token_key(&self.issuer.config.imk, &token.digits, PSN);
@@ -195,13 +246,7 @@ impl Case<'_> {
         {
             return Err(Refusal::CryptogramBad);
         }
-        //= spec/75-tap.md#tap-3-a-counter-counts-once
-        //# The issuer MUST NOT approve a transaction counter of a token that is not greater than the last one it saw verified.
-        if token.last_atc.is_some_and(|last| asked.atc <= last) {
-            Err(Refusal::AtcReplay)
-        } else {
-            Ok(())
-        }
+        is_next(asked.atc, token.last_atc.unwrap_or(0)).map(|()| key)
     }
 
     fn debit_tap(&self, asked: &Asked<'_>, token: &Token) -> Result<Vec<Write>, Refusal> {
@@ -214,68 +259,58 @@ impl Case<'_> {
         let movement = Movement {
             cause: format!("tap {}", asked.name),
             card_code: &token.card_code,
-            other: asked.shop,
+            other: &credited(asked),
             amount_minor: asked.amount_minor,
             currency: asked.currency,
         };
         self.take(card, &movement)
     }
+}
 
-    fn reversal(self, message: &Message) -> Result<Frame, Malformed> {
-        let complete = [2, 4, 11, 90]
-            .iter()
-            .all(|field| message.field(*field).is_some());
-        let Some(name) = name(message).filter(|_| complete) else {
-            let bytes = answer(message, *b"0410", ECHOED, code(Refusal::Malformed), None)?;
-            return Ok(frame(vec![], bytes, Some(Refusal::Malformed)));
-        };
-        let answered = answer(message, *b"0410", ECHOED, "00", None)?;
-        let writes = match read::<Tap>(self.rows, TAPS, &name) {
-            Some(tap) if tap.state == "approved" => self.undo_tap(&name, tap),
-            Some(tap) if tap.state == "declined" => vec![Write::put(TAPS, name, &buried(tap))],
-            Some(_) => vec![],
-            None => vec![Write::put(TAPS, name, &tombstone())],
-        };
-        Ok(frame(writes, answered, None))
-    }
-
-    fn undo_tap(&self, name: &str, tap: Tap) -> Vec<Write> {
-        let movement = Movement {
-            cause: format!("tap reversal {name}"),
-            card_code: &tap.card_code,
-            other: "reversals",
-            amount_minor: tap.amount_minor,
-            currency: &tap.currency,
-        };
-        let mut writes = self.give_back(&movement);
-        writes.push(Write::put(
-            TAPS,
-            name,
-            &Tap {
-                state: "reversed".into(),
-                ..tap.clone()
-            },
-        ));
-        writes
+/// The account that a tap credits.
+fn credited(asked: &Asked<'_>) -> String {
+    //= spec/75-tap.md#tap-16-a-financial-request-pays-at-once
+    //# The issuer MUST credit the shop for an approved financial request, and the shop's hold for an approved authorisation request.
+    match asked.kind {
+        Kind::Financial => asked.shop.to_owned(),
+        Kind::Authorisation => format!("held {}", asked.shop),
     }
 }
 
-/// A tap that was declined and then reversed: a repeat is answered as before, anything else under its name as a tombstone.
-fn buried(tap: Tap) -> Tap {
-    Tap {
-        state: "tombstoned".into(),
-        ..tap
+/// Whether a counter comes after the last one, and not too far after it.
+fn is_next(atc: u16, last: u16) -> Result<(), Refusal> {
+    //= spec/75-tap.md#tap-3-a-counter-counts-once
+    //# The issuer MUST NOT approve a transaction counter of a token that is not greater than the last one it saw verified.
+    let ahead = atc.checked_sub(last).unwrap_or(0);
+    //= spec/75-tap.md#tap-14-a-counter-is-near
+    //# The issuer MUST NOT approve a transaction counter of a token that is more than `ATC_WINDOW` above the last one it saw verified.
+    if (1..=ATC_WINDOW).contains(&ahead) {
+        Ok(())
+    } else {
+        Err(Refusal::AtcReplay)
     }
 }
 
-fn tombstone() -> Tap {
+/// Field 55 of an answer: tag 91 with the response cryptogram and the card status update that it covers.
+fn proof(key: &TokenKey, asked: &Asked<'_>, update: [u8; 4]) -> Result<Vec<u8>, Malformed> {
+    let response = response_cryptogram(key, asked.atc, asked.cryptogram, &update);
+    let mut buffer = [0; 10];
+    let mut writer = tlv::Writer::new(&mut buffer);
+    writer
+        .put(Tag::ISSUER_AUTHENTICATION, &[response, update].concat())
+        .map_err(|_| Malformed)?;
+    Ok(writer.written().to_vec())
+}
+
+fn row(asked: &Asked<'_>, token: &Token, bytes: &[u8], answer: &Message, approved: bool) -> Tap {
     Tap {
-        state: "tombstoned".into(),
-        request: String::new(),
-        answer: String::new(),
-        card_code: String::new(),
-        amount_minor: 0,
-        currency: String::new(),
+        state: if approved { "approved" } else { "declined" }.into(),
+        request: hex::encode(bytes),
+        answer: hex::encode(answer.encode().unwrap_or_default()),
+        card_code: token.card_code.clone(),
+        amount_minor: asked.amount_minor,
+        currency: asked.currency.into(),
+        credited: credited(asked),
     }
 }
 
@@ -284,87 +319,19 @@ fn repeated(message: &Message, bytes: &[u8], known: &Tap) -> Result<Frame, Malfo
     //= spec/75-tap.md#tap-13-a-repeat-is-answered-alike
     //# The issuer MUST answer a repeated authorisation request as it answered the first, without a second debit.
     if known.request == hex::encode(bytes) {
-        let answered = hex::decode(&known.answer).map_err(|_| Malformed)?;
-        return Ok(frame(vec![], answered, None));
+        let answer = hex::decode(&known.answer).map_err(|_| Malformed)?;
+        return Ok(Frame {
+            writes: vec![],
+            answer,
+            refusal: None,
+        });
     }
-    let refusal = if known.state == "tombstoned" {
-        Refusal::DebitTombstoned
-    } else {
-        Refusal::IdempotencyConflict
-    };
-    let answered = answer(message, *b"0110", ECHOED, code(refusal), None)?;
-    Ok(frame(vec![], answered, Some(refusal)))
-}
-
-/// An authorisation request, read.
-struct Asked<'a> {
-    name: String,
-    token: &'a str,
-    shop: &'a str,
-    amount_minor: u64,
-    amount_digits: &'a str,
-    currency: &'a str,
-    entry_mode: &'a str,
-    atc: u16,
-    cryptogram: &'a [u8],
-    information: u8,
-    input: CryptogramInput<'a>,
-}
-
-impl<'a> Asked<'a> {
-    /// `None` when a field or a chip object is missing or of another length.
-    fn read(message: &'a Message) -> Option<Self> {
-        let chip = message.field(55)?;
-        [3, 7, 11, 14]
-            .iter()
-            .all(|field| message.field(*field).is_some())
-            .then_some(())?;
-        let amount_digits = message.text(4)?;
-        let atc = u16::from_be_bytes(*object::<2>(chip, Tag::ATC)?);
-        let [kind] = *object::<1>(chip, Tag::TYPE)?;
-        let [information] = *object::<1>(chip, Tag::CRYPTOGRAM_INFORMATION)?;
-        let issuer_data = tlv::find(chip, Tag::IAD).ok()??;
-        let input = CryptogramInput {
-            amount: object(chip, Tag::AMOUNT)?,
-            amount_other: object(chip, Tag::AMOUNT_OTHER)?,
-            country: object(chip, Tag::COUNTRY)?,
-            tvr: object(chip, Tag::TVR)?,
-            currency: object(chip, Tag::CURRENCY)?,
-            date: object(chip, Tag::DATE)?,
-            kind,
-            unpredictable_number: object(chip, Tag::UNPREDICTABLE_NUMBER)?,
-            interchange_profile: object(chip, Tag::AIP)?,
-            atc,
-            issuer_data,
-        };
-        Some(Self {
-            name: name(message)?,
-            token: message.text(2)?,
-            shop: message.text(42)?.trim_end(),
-            amount_minor: amount_digits.parse().ok()?,
-            amount_digits,
-            currency: message.text(49)?,
-            entry_mode: message.text(22)?,
-            atc,
-            cryptogram: object::<8>(chip, Tag::CRYPTOGRAM)?,
-            information,
-            input,
-        })
-    }
-
-    /// Whether message and chip data say the same, and the chip asked to go online.
-    fn agrees(&self) -> bool {
-        //= spec/75-tap.md#tap-12-the-message-agrees-with-the-chip
-        //# The issuer MUST refuse a tap whose amount or currency field differs from the chip data that the cryptogram covers.
-        let amount = hex::encode(self.input.amount) == self.amount_digits;
-        let currency = hex::encode(self.input.currency).strip_prefix('0') == Some(self.currency);
-        amount
-            && currency
-            && self.information == 0x80
-            && self.input.issuer_data.get(4) == Some(&ASKED_ONLINE)
-    }
-}
-
-fn object<const N: usize>(chip: &[u8], tag: Tag) -> Option<&[u8; N]> {
-    tlv::find(chip, tag).ok()??.try_into().ok()
+    refused(
+        message,
+        if known.state == "tombstoned" {
+            Refusal::DebitTombstoned
+        } else {
+            Refusal::IdempotencyConflict
+        },
+    )
 }

@@ -42,7 +42,7 @@ const fn layout(field: u8) -> Option<(Content, Size)> {
         4 => (Content::Digits, Size::Fixed(12)),
         7 => (Content::Digits, Size::Fixed(10)),
         14 => (Content::Digits, Size::Fixed(4)),
-        22 | 49 => (Content::Digits, Size::Fixed(3)),
+        22 | 49 | 70 => (Content::Digits, Size::Fixed(3)),
         37 => (Content::Printable, Size::Fixed(12)),
         38 => (Content::Printable, Size::Fixed(6)),
         39 => (Content::Printable, Size::Fixed(2)),
