@@ -315,7 +315,8 @@ impl Town {
                 kaika_pos::Effect::Chip(command) => {
                     pos.handle(kaika_pos::Input::Chip(send(chip, &command)))
                 }
-                kaika_pos::Effect::Issuer(bytes) => {
+                kaika_pos::Effect::Ask { request: bytes, .. }
+                | kaika_pos::Effect::Reverse(bytes) => {
                     let answer = self.authorise(&bytes);
                     pos.handle(kaika_pos::Input::Issuer(answer))
                 }
@@ -431,6 +432,7 @@ fn given(chip: &mut Chip<MemoryFlash>, commands: &[Vec<u8>]) -> Input {
 
 fn sale(number: u32, amount_minor: u64) -> Sale {
     Sale {
+        kind: kaika_pos::Kind::Authorisation,
         amount_minor,
         currency: "156".into(),
         country: "156".into(),
@@ -561,7 +563,7 @@ fn a_lost_card_pays_nowhere() {
     assert_eq!(paid, Effect::Declined);
     assert_eq!(
         town.tap(&mut chip, sale(1, 100)),
-        Outcome::Declined { code: "05".into() }
+        Outcome::Declined { code: "62".into() }
     );
     assert_eq!(
         town.operator("issuer", &path, &json!({"status": "active"}))
@@ -580,7 +582,7 @@ fn an_expired_token_pays_nowhere() {
     let taken = town.tap(&mut chip, sale(1, 100));
     assert!(matches!(taken, Outcome::Approved { .. }), "{taken:?}");
     town.now = NOW + 5 * year;
-    let refused = Outcome::Declined { code: "05".into() };
+    let refused = Outcome::Declined { code: "54".into() };
     assert_eq!(town.tap(&mut chip, sale(2, 100)), refused);
 }
 
@@ -603,7 +605,7 @@ fn a_suspended_token_pays_again_only_when_all_have_resumed_it() {
     assert_eq!(by(&mut town, "resume", "issuer"), 200);
     assert_eq!(
         town.tap(&mut chip, sale(1, 100)),
-        Outcome::Declined { code: "05".into() }
+        Outcome::Declined { code: "62".into() }
     );
     assert_eq!(by(&mut town, "resume", "fraud"), 200);
     assert!(matches!(
@@ -624,8 +626,8 @@ fn the_same_request_is_approved_once_and_a_replayed_counter_never() {
             kaika_pos::Effect::Chip(command) => {
                 effect = pos.handle(kaika_pos::Input::Chip(send(&mut chip, &command)))
             }
-            kaika_pos::Effect::Issuer(bytes) => break bytes,
-            kaika_pos::Effect::Show(outcome) => panic!("{outcome:?}"),
+            kaika_pos::Effect::Ask { request, .. } => break request,
+            other => panic!("{other:?}"),
         }
     };
     let mut dearer = kaika_wire::iso8583::Message::parse(&request).unwrap_or_default();
@@ -635,7 +637,7 @@ fn the_same_request_is_approved_once_and_a_replayed_counter_never() {
     let answer = kaika_wire::iso8583::Message::parse(&answer).unwrap_or_default();
     assert_eq!(
         answer.text(39),
-        Some("05"),
+        Some("82"),
         "the cryptogram is about another amount"
     );
     let first = town.authorise(&request);
@@ -646,7 +648,7 @@ fn the_same_request_is_approved_once_and_a_replayed_counter_never() {
     replay.fields.insert(37, b"000000000099".to_vec());
     let answer = town.authorise(&replay.encode().unwrap_or_default());
     let answer = kaika_wire::iso8583::Message::parse(&answer).unwrap_or_default();
-    assert_eq!(answer.text(39), Some("05"));
+    assert_eq!(answer.text(39), Some("82"));
     assert_eq!(town.available(&card), after);
 }
 
@@ -666,7 +668,7 @@ fn a_reversal_gives_back_once_and_one_that_overtakes_leaves_a_tombstone() {
         .with(41, *b"POS00001")
         .with(42, *b"NOODLE-BAR     ")
         .with(49, *b"156")
-        .with(90, [b'0'; 42]);
+        .with(90, format!("01000000091124120000{}", "0".repeat(22)));
     let reversal = request.encode().unwrap_or_default();
     town.authorise(&reversal);
     assert_eq!(
@@ -680,6 +682,7 @@ fn a_reversal_gives_back_once_and_one_that_overtakes_leaves_a_tombstone() {
     let second = request
         .with(37, *b"000000000010")
         .with(11, *b"000010")
+        .with(90, format!("01000000101124120000{}", "0".repeat(22)))
         .encode()
         .unwrap_or_default();
     town.authorise(&second);

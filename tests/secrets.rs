@@ -435,7 +435,10 @@ fn way(data: &Path, heard: &Heard, [verifier, sms, chip, pos]: [SocketAddr; 4]) 
         assert_eq!(run("pay", &line, "", heard), Some(code), "{amount}");
     }
     for (amount, code) in [(700, 0), (200_000, 1)] {
-        let line = format!("tap --issuer {pos} --chip {chip} --amount-minor {amount}");
+        let line = format!(
+            "tap --issuer {pos} --chip {chip} --data {} --amount-minor {amount}",
+            data.display()
+        );
         assert_eq!(run("tap", &line, "", heard), Some(code), "{amount}");
     }
 }

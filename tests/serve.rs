@@ -241,8 +241,10 @@ impl Town {
 
     fn tap(&self, amount: u64) -> (Option<i32>, Value) {
         let output = self.run(&format!(
-            "tap --json --issuer {} --chip {} --amount-minor {amount}",
-            self.pos, self.chip.address
+            "tap --json --issuer {} --chip {} --data {} --amount-minor {amount}",
+            self.pos,
+            self.chip.address,
+            self.dir.path().display()
         ));
         (
             output.status.code(),
@@ -535,10 +537,14 @@ fn the_command_line_says_what_to_do() {
             "{shell}"
         );
     }
+    let Ok(dir) = tempfile::tempdir() else {
+        panic!("no directory")
+    };
     let nobody = Command::new(KAIKA)
-        .args(words(
-            "tap --issuer 127.0.0.1:1 --chip 127.0.0.1:1 --amount-minor 1",
-        ))
+        .args(words(&format!(
+            "tap --issuer 127.0.0.1:1 --chip 127.0.0.1:1 --amount-minor 1 --data {}",
+            dir.path().display()
+        )))
         .output();
     let Ok(nobody) = nobody else {
         panic!("no output")

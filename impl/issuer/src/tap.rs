@@ -41,6 +41,16 @@ pub struct Frame {
 }
 
 impl Issuer {
+    /// Whether these bytes are a message that the issuer judges; after any other the connection is to be closed.
+    pub fn takes(bytes: &[u8]) -> bool {
+        Message::parse(bytes).is_ok_and(|message| {
+            matches!(
+                &message.mti,
+                b"0100" | b"0200" | b"0400" | b"0401" | b"0800"
+            )
+        })
+    }
+
     /// Judges one ISO 8583 message of a shop's terminal.
     ///
     /// # Errors
@@ -281,7 +291,7 @@ fn credited(asked: &Asked<'_>) -> String {
 fn is_next(atc: u16, last: u16) -> Result<(), Refusal> {
     //= spec/75-tap.md#tap-3-a-counter-counts-once
     //# The issuer MUST NOT approve a transaction counter of a token that is not greater than the last one it saw verified.
-    let ahead = atc.checked_sub(last).unwrap_or(0);
+    let ahead = atc.saturating_sub(last);
     //= spec/75-tap.md#tap-14-a-counter-is-near
     //# The issuer MUST NOT approve a transaction counter of a token that is more than `ATC_WINDOW` above the last one it saw verified.
     if (1..=ATC_WINDOW).contains(&ahead) {
