@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use kaika_crypto::chip::ChipKeys;
 use kaika_crypto::{ChipMasterKey, IssuerMasterKey};
-use kaika_pos::{Outcome, Pos, Sale};
+use kaika_pos::{Effect as PosEffect, Kind, Outcome, Pos, Sale};
 use kaika_secure_element::Chip;
 use kaika_secure_element::image::State;
 use kaika_secure_element::journal::MemoryFlash;
@@ -17,6 +17,7 @@ use kaika_terminal::{Card, Effect, Failure, Http, Input};
 use kaika_wire::core::{Caller, Core, Input as CoreInput, Reply, Request};
 use kaika_wire::dice::Dice;
 use kaika_wire::front::Signed;
+use kaika_wire::iso8583::Message;
 use kaika_wire::memory::MemoryRows;
 use kaika_wire::problem;
 use serde_json::{Value, json};
@@ -312,15 +313,14 @@ impl Town {
         let mut effect = pos.handle(kaika_pos::Input::Start);
         loop {
             effect = match effect {
-                kaika_pos::Effect::Chip(command) => {
+                PosEffect::Chip(command) => {
                     pos.handle(kaika_pos::Input::Chip(send(chip, &command)))
                 }
-                kaika_pos::Effect::Ask { request: bytes, .. }
-                | kaika_pos::Effect::Reverse(bytes) => {
+                PosEffect::Ask { request: bytes, .. } | PosEffect::Reverse(bytes) => {
                     let answer = self.authorise(&bytes);
                     pos.handle(kaika_pos::Input::Issuer(answer))
                 }
-                kaika_pos::Effect::Show(outcome) => return outcome,
+                PosEffect::Show(outcome) => return outcome,
             };
         }
     }
@@ -432,7 +432,7 @@ fn given(chip: &mut Chip<MemoryFlash>, commands: &[Vec<u8>]) -> Input {
 
 fn sale(number: u32, amount_minor: u64) -> Sale {
     Sale {
-        kind: kaika_pos::Kind::Authorisation,
+        kind: Kind::Authorisation,
         amount_minor,
         currency: "156".into(),
         country: "156".into(),
@@ -623,32 +623,30 @@ fn the_same_request_is_approved_once_and_a_replayed_counter_never() {
     let mut effect = pos.handle(kaika_pos::Input::Start);
     let request = loop {
         match effect {
-            kaika_pos::Effect::Chip(command) => {
+            PosEffect::Chip(command) => {
                 effect = pos.handle(kaika_pos::Input::Chip(send(&mut chip, &command)))
             }
-            kaika_pos::Effect::Ask { request, .. } => break request,
+            PosEffect::Ask { request, .. } => break request,
             other => panic!("{other:?}"),
         }
     };
-    let mut dearer = kaika_wire::iso8583::Message::parse(&request).unwrap_or_default();
-    dearer.fields.insert(37, b"000000000098".to_vec());
-    dearer.fields.insert(4, b"000000000900".to_vec());
-    let answer = town.authorise(&dearer.encode().unwrap_or_default());
-    let answer = kaika_wire::iso8583::Message::parse(&answer).unwrap_or_default();
-    assert_eq!(
-        answer.text(39),
-        Some("82"),
-        "the cryptogram is about another amount"
-    );
+    let asked = Message::parse(&request).unwrap_or_default();
+    let told = |town: &mut Town, message: Message| {
+        let answer = town.authorise(&message.encode().unwrap_or_default());
+        Message::parse(&answer)
+            .unwrap_or_default()
+            .fields
+            .remove(&39)
+    };
+    let dearer = asked.clone().with(37, *b"000000000098");
+    let dearer = dearer.with(4, *b"000000000900");
+    assert_eq!(told(&mut town, dearer).as_deref(), Some(&b"82"[..]));
     let first = town.authorise(&request);
     let after = town.available(&card);
     assert_eq!(town.authorise(&request), first);
     assert_eq!(town.available(&card), after);
-    let mut replay = kaika_wire::iso8583::Message::parse(&request).unwrap_or_default();
-    replay.fields.insert(37, b"000000000099".to_vec());
-    let answer = town.authorise(&replay.encode().unwrap_or_default());
-    let answer = kaika_wire::iso8583::Message::parse(&answer).unwrap_or_default();
-    assert_eq!(answer.text(39), Some("82"));
+    let replay = asked.with(37, *b"000000000099");
+    assert_eq!(told(&mut town, replay).as_deref(), Some(&b"82"[..]));
     assert_eq!(town.available(&card), after);
 }
 
@@ -658,7 +656,7 @@ fn a_reversal_gives_back_once_and_one_that_overtakes_leaves_a_tombstone() {
     let mut chip = chip_over(MemoryFlash::default());
     let card = issued(&mut town, &mut chip, &ALICE_HERSELF);
     let start = town.available(&card);
-    let request = kaika_wire::iso8583::Message::new(*b"0400")
+    let request = Message::new(*b"0400")
         .with(2, *b"6299000000000000")
         .with(3, *b"000000")
         .with(4, *b"000000000100")
