@@ -12,6 +12,7 @@ pub mod dice;
 pub mod exchange;
 pub mod fault;
 pub mod frame;
+pub mod framed;
 pub mod keys;
 pub mod line;
 pub mod log;

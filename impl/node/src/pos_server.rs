@@ -1,23 +1,16 @@
 //! The issuer's port for shop terminals: ISO 8583 in frames, each judged inside one job of the issuer's store.
-//!
-//! A connection is read by one task and written by another; each request between them has a task of its own, so that an
-//! answer leaves when it is decided. [`Line::read`] says when a connection ends.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use kaika_issuer::Issuer;
 use kaika_spec::Role;
-use kaika_spec::limit::{FRAME_MS, IN_FLIGHT_MAX, ISO8583_MAX};
-use tokio::io::{ReadHalf, WriteHalf};
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, Semaphore, mpsc};
 
 use crate::clock::SharedClock;
-use crate::connection::{Bounded, Connection};
+use crate::dice;
+use crate::framed::{self, Answering};
 use crate::log::{Event, Log};
 use crate::store::{self, Store};
-use crate::{dice, frame};
 
 /// The issuer as shop terminals see it.
 pub struct PosServer {
@@ -31,28 +24,19 @@ pub struct PosServer {
     pub log: Arc<Log>,
 }
 
-const FRAME: Duration = Duration::from_millis(FRAME_MS);
-
 impl PosServer {
     /// Serves until the process ends.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
-        let listener = Bounded::new(listener);
-        loop {
-            let (reader, writer) = tokio::io::split(listener.next().await);
-            let (answers, decided) = mpsc::channel(IN_FLIGHT_MAX);
-            let line = Line {
-                server: Arc::clone(&self),
-                places: Arc::new(Semaphore::new(IN_FLIGHT_MAX)),
-                failed: Arc::new(Notify::new()),
-                answers,
-            };
-            tokio::spawn(write(writer, decided));
-            tokio::spawn(line.read(reader));
-        }
+        framed::serve(self, listener).await;
+    }
+}
+
+impl Answering for PosServer {
+    fn takes(&self, request: &[u8]) -> bool {
+        Issuer::takes(request)
     }
 
-    /// The answer, once what it says is stored; nothing when the store failed, or the message is none of the issuer's.
-    async fn authorise(&self, request: Vec<u8>) -> Option<Vec<u8>> {
+    async fn answer(&self, request: Vec<u8>) -> Option<Vec<u8>> {
         let (issuer, clock) = (Arc::clone(&self.issuer), Arc::clone(&self.clock));
         let judged = store::run(&*self.store, move |rows| {
             match issuer.authorise(rows, clock.now(), &mut dice::fresh(), &request) {
@@ -68,64 +52,5 @@ impl PosServer {
             refusal,
         ));
         Some(answer)
-    }
-}
-
-/// One connection.
-struct Line {
-    server: Arc<PosServer>,
-    places: Arc<Semaphore>,
-    failed: Arc<Notify>,
-    answers: mpsc::Sender<Vec<u8>>,
-}
-
-impl Line {
-    /// Takes requests until the peer leaves, is silent, sends what cannot be read or does not read; then the answers that
-    /// are still due leave, and the connection is closed.
-    async fn read(self, mut reader: ReadHalf<Connection>) {
-        let (failed, answers) = (Arc::clone(&self.failed), self.answers.clone());
-        tokio::select! {
-            () = self.take_all(&mut reader) => {}
-            () = failed.notified() => {}
-            () = answers.closed() => {}
-        }
-    }
-
-    async fn take_all(&self, reader: &mut ReadHalf<Connection>) {
-        //= spec/90-wire.md#wir-16-so-many-at-once
-        //# The issuer MUST NOT read a further ISO 8583 request from a connection while `IN_FLIGHT_MAX` of its requests are undecided.
-        while let Ok(place) = Arc::clone(&self.places).acquire_owned().await {
-            //= spec/90-wire.md#wir-15-a-frame-comes-in-one-go
-            //# The issuer MUST close a connection when `FRAME_MS` have passed since the first byte of a frame that is not complete.
-            let read = frame::read_within(reader, ISO8583_MAX, FRAME).await;
-            //= spec/90-wire.md#wir-11-iso-8583-is-bounded
-            //# The issuer MUST refuse an ISO 8583 frame that is longer than `ISO8583_MAX` or cannot be read, and close the
-            //# connection.
-            let Ok(Some(request)) = read else { return };
-            if !Issuer::takes(&request) {
-                return;
-            }
-            //= spec/90-wire.md#wir-14-requests-do-not-wait-for-each-other
-            //# The issuer MUST answer each ISO 8583 request of a connection when it is decided, whatever was asked before it.
-            let (server, answers) = (Arc::clone(&self.server), self.answers.clone());
-            let failed = Arc::clone(&self.failed);
-            tokio::spawn(async move {
-                match server.authorise(request).await {
-                    Some(answer) => drop(answers.send(answer).await),
-                    None => failed.notify_one(),
-                }
-                drop(place);
-            });
-        }
-    }
-}
-
-/// Writes answers as they come, until no more can come or the peer does not read them.
-async fn write(mut writer: WriteHalf<Connection>, mut decided: mpsc::Receiver<Vec<u8>>) {
-    while let Some(answer) = decided.recv().await {
-        let written = tokio::time::timeout(FRAME, frame::write(&mut writer, &answer)).await;
-        if !matches!(written, Ok(Ok(()))) {
-            return;
-        }
     }
 }

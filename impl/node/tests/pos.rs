@@ -14,7 +14,7 @@ use kaika_node::store::{Dump, Job, Memory, Sqlite, Store};
 use kaika_spec::limit::{ATC_WINDOW, FRAME_MS, IN_FLIGHT_MAX, ISO8583_MAX};
 use kaika_wire::iso8583::Message;
 use kaika_wire::messages::issuer::{CardStatus, Suspender};
-use shop::{Shop, named};
+use shop::{Shop, card_code, named};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -371,7 +371,7 @@ async fn many_lines_at_once_book_each_tap_once() {
         1 + approved,
         "one card, and the postings"
     );
-    let row = &shop.rows()[&("cards".to_owned(), "CAAAAAAAAAAAAAAAAAAAA".to_owned())];
+    let row = &shop.rows()[&("cards".to_owned(), card_code(0))];
     let card: kaika_issuer::rows::Card = serde_json::from_slice(row).unwrap();
     let spent = u64::try_from(approved).unwrap() * 1_000;
     assert_eq!(card.available_minor, 1_000_000_000 - spent);

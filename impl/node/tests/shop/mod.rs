@@ -24,12 +24,23 @@ use kaika_wire::iso8583::Message;
 use kaika_wire::messages::issuer::CardStatus;
 use tokio::net::TcpListener;
 
-/// The token's digits.
-pub(crate) const TOKEN: &str = "6299000000000007";
 /// Its expiry, YYMM.
 pub(crate) const EXPIRY: &str = "9912";
-const CARD: &str = "CAAAAAAAAAAAAAAAAAAAA";
 const REFERENCE: &str = "77777777777777777777777777777777";
+
+/// The digits of the `n`-th token.
+fn digits(n: u32) -> String {
+    format!("6299000000{n:05}7")
+}
+
+/// The code of the `n`-th card.
+pub(crate) fn card_code(n: u32) -> String {
+    format!("C{n:020}")
+}
+
+fn reference(n: u32) -> String {
+    format!("{n:032}")
+}
 const IAD: [u8; 7] = [6, 1, 0x12, 3, 0xa0, 0, 0];
 
 /// An issuer that listens.
@@ -38,7 +49,7 @@ pub(crate) struct Shop {
     pub(crate) address: SocketAddr,
     /// Its store.
     pub(crate) store: Arc<dyn Store>,
-    key: TokenKey,
+    master: IssuerMasterKey,
 }
 
 impl Shop {
@@ -46,17 +57,27 @@ impl Shop {
     pub(crate) async fn start(store: Arc<dyn Store>, dir: &Path) -> Self {
         let keys = Keys::fresh();
         let master = IssuerMasterKey::new(*keys.token_master.bytes());
-        let key = token_key(&master, TOKEN, 1);
         let address = serve(world::issuer(&keys), Arc::clone(&store), dir).await;
         let shop = Self {
             address,
             store,
-            key,
+            master,
         };
-        shop.keep_card(|_| {}).await;
-        shop.keep_token(|_| {}).await;
-        shop.keep(Write::put(NUMBERS, TOKEN, &REFERENCE)).await;
+        shop.add(0).await;
         shop
+    }
+
+    /// Gives the issuer the `n`-th card and token.
+    pub(crate) async fn add(&self, n: u32) {
+        self.keep(Write::put(CARDS, card_code(n), &card())).await;
+        self.keep(Write::put(TOKENS, reference(n), &token(n))).await;
+        self.keep(Write::put(NUMBERS, digits(n), &reference(n)))
+            .await;
+    }
+
+    /// The key of the `n`-th token.
+    pub(crate) fn key(&self, n: u32) -> TokenKey {
+        token_key(&self.master, &digits(n), 1)
     }
 
     async fn keep(&self, write: Write) {
@@ -68,14 +89,14 @@ impl Shop {
     pub(crate) async fn keep_card(&self, change: impl FnOnce(&mut Card)) {
         let mut card = card();
         change(&mut card);
-        self.keep(Write::put(CARDS, CARD, &card)).await;
+        self.keep(Write::put(CARDS, card_code(0), &card)).await;
     }
 
     /// Stores the token, changed.
     pub(crate) async fn keep_token(&self, change: impl FnOnce(&mut Token)) {
-        let mut token = token();
+        let mut token = token(0);
         change(&mut token);
-        self.keep(Write::put(TOKENS, REFERENCE, &token)).await;
+        self.keep(Write::put(TOKENS, reference(0), &token)).await;
     }
 
     /// Every row.
@@ -92,51 +113,56 @@ impl Shop {
 
     /// A request for this transaction and this counter, of 10.00.
     pub(crate) fn request(&self, number: u32, atc: u16) -> Message {
-        let amount = &[0, 0, 0, 0, 0x10, 0];
-        let input = CryptogramInput {
-            amount,
-            amount_other: &[0; 6],
-            country: &[0x01, 0x56],
-            tvr: &[0; 5],
-            currency: &[0x01, 0x56],
-            date: &[0x26, 0x11, 0x24],
-            kind: 0,
-            unpredictable_number: &[1, 2, 3, 4],
-            interchange_profile: &[0x18, 0],
-            atc,
-            issuer_data: &IAD,
-        };
-        let cryptogram = cryptogram(&self.key, &input);
-        let counter = atc.to_be_bytes();
-        let mut buffer = [0; 255];
-        let mut writer = tlv::Writer::new(&mut buffer);
-        for (tag, value) in [
-            (Tag::CRYPTOGRAM, &cryptogram[..]),
-            (Tag::CRYPTOGRAM_INFORMATION, &[0x80]),
-            (Tag::IAD, &IAD),
-            (Tag::UNPREDICTABLE_NUMBER, input.unpredictable_number),
-            (Tag::ATC, &counter),
-            (Tag::TVR, input.tvr),
-            (Tag::DATE, input.date),
-            (Tag::TYPE, &[0]),
-            (Tag::AMOUNT, amount),
-            (Tag::CURRENCY, input.currency),
-            (Tag::AIP, input.interchange_profile),
-            (Tag::COUNTRY, input.country),
-            (Tag::AMOUNT_OTHER, input.amount_other),
-            (Tag::PSN, &[1]),
-        ] {
-            assert!(writer.put(tag, value).is_ok());
-        }
-        named(Message::new(*b"0100"), number)
-            .with(2, TOKEN)
-            .with(3, *b"000000")
-            .with(4, *b"000000001000")
-            .with(14, EXPIRY)
-            .with(22, *b"071")
-            .with(49, *b"156")
-            .with(55, writer.written())
+        request(&self.key(0), 0, number, atc)
     }
+}
+
+/// As [`Shop::request`], with the `n`-th token and its key.
+pub(crate) fn request(key: &TokenKey, n: u32, number: u32, atc: u16) -> Message {
+    let amount = &[0, 0, 0, 0, 0x10, 0];
+    let input = CryptogramInput {
+        amount,
+        amount_other: &[0; 6],
+        country: &[0x01, 0x56],
+        tvr: &[0; 5],
+        currency: &[0x01, 0x56],
+        date: &[0x26, 0x11, 0x24],
+        kind: 0,
+        unpredictable_number: &[1, 2, 3, 4],
+        interchange_profile: &[0x18, 0],
+        atc,
+        issuer_data: &IAD,
+    };
+    let cryptogram = cryptogram(key, &input);
+    let counter = atc.to_be_bytes();
+    let mut buffer = [0; 255];
+    let mut writer = tlv::Writer::new(&mut buffer);
+    for (tag, value) in [
+        (Tag::CRYPTOGRAM, &cryptogram[..]),
+        (Tag::CRYPTOGRAM_INFORMATION, &[0x80]),
+        (Tag::IAD, &IAD),
+        (Tag::UNPREDICTABLE_NUMBER, input.unpredictable_number),
+        (Tag::ATC, &counter),
+        (Tag::TVR, input.tvr),
+        (Tag::DATE, input.date),
+        (Tag::TYPE, &[0]),
+        (Tag::AMOUNT, amount),
+        (Tag::CURRENCY, input.currency),
+        (Tag::AIP, input.interchange_profile),
+        (Tag::COUNTRY, input.country),
+        (Tag::AMOUNT_OTHER, input.amount_other),
+        (Tag::PSN, &[1]),
+    ] {
+        assert!(writer.put(tag, value).is_ok());
+    }
+    named(Message::new(*b"0100"), number)
+        .with(2, digits(n))
+        .with(3, *b"000000")
+        .with(4, *b"000000001000")
+        .with(14, EXPIRY)
+        .with(22, *b"071")
+        .with(49, *b"156")
+        .with(55, writer.written())
 }
 
 /// The issuer's port, on loopback.
@@ -185,10 +211,10 @@ fn card() -> Card {
     }
 }
 
-fn token() -> Token {
+fn token(n: u32) -> Token {
     Token {
-        digits: TOKEN.into(),
-        card_code: CARD.into(),
+        digits: digits(n),
+        card_code: card_code(n),
         se_id: "4b41494b41000001".into(),
         request_context: "88".repeat(32),
         state: "active".into(),
