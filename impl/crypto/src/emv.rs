@@ -80,22 +80,7 @@ pub struct CryptogramInput<'a> {
 
 /// The application cryptogram under the session key of the input's counter.
 pub fn cryptogram(key: &TokenKey, input: &CryptogramInput<'_>) -> [u8; 8] {
-    retail_mac(
-        &session_key(key, input.atc),
-        &[
-            input.amount,
-            input.amount_other,
-            input.country,
-            input.tvr,
-            input.currency,
-            input.date,
-            &[input.kind],
-            input.unpredictable_number,
-            input.interchange_profile,
-            &input.atc.to_be_bytes(),
-            input.issuer_data,
-        ],
-    )
+    Session::of(key, input.atc).cryptogram(input)
 }
 
 /// The authorisation response cryptogram by method 2 (EMV Book 2, 8.2.2), without proprietary data: over the request cryptogram
@@ -106,11 +91,44 @@ pub fn response_cryptogram(
     request_cryptogram: &[u8; 8],
     card_status_update: &[u8; 4],
 ) -> [u8; 4] {
-    let [a, b, c, d, ..] = retail_mac(
-        &session_key(key, atc),
-        &[request_cryptogram, card_status_update],
-    );
-    [a, b, c, d]
+    Session::of(key, atc).response(request_cryptogram, card_status_update)
+}
+
+/// One transaction: its session key, derived once.
+#[derive(Debug)]
+pub struct Session(TokenKey);
+
+impl Session {
+    /// The transaction with this counter.
+    pub fn of(key: &TokenKey, atc: u16) -> Self {
+        Self(session_key(key, atc))
+    }
+
+    /// As [`cryptogram`]; the input's counter must be the session's.
+    pub fn cryptogram(&self, input: &CryptogramInput<'_>) -> [u8; 8] {
+        retail_mac(
+            &self.0,
+            &[
+                input.amount,
+                input.amount_other,
+                input.country,
+                input.tvr,
+                input.currency,
+                input.date,
+                &[input.kind],
+                input.unpredictable_number,
+                input.interchange_profile,
+                &input.atc.to_be_bytes(),
+                input.issuer_data,
+            ],
+        )
+    }
+
+    /// As [`response_cryptogram`].
+    pub fn response(&self, request_cryptogram: &[u8; 8], card_status_update: &[u8; 4]) -> [u8; 4] {
+        let [a, b, c, d, ..] = retail_mac(&self.0, &[request_cryptogram, card_status_update]);
+        [a, b, c, d]
+    }
 }
 
 #[cfg(test)]

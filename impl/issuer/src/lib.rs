@@ -21,7 +21,7 @@ mod provision;
 pub mod rows;
 mod tap;
 
-pub use tap::Frame;
+pub use tap::{Asking, Checked, Frame};
 
 /// The issuer's secrets: not printed.
 pub struct Config {

@@ -239,8 +239,10 @@ pub struct Debit {
 pub struct Tap {
     /// `approved`, `declined`, `reversed` or `tombstoned`.
     pub state: String,
-    /// The request, hex; empty for a tombstone.
+    /// SHA-256 of the request, hex; empty for a tombstone.
     pub request: String,
+    /// What a reversal must say of it: type, trace number, time. Empty for a tombstone.
+    pub original: String,
     /// The answer, hex.
     pub answer: String,
     /// The card of an approved one.

@@ -1,10 +1,12 @@
 //! Tap: from token and cryptogram to PAN and debit, at most once for one transaction.
 //!
-//! [`Issuer::authorise`] takes one ISO 8583 message. What it asks is read in [`asked`], what is taken back in [`reversal`].
+//! [`Issuer::authorise`] takes one ISO 8583 message: [`Asking::read`] and [`Issuer::check`] need no rows, [`Issuer::judge`] does.
+//! What is asked is read in [`asked`], what is taken back in [`reversal`].
 
 use kaika_apdu::{Tag, tlv};
-use kaika_crypto::emv::{cryptogram, response_cryptogram};
-use kaika_crypto::{TokenKey, chip};
+use kaika_crypto::chip;
+use kaika_crypto::digest::sha256;
+use kaika_crypto::emv::Session;
 use kaika_spec::Refusal;
 use kaika_spec::limit::{ATC_WINDOW, TAP_LIMIT_MINOR};
 use kaika_tokenization::resolve::{Channel, resolve};
@@ -14,7 +16,7 @@ use kaika_wire::iso8583::{Malformed, Message};
 
 use crate::ledger::Movement;
 use crate::pay::is_usable;
-use crate::rows::{NUMBERS, TAPS, TOKENS, Tap, Token};
+use crate::rows::{Card, NUMBERS, TAPS, TOKENS, Tap, Token};
 use crate::{Case, Issuer};
 
 use asked::{Asked, Kind};
@@ -40,21 +42,51 @@ pub struct Frame {
     pub refusal: Option<Refusal>,
 }
 
-impl Issuer {
-    /// Whether these bytes are a message that the issuer judges; after any other the connection is to be closed.
-    pub fn takes(bytes: &[u8]) -> bool {
-        Message::parse(bytes).is_ok_and(|message| {
-            matches!(
-                &message.mti,
-                b"0100" | b"0200" | b"0400" | b"0401" | b"0800"
-            )
-        })
-    }
+/// A message that the issuer judges.
+#[derive(Clone, Debug)]
+pub struct Asking {
+    message: Message,
+    /// SHA-256, hex.
+    digest: String,
+}
 
-    /// Judges one ISO 8583 message of a shop's terminal.
+impl Asking {
+    /// Reads a message.
     ///
     /// # Errors
     /// [`Malformed`] when it is none, or not one that the issuer takes: the connection is to be closed.
+    pub fn read(bytes: &[u8]) -> Result<Self, Malformed> {
+        let message = Message::parse(bytes)?;
+        match &message.mti {
+            b"0100" | b"0200" | b"0400" | b"0401" | b"0800" => Ok(Self {
+                message,
+                digest: hex::encode(sha256(&[bytes])),
+            }),
+            _ => Err(Malformed),
+        }
+    }
+}
+
+/// A message with all that can be known of it without rows: the cryptogram is checked before the transaction that needs it.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    request: Asking,
+    /// Field 55 of the answer, when the cryptogram holds under the key of the token that the message names.
+    proofs: Option<Proofs>,
+}
+
+/// Field 55 of an answer to a cryptogram that holds.
+#[derive(Clone, Debug)]
+struct Proofs {
+    approval: Vec<u8>,
+    decline: Vec<u8>,
+}
+
+impl Issuer {
+    /// Reads, checks and judges one ISO 8583 message of a shop's terminal.
+    ///
+    /// # Errors
+    /// [`Malformed`], as [`Asking::read`].
     pub fn authorise(
         &self,
         rows: &dyn Rows,
@@ -62,18 +94,42 @@ impl Issuer {
         dice: &mut Dice,
         bytes: &[u8],
     ) -> Result<Frame, Malformed> {
-        let message = Message::parse(bytes)?;
+        let checked = self.check(Asking::read(bytes)?);
+        Ok(self.judge(rows, now, dice, &checked))
+    }
+
+    /// Checks a cryptogram, if there is one.
+    pub fn check(&self, request: Asking) -> Checked {
+        let proofs = Asked::read(&request.message).and_then(|asked| self.proofs(&asked));
+        Checked { request, proofs }
+    }
+
+    fn proofs(&self, asked: &Asked<'_>) -> Option<Proofs> {
+        //= spec/75-tap.md#tap-7-the-issuer-checks-the-cryptogram
+        //# The issuer MUST refuse a tap whose cryptogram does not verify over the data of the message.
+        let key = chip::token_key(&self.config.imk, asked.token, PSN);
+        let session = Session::of(&key, asked.atc);
+        let holds = kaika_crypto::is_same(&session.cryptogram(&asked.input), asked.cryptogram);
+        let proof = |update| proof(session.response(asked.cryptogram, &update), update);
+        (holds && asked.agrees()).then(|| Proofs {
+            approval: proof(APPROVES),
+            decline: proof(DECLINES),
+        })
+    }
+
+    /// Judges a message by the rows as they are.
+    pub fn judge(&self, rows: &dyn Rows, now: i64, dice: &mut Dice, checked: &Checked) -> Frame {
         let case = Case {
             issuer: self,
             rows,
             now,
             dice,
         };
+        let message = &checked.request.message;
         match &message.mti {
-            b"0100" | b"0200" => case.authorisation(&message, bytes),
-            b"0400" | b"0401" => case.reversal(&message),
-            b"0800" => managed(&message),
-            _ => Err(Malformed),
+            b"0800" => managed(message),
+            b"0400" | b"0401" => case.reversal(message),
+            _ => case.authorisation(checked),
         }
     }
 }
@@ -82,43 +138,43 @@ impl Issuer {
 const ECHOED: &[u8] = &[2, 3, 4, 7, 11, 37, 41, 42, 49, 70];
 
 /// A network management message: the line stands.
-fn managed(message: &Message) -> Result<Frame, Malformed> {
+fn managed(message: &Message) -> Frame {
     let complete = message.field(7).is_some() && message.field(11).is_some();
     if complete {
-        Ok(frame(vec![], answer(message, "00")?, None))
+        frame(vec![], &answer(message, "00"), None)
     } else {
         refused(message, Refusal::Malformed)
     }
 }
 
-fn frame(writes: Vec<Write>, answer: Message, refusal: Option<Refusal>) -> Frame {
+fn frame(writes: Vec<Write>, answer: &Message, refusal: Option<Refusal>) -> Frame {
     Frame {
         writes,
-        // An answer repeats fields that were read, and adds some of ours: it fits.
-        answer: answer.encode().unwrap_or_default(),
+        answer: bytes(answer),
         refusal,
     }
 }
 
+/// An answer repeats fields that were read, and adds some of ours: it fits.
+fn bytes(answer: &Message) -> Vec<u8> {
+    answer.encode().unwrap_or_default()
+}
+
 /// A refusal that stores nothing.
-fn refused(message: &Message, refusal: Refusal) -> Result<Frame, Malformed> {
-    Ok(frame(
-        vec![],
-        answer(message, code(refusal))?,
-        Some(refusal),
-    ))
+fn refused(message: &Message, refusal: Refusal) -> Frame {
+    frame(vec![], &answer(message, code(refusal)), Some(refusal))
 }
 
 /// The answer's type is the request's, one further; a repeat is answered as what it repeats.
-fn answer(to: &Message, code: &str) -> Result<Message, Malformed> {
+fn answer(to: &Message, code: &str) -> Message {
     let [version, class, _, _] = to.mti;
     let empty = Message::new([version, class, b'1', b'0']).with(39, code);
-    Ok(ECHOED
+    ECHOED
         .iter()
         .filter_map(|number| Some((*number, to.field(*number)?)))
         .fold(empty, |message, (number, value)| {
             message.with(number, value)
-        }))
+        })
 }
 
 /// The response code of a refusal.
@@ -151,29 +207,45 @@ fn name(message: &Message) -> Option<String> {
 }
 
 /// What became of a tap whose name is new.
-struct Judged {
-    /// Whether the cryptogram and its counter were verified; then the key that did it.
-    verified: Option<TokenKey>,
+struct Judged<'a> {
+    /// The proofs, when the cryptogram and its counter count.
+    verified: Option<&'a Proofs>,
     booked: Result<Vec<Write>, Refusal>,
 }
 
 impl Case<'_> {
-    fn authorisation(self, message: &Message, bytes: &[u8]) -> Result<Frame, Malformed> {
+    fn authorisation(self, checked: &Checked) -> Frame {
+        let Asking { message, digest } = &checked.request;
         let Some(asked) = Asked::read(message) else {
             return refused(message, Refusal::Malformed);
         };
         if let Some(known) = read::<Tap>(self.rows, TAPS, &asked.name) {
-            return repeated(message, bytes, &known);
+            return repeated(message, digest, &known);
         }
         let Some((token_ref, token)) = self.presented(&asked) else {
             return refused(message, Refusal::UnknownToken);
         };
-        let judged = self.judged(&asked, &token);
+        let judged = self.judged(&asked, &token, checked.proofs.as_ref());
         let refusal = judged.booked.as_ref().err().copied();
-        let answer = self.answered(message, &asked, &judged)?;
-        let tap = row(&asked, &token, bytes, &answer, refusal.is_none());
+        let answer = bytes(&self.answered(message, &judged));
+        let tap = Tap {
+            state: if refusal.is_none() {
+                "approved"
+            } else {
+                "declined"
+            }
+            .into(),
+            request: digest.clone(),
+            original: original(message),
+            answer: hex::encode(&answer),
+            card_code: token.card_code.clone(),
+            amount_minor: asked.amount_minor,
+            currency: asked.currency.into(),
+            credited: credited(&asked),
+        };
+        let is_counted = judged.verified.is_some();
         let mut writes = judged.booked.unwrap_or_default();
-        if judged.verified.is_some() {
+        if is_counted {
             let counted = Token {
                 last_atc: Some(asked.atc),
                 ..token
@@ -181,7 +253,11 @@ impl Case<'_> {
             writes.push(Write::put(TOKENS, token_ref, &counted));
         }
         writes.push(Write::put(TAPS, asked.name, &tap));
-        Ok(frame(writes, answer, refusal))
+        Frame {
+            writes,
+            answer,
+            refusal,
+        }
     }
 
     fn presented(&self, asked: &Asked<'_>) -> Option<(String, Token)> {
@@ -190,11 +266,23 @@ impl Case<'_> {
         Some((token_ref, token))
     }
 
-    fn judged(&self, asked: &Asked<'_>, token: &Token) -> Judged {
-        match self.verify(asked, token) {
-            Ok(key) => Judged {
-                verified: Some(key),
-                booked: self.debit_tap(asked, token),
+    fn judged<'a>(
+        &self,
+        asked: &Asked<'_>,
+        token: &Token,
+        proofs: Option<&'a Proofs>,
+    ) -> Judged<'a> {
+        //= spec/75-tap.md#tap-9-live-at-authorisation
+        //# The issuer MUST judge token, card, limit and balance inside the transaction that posts the debit.
+        let card = self.card_row(&token.card_code).ok_or(Refusal::UnknownToken);
+        let verified = card.and_then(|card| {
+            let proofs = self.verify(asked, token, &card, proofs)?;
+            Ok((card, proofs))
+        });
+        match verified {
+            Ok((card, proofs)) => Judged {
+                verified: Some(proofs),
+                booked: self.debit_tap(asked, token, card),
             },
             Err(refusal) => Judged {
                 verified: None,
@@ -203,36 +291,33 @@ impl Case<'_> {
         }
     }
 
-    fn answered(
-        self,
-        message: &Message,
-        asked: &Asked<'_>,
-        judged: &Judged,
-    ) -> Result<Message, Malformed> {
-        let (says, update) = match &judged.booked {
-            Ok(_) => ("00", APPROVES),
-            Err(refusal) => (code(*refusal), DECLINES),
+    fn answered(self, message: &Message, judged: &Judged<'_>) -> Message {
+        let says = match &judged.booked {
+            Ok(_) => "00",
+            Err(refusal) => code(*refusal),
         };
-        let mut answer = answer(message, says)?;
+        let mut answer = answer(message, says);
         if judged.booked.is_ok() {
             answer = answer.with(38, format!("{:06}", self.dice.below(1_000_000)));
         }
         //= spec/75-tap.md#tap-17-the-issuer-proves-itself
         //# The issuer MUST answer a tap with a response cryptogram over its decision exactly when it verified the tap's cryptogram.
-        if let Some(key) = &judged.verified {
-            answer = answer.with(55, proof(key, asked, update)?);
+        match (judged.verified, &judged.booked) {
+            (Some(proofs), Ok(_)) => answer.with(55, proofs.approval.clone()),
+            (Some(proofs), Err(_)) => answer.with(55, proofs.decline.clone()),
+            (None, _) => answer,
         }
-        Ok(answer)
     }
 
-    /// Whether this is the chip's word about this payment, now, for the first time.
-    fn verify(&self, asked: &Asked<'_>, token: &Token) -> Result<TokenKey, Refusal> {
-        //= spec/75-tap.md#tap-9-live-at-authorisation
-        //# The issuer MUST judge token, card, limit and balance inside the transaction that posts the debit.
-        let card = self
-            .card_row(&token.card_code)
-            .ok_or(Refusal::UnknownToken)?;
-        is_usable(&card)?;
+    /// Whether this is the chip's word about this payment, now, for the first time. Gives the proofs back.
+    fn verify<'a>(
+        &self,
+        asked: &Asked<'_>,
+        token: &Token,
+        card: &Card,
+        proofs: Option<&'a Proofs>,
+    ) -> Result<&'a Proofs, Refusal> {
+        is_usable(card)?;
         let channel = if asked.entry_mode == "071" {
             Channel::Contactless
         } else {
@@ -248,24 +333,19 @@ impl Case<'_> {
         if card.currency != asked.currency {
             return Err(Refusal::DomainViolation);
         }
-        //= spec/75-tap.md#tap-7-the-issuer-checks-the-cryptogram
-        //# The issuer MUST refuse a tap whose cryptogram does not verify over the data of the message.
-        let key = chip::token_key(&self.issuer.config.imk, &token.digits, PSN);
-        if !asked.agrees()
-            || !kaika_crypto::is_same(&cryptogram(&key, &asked.input), asked.cryptogram)
-        {
-            return Err(Refusal::CryptogramBad);
-        }
-        is_next(asked.atc, token.last_atc.unwrap_or(0)).map(|()| key)
+        let proofs = proofs.ok_or(Refusal::CryptogramBad)?;
+        is_next(asked.atc, token.last_atc.unwrap_or(0)).map(|()| proofs)
     }
 
-    fn debit_tap(&self, asked: &Asked<'_>, token: &Token) -> Result<Vec<Write>, Refusal> {
+    fn debit_tap(
+        &self,
+        asked: &Asked<'_>,
+        token: &Token,
+        card: Card,
+    ) -> Result<Vec<Write>, Refusal> {
         if asked.amount_minor > TAP_LIMIT_MINOR {
             return Err(Refusal::LimitExceeded);
         }
-        let card = self
-            .card_row(&token.card_code)
-            .ok_or(Refusal::UnknownToken)?;
         let movement = Movement {
             cause: format!("tap {}", asked.name),
             card_code: &token.card_code,
@@ -301,40 +381,32 @@ fn is_next(atc: u16, last: u16) -> Result<(), Refusal> {
     }
 }
 
-/// Field 55 of an answer: tag 91 with the response cryptogram and the card status update that it covers.
-fn proof(key: &TokenKey, asked: &Asked<'_>, update: [u8; 4]) -> Result<Vec<u8>, Malformed> {
-    let response = response_cryptogram(key, asked.atc, asked.cryptogram, &update);
+/// Tag 91 with the response cryptogram and the card status update that it covers.
+fn proof(response: [u8; 4], update: [u8; 4]) -> Vec<u8> {
     let mut buffer = [0; 10];
     let mut writer = tlv::Writer::new(&mut buffer);
-    writer
-        .put(Tag::ISSUER_AUTHENTICATION, &[response, update].concat())
-        .map_err(|_| Malformed)?;
-    Ok(writer.written().to_vec())
+    // Ten bytes hold a tag, a length and eight bytes.
+    let _ = writer.put(Tag::ISSUER_AUTHENTICATION, &[response, update].concat());
+    writer.written().to_vec()
 }
 
-fn row(asked: &Asked<'_>, token: &Token, bytes: &[u8], answer: &Message, approved: bool) -> Tap {
-    Tap {
-        state: if approved { "approved" } else { "declined" }.into(),
-        request: hex::encode(bytes),
-        answer: hex::encode(answer.encode().unwrap_or_default()),
-        card_code: token.card_code.clone(),
-        amount_minor: asked.amount_minor,
-        currency: asked.currency.into(),
-        credited: credited(asked),
-    }
+/// What a reversal must say of a request: type, trace number, time.
+fn original(message: &Message) -> String {
+    let field = |number| message.text(number).unwrap_or_default();
+    let [a, b, c, d] = message.mti.map(char::from);
+    format!("{a}{b}{c}{d}{}{}", field(11), field(7))
 }
 
 /// A transaction that is known: the same request has the same answer; anything else under its name is refused.
-fn repeated(message: &Message, bytes: &[u8], known: &Tap) -> Result<Frame, Malformed> {
+fn repeated(message: &Message, digest: &str, known: &Tap) -> Frame {
     //= spec/75-tap.md#tap-13-a-repeat-is-answered-alike
     //# The issuer MUST answer a repeated authorisation request as it answered the first, without a second debit.
-    if known.request == hex::encode(bytes) {
-        let answer = hex::decode(&known.answer).map_err(|_| Malformed)?;
-        return Ok(Frame {
+    if known.request == digest {
+        return Frame {
             writes: vec![],
-            answer,
+            answer: hex::decode(&known.answer).unwrap_or_default(),
             refusal: None,
-        });
+        };
     }
     refused(
         message,

@@ -41,15 +41,16 @@ struct Bare {
 }
 
 impl Answering for Bare {
-    fn takes(&self, request: &[u8]) -> bool {
-        Message::parse(request).is_ok()
+    type Request = (Vec<u8>, Message);
+
+    fn read(&self, bytes: &[u8]) -> Option<Self::Request> {
+        Some((bytes.to_vec(), Message::parse(bytes).ok()?))
     }
 
-    async fn answer(&self, request: Vec<u8>) -> Option<Vec<u8>> {
+    async fn answer(&self, (bytes, mut message): Self::Request) -> Option<Vec<u8>> {
         let number = self.rows.fetch_add(1, Ordering::SeqCst);
-        let write = Write::put("bare", format!("{number:032}"), &hex::encode(&request));
+        let write = Write::put("bare", format!("{number:032}"), &hex::encode(bytes));
         run(&*self.store, move |_| (vec![write], ())).await.ok()?;
-        let mut message = Message::parse(&request).ok()?;
         message.mti = *b"0110";
         message.with(39, *b"00").encode().ok()
     }

@@ -16,11 +16,14 @@ const FRAME: Duration = Duration::from_millis(FRAME_MS);
 
 /// What the requests are given to.
 pub trait Answering: Send + Sync + 'static {
-    /// Whether these bytes are a request; after any other the connection is closed.
-    fn takes(&self, request: &[u8]) -> bool;
+    /// A request, read.
+    type Request: Send + 'static;
+
+    /// Reads a request; after bytes that are none the connection is closed.
+    fn read(&self, bytes: &[u8]) -> Option<Self::Request>;
 
     /// The answer, once what it says is durable; nothing when there can be none, and the connection is to be closed.
-    fn answer(&self, request: Vec<u8>) -> impl Future<Output = Option<Vec<u8>>> + Send;
+    fn answer(&self, request: Self::Request) -> impl Future<Output = Option<Vec<u8>>> + Send;
 }
 
 /// Serves until the process ends.
@@ -70,10 +73,10 @@ impl<A: Answering> Line<A> {
             //= spec/90-wire.md#wir-11-iso-8583-is-bounded
             //# The issuer MUST refuse an ISO 8583 frame that is longer than `ISO8583_MAX` or cannot be read, and close the
             //# connection.
-            let Ok(Some(request)) = read else { return };
-            if !self.answering.takes(&request) {
+            let Ok(Some(bytes)) = read else { return };
+            let Some(request) = self.answering.read(&bytes) else {
                 return;
-            }
+            };
             //= spec/90-wire.md#wir-14-requests-do-not-wait-for-each-other
             //# The issuer MUST answer each ISO 8583 request of a connection when it is decided, whatever was asked before it.
             let (answering, answers) = (Arc::clone(&self.answering), self.answers.clone());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kaika_issuer::Issuer;
+use kaika_issuer::{Asking, Issuer};
 use kaika_spec::Role;
 use tokio::net::TcpListener;
 
@@ -32,19 +32,21 @@ impl PosServer {
 }
 
 impl Answering for PosServer {
-    fn takes(&self, request: &[u8]) -> bool {
-        Issuer::takes(request)
+    type Request = Asking;
+
+    fn read(&self, bytes: &[u8]) -> Option<Asking> {
+        Asking::read(bytes).ok()
     }
 
-    async fn answer(&self, request: Vec<u8>) -> Option<Vec<u8>> {
+    async fn answer(&self, request: Asking) -> Option<Vec<u8>> {
         let (issuer, clock) = (Arc::clone(&self.issuer), Arc::clone(&self.clock));
+        // What needs no rows is done beside the store's one writer.
+        let (checked, mut dice) = (issuer.check(request), dice::fresh());
         let judged = store::run(&*self.store, move |rows| {
-            match issuer.authorise(rows, clock.now(), &mut dice::fresh(), &request) {
-                Ok(frame) => (frame.writes, Ok((frame.answer, frame.refusal))),
-                Err(malformed) => (vec![], Err(malformed)),
-            }
+            let frame = issuer.judge(rows, clock.now(), &mut dice, &checked);
+            (frame.writes, (frame.answer, frame.refusal))
         });
-        let (answer, refusal) = judged.await.ok()?.ok()?;
+        let (answer, refusal) = judged.await.ok()?;
         self.log.write(&Event::decided(
             self.clock.now(),
             Role::Issuer,

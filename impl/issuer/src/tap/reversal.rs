@@ -2,7 +2,7 @@
 
 use kaika_spec::Refusal;
 use kaika_wire::core::{Write, read};
-use kaika_wire::iso8583::{Malformed, Message};
+use kaika_wire::iso8583::Message;
 
 use super::{Frame, answer, frame, name, refused};
 use crate::Case;
@@ -10,7 +10,7 @@ use crate::ledger::Movement;
 use crate::rows::{TAPS, Tap};
 
 impl Case<'_> {
-    pub(super) fn reversal(self, message: &Message) -> Result<Frame, Malformed> {
+    pub(super) fn reversal(self, message: &Message) -> Frame {
         let complete = [2, 4, 11, 90]
             .iter()
             .all(|field| message.field(*field).is_some());
@@ -30,7 +30,7 @@ impl Case<'_> {
             Some(_) => vec![],
             None => vec![Write::put(TAPS, name, &tombstone())],
         };
-        Ok(frame(writes, answer(message, "00")?, None))
+        frame(writes, &answer(message, "00"), None)
     }
 
     fn undo_tap(&self, name: &str, tap: Tap) -> Vec<Write> {
@@ -53,16 +53,14 @@ impl Case<'_> {
 
 /// Whether a reversal says of its original what the original said. A tombstone had none.
 fn is_of(reversal: &Message, tap: &Tap) -> bool {
-    let original = hex::decode(&tap.request)
-        .ok()
-        .and_then(|bytes| Message::parse(&bytes).ok());
-    let Some(original) = original else {
-        return true;
-    };
-    let [trace, time] = [11, 7].map(|number| original.field(number).unwrap_or_default());
-    let named = [&original.mti[..], trace, time, &[b'0'; 22]].concat();
-    reversal.field(90) == Some(&named[..]) && reversal.field(4) == original.field(4)
+    let named = reversal.text(90).and_then(|text| text.strip_suffix(REST));
+    let amount = reversal.text(4).and_then(|digits| digits.parse().ok());
+    tap.original.is_empty()
+        || (named == Some(tap.original.as_str()) && amount == Some(tap.amount_minor))
 }
+
+/// The rest of field 90: no acquirer, no forwarder.
+const REST: &str = "0000000000000000000000";
 
 /// A tap that was declined and then reversed: a repeat is answered as before, anything else under its name as a tombstone.
 fn buried(tap: Tap) -> Tap {
@@ -76,6 +74,7 @@ fn tombstone() -> Tap {
     Tap {
         state: "tombstoned".into(),
         request: String::new(),
+        original: String::new(),
         answer: String::new(),
         card_code: String::new(),
         amount_minor: 0,
