@@ -190,7 +190,6 @@ impl Case<'_> {
             expires_at,
             expiry: expiry(expires_at),
             binding_id: None,
-            last_atc: None,
             session: None,
         };
         token.set_life(Lifecycle::born());

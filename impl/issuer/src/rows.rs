@@ -31,6 +31,8 @@ pub const AGREEMENTS: &str = "agreements";
 pub const TOKENS: &str = "tokens";
 /// Token references by token digits.
 pub const NUMBERS: &str = "numbers";
+/// The last transaction counter that was verified, by token reference: apart from the token, which a tap does not change.
+pub const COUNTERS: &str = "counters";
 /// Debits by id.
 pub const DEBITS: &str = "debits";
 /// Taps by terminal, shop and retrieval reference.
@@ -156,8 +158,6 @@ pub struct Token {
     pub expiry: String,
     /// The verifier's binding, once active.
     pub binding_id: Option<String>,
-    /// The last transaction counter that was verified.
-    pub last_atc: Option<u16>,
     /// The personalisation under way.
     pub session: Option<Session>,
 }
@@ -243,8 +243,12 @@ pub struct Tap {
     pub request: String,
     /// What a reversal must say of it: type, trace number, time. Empty for a tombstone.
     pub original: String,
-    /// The answer, hex.
-    pub answer: String,
+    /// Response code of the answer.
+    pub code: String,
+    /// Authorisation code of an approved one.
+    pub auth_code: Option<String>,
+    /// Field 55 of the answer, hex.
+    pub proof: Option<String>,
     /// The card of an approved one.
     pub card_code: String,
     /// How much.

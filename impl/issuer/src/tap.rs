@@ -16,7 +16,7 @@ use kaika_wire::iso8583::{Malformed, Message};
 
 use crate::ledger::Movement;
 use crate::pay::is_usable;
-use crate::rows::{Card, NUMBERS, TAPS, TOKENS, Tap, Token};
+use crate::rows::{COUNTERS, Card, NUMBERS, TAPS, Tap, Token};
 use crate::{Case, Issuer};
 
 use asked::{Asked, Kind};
@@ -150,14 +150,10 @@ fn managed(message: &Message) -> Frame {
 fn frame(writes: Vec<Write>, answer: &Message, refusal: Option<Refusal>) -> Frame {
     Frame {
         writes,
-        answer: bytes(answer),
+        // An answer repeats fields that were read, and adds some of ours: it fits.
+        answer: answer.encode().unwrap_or_default(),
         refusal,
     }
-}
-
-/// An answer repeats fields that were read, and adds some of ours: it fits.
-fn bytes(answer: &Message) -> Vec<u8> {
-    answer.encode().unwrap_or_default()
 }
 
 /// A refusal that stores nothing.
@@ -225,38 +221,49 @@ impl Case<'_> {
         let Some((token_ref, token)) = self.presented(&asked) else {
             return refused(message, Refusal::UnknownToken);
         };
-        let judged = self.judged(&asked, &token, checked.proofs.as_ref());
+        let judged = self.judged(&asked, &token_ref, &token, checked.proofs.as_ref());
+        let tap = self.tapped(&asked, &token, &judged, &checked.request);
         let refusal = judged.booked.as_ref().err().copied();
-        let answer = bytes(&self.answered(message, &judged));
-        let tap = Tap {
-            state: if refusal.is_none() {
-                "approved"
-            } else {
-                "declined"
-            }
-            .into(),
-            request: digest.clone(),
-            original: original(message),
-            answer: hex::encode(&answer),
-            card_code: token.card_code.clone(),
-            amount_minor: asked.amount_minor,
-            currency: asked.currency.into(),
-            credited: credited(&asked),
-        };
+        let answer = retold(message, &tap);
         let is_counted = judged.verified.is_some();
         let mut writes = judged.booked.unwrap_or_default();
         if is_counted {
-            let counted = Token {
-                last_atc: Some(asked.atc),
-                ..token
-            };
-            writes.push(Write::put(TOKENS, token_ref, &counted));
+            writes.push(Write::put(COUNTERS, token_ref, &asked.atc));
         }
         writes.push(Write::put(TAPS, asked.name, &tap));
-        Frame {
-            writes,
-            answer,
-            refusal,
+        frame(writes, &answer, refusal)
+    }
+
+    /// What is remembered of a tap.
+    fn tapped(
+        self,
+        asked: &Asked<'_>,
+        token: &Token,
+        judged: &Judged<'_>,
+        request: &Asking,
+    ) -> Tap {
+        let (state, code) = match &judged.booked {
+            Ok(_) => ("approved", "00"),
+            Err(refusal) => ("declined", code(*refusal)),
+        };
+        let is_approved = judged.booked.is_ok();
+        //= spec/75-tap.md#tap-17-the-issuer-proves-itself
+        //# The issuer MUST answer a tap with a response cryptogram over its decision exactly when it verified the tap's cryptogram.
+        let proof = judged.verified.map(|proofs| match is_approved {
+            true => &proofs.approval,
+            false => &proofs.decline,
+        });
+        Tap {
+            state: state.into(),
+            request: request.digest.clone(),
+            original: original(&request.message),
+            code: code.into(),
+            auth_code: is_approved.then(|| format!("{:06}", self.dice.below(1_000_000))),
+            proof: proof.map(hex::encode),
+            card_code: token.card_code.clone(),
+            amount_minor: asked.amount_minor,
+            currency: asked.currency.into(),
+            credited: credited(asked),
         }
     }
 
@@ -269,6 +276,7 @@ impl Case<'_> {
     fn judged<'a>(
         &self,
         asked: &Asked<'_>,
+        token_ref: &str,
         token: &Token,
         proofs: Option<&'a Proofs>,
     ) -> Judged<'a> {
@@ -277,6 +285,7 @@ impl Case<'_> {
         let card = self.card_row(&token.card_code).ok_or(Refusal::UnknownToken);
         let verified = card.and_then(|card| {
             let proofs = self.verify(asked, token, &card, proofs)?;
+            is_next(asked.atc, self.last_counter(token_ref))?;
             Ok((card, proofs))
         });
         match verified {
@@ -291,25 +300,7 @@ impl Case<'_> {
         }
     }
 
-    fn answered(self, message: &Message, judged: &Judged<'_>) -> Message {
-        let says = match &judged.booked {
-            Ok(_) => "00",
-            Err(refusal) => code(*refusal),
-        };
-        let mut answer = answer(message, says);
-        if judged.booked.is_ok() {
-            answer = answer.with(38, format!("{:06}", self.dice.below(1_000_000)));
-        }
-        //= spec/75-tap.md#tap-17-the-issuer-proves-itself
-        //# The issuer MUST answer a tap with a response cryptogram over its decision exactly when it verified the tap's cryptogram.
-        match (judged.verified, &judged.booked) {
-            (Some(proofs), Ok(_)) => answer.with(55, proofs.approval.clone()),
-            (Some(proofs), Err(_)) => answer.with(55, proofs.decline.clone()),
-            (None, _) => answer,
-        }
-    }
-
-    /// Whether this is the chip's word about this payment, now, for the first time. Gives the proofs back.
+    /// Whether this is the chip's word about this payment, now, by rank of refusal. Gives the proofs back.
     fn verify<'a>(
         &self,
         asked: &Asked<'_>,
@@ -333,8 +324,12 @@ impl Case<'_> {
         if card.currency != asked.currency {
             return Err(Refusal::DomainViolation);
         }
-        let proofs = proofs.ok_or(Refusal::CryptogramBad)?;
-        is_next(asked.atc, token.last_atc.unwrap_or(0)).map(|()| proofs)
+        proofs.ok_or(Refusal::CryptogramBad)
+    }
+
+    /// The last counter of a token that was verified; 0 before the first.
+    fn last_counter(&self, token_ref: &str) -> u16 {
+        read(self.rows, COUNTERS, token_ref).unwrap_or(0)
     }
 
     fn debit_tap(
@@ -397,16 +392,25 @@ fn original(message: &Message) -> String {
     format!("{a}{b}{c}{d}{}{}", field(11), field(7))
 }
 
+/// The answer to the request that a tap came with.
+fn retold(message: &Message, tap: &Tap) -> Message {
+    let mut answer = answer(message, &tap.code);
+    if let Some(auth_code) = &tap.auth_code {
+        answer = answer.with(38, auth_code.clone());
+    }
+    let proof = tap.proof.as_ref().and_then(|proof| hex::decode(proof).ok());
+    match proof {
+        Some(proof) => answer.with(55, proof),
+        None => answer,
+    }
+}
+
 /// A transaction that is known: the same request has the same answer; anything else under its name is refused.
 fn repeated(message: &Message, digest: &str, known: &Tap) -> Frame {
     //= spec/75-tap.md#tap-13-a-repeat-is-answered-alike
     //# The issuer MUST answer a repeated authorisation request as it answered the first, without a second debit.
     if known.request == digest {
-        return Frame {
-            writes: vec![],
-            answer: hex::decode(&known.answer).unwrap_or_default(),
-            refusal: None,
-        };
+        return frame(vec![], &retold(message, known), None);
     }
     refused(
         message,

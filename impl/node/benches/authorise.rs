@@ -13,7 +13,6 @@ mod shop;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use kaika_node::frame;
@@ -34,10 +33,9 @@ const TAPS: u16 = 40;
 /// Turns; the median of each rate is shown.
 const TURNS: u16 = 5;
 
-/// Stores a row with the request's bytes for each request, and answers it with an approval of the same form.
+/// Stores a row with the request's bytes under the transaction's name, and answers it with an approval of the same form.
 struct Bare {
     store: Arc<dyn Store>,
-    rows: AtomicU64,
 }
 
 impl Answering for Bare {
@@ -48,8 +46,8 @@ impl Answering for Bare {
     }
 
     async fn answer(&self, (bytes, mut message): Self::Request) -> Option<Vec<u8>> {
-        let number = self.rows.fetch_add(1, Ordering::SeqCst);
-        let write = Write::put("bare", format!("{number:032}"), &hex::encode(bytes));
+        let name = [41, 42, 37].map(|field| message.text(field).unwrap_or_default());
+        let write = Write::put("bare", name.join("|"), &hex::encode(bytes));
         run(&*self.store, move |_| (vec![write], ())).await.ok()?;
         message.mti = *b"0110";
         message.with(39, *b"00").encode().ok()
@@ -62,7 +60,6 @@ async fn bare(dir: &Path) -> SocketAddr {
     let store = Sqlite::open(&dir.join("bare.db")).unwrap();
     let bare = Bare {
         store: Arc::new(store),
-        rows: AtomicU64::new(0),
     };
     tokio::spawn(framed::serve(Arc::new(bare), listener));
     address
@@ -78,9 +75,9 @@ fn said(shop: &Shop, line: u32, turn: u16) -> Said {
             let key = shop.key(n);
             let tap = |tap: u16| {
                 let atc = turn * TAPS + tap + 1;
-                // The trace number says which token it was.
+                // The trace number says which token it was; references rise with time, as they do in the trade.
                 shop::request(&key, n, n, atc)
-                    .with(37, format!("{n:06}{atc:06}"))
+                    .with(37, format!("{atc:06}{n:06}"))
                     .encode()
                     .unwrap()
             };

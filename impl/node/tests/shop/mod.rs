@@ -223,7 +223,6 @@ fn token(n: u32) -> Token {
         expires_at: System.now() + 86_400_000,
         expiry: format!("{EXPIRY}31"),
         binding_id: Some(REFERENCE.into()),
-        last_atc: None,
         session: None,
     }
 }
