@@ -664,8 +664,8 @@ fn a_shop_that_is_killed_reverses_before_it_sells_again() {
         assert!(shop.kill().is_ok() && shop.wait().is_ok_and(|status| !status.success()));
         wire.lose(&[]);
     };
-    let sold = |amount: u64, said: &[&str]| {
-        let Ok(output) = selling(amount, 5_000).output() else {
+    let sold = |amount: u64, how: &[&str], said: &[&str]| {
+        let Ok(output) = selling(amount, 5_000).args(how).output() else {
             panic!("no shop")
         };
         assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -674,9 +674,9 @@ fn a_shop_that_is_killed_reverses_before_it_sells_again() {
         assert!(wire.heard.try_recv().is_err(), "it says no more");
     };
     killed(90_000, 60_000, &["01"], &["0800", "0100"]);
-    sold(10_000, &["0800", "0400", "0100"]);
+    sold(10_000, &[], &["0800", "0400", "0100"]);
     killed(80_000, 500, &["01", "04"], &["0800", "0100", "0400"]);
-    sold(20_000, &["0800", "0401", "0100"]);
+    sold(20_000, &["--financial"], &["0800", "0401", "0200"]);
     let left = 1_000_000 - 10_000 - 20_000;
     let (code, paid) = town.pay(card, left);
     assert_eq!(code, Some(0), "all of it was given back: {paid}");
