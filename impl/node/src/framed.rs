@@ -1,5 +1,6 @@
 //! A server of requests in frames: each connection read by one task and written by another, each request between them in a task
-//! of its own, so that an answer leaves when it is decided. [`Line::read`] says when a connection ends.
+//! of its own, so that an answer leaves when it is decided. [`serve`] is the
+//! way in; `Line::read` says when a connection ends.
 
 use std::sync::Arc;
 use std::time::Duration;

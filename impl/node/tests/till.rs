@@ -207,8 +207,19 @@ async fn a_line_that_breaks_is_opened_again() {
     assert_eq!(types(&heard), all);
 }
 
+/// What a chip thinks of the issuer's proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Proof {
+    /// It cannot check one, and must not be asked.
+    Unasked,
+    Believed,
+    Refused,
+    /// It has left.
+    Gone,
+}
+
 /// A chip that pays: what a card answers, command by command.
-async fn chip() -> SocketAddr {
+async fn chip(proof: Proof) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -216,10 +227,17 @@ async fn chip() -> SocketAddr {
             let (mut stream, _) = listener.accept().await.unwrap();
             tokio::spawn(async move {
                 while let Ok(Some(command)) = frame::read(&mut stream, 300).await {
-                    if command.len() > 1 {
-                        let answer = hex::decode(said(&command)).unwrap();
-                        let _ = frame::write(&mut stream, &answer).await;
-                    }
+                    let is_proof = command.starts_with(&[0x00, 0x82, 0, 0, 8]);
+                    let answer = match (is_proof, proof) {
+                        _ if command.len() == 1 => continue,
+                        (true, Proof::Unasked) => panic!("a chip that cannot check is asked"),
+                        (true, Proof::Gone) => return,
+                        (true, Proof::Believed) => "9000".to_owned(),
+                        (true, Proof::Refused) => "6300".to_owned(),
+                        (false, _) => said(&command, proof),
+                    };
+                    let answer = hex::decode(answer).unwrap();
+                    let _ = frame::write(&mut stream, &answer).await;
                 }
             });
         }
@@ -232,7 +250,11 @@ fn object(tag: &str, value: &str) -> String {
     format!("{tag}{:02x}{value}", value.len() / 2)
 }
 
-fn said(command: &[u8]) -> String {
+fn said(command: &[u8], proof: Proof) -> String {
+    let profile = match proof {
+        Proof::Unasked => "1800",
+        Proof::Believed | Proof::Refused | Proof::Gone => "1c00",
+    };
     let aid = "f04b41494b410101";
     let data = match command {
         [0x00, 0xa4, _, _, 14, ..] => {
@@ -240,7 +262,7 @@ fn said(command: &[u8]) -> String {
             object("6f", &object("a5", &object("bf0c", &entry)))
         }
         [0x00, 0xa4, ..] => object("6f", &(object("84", aid) + "a500")),
-        [0x80, 0xa8, ..] => object("77", &(object("82", "1800") + &object("94", "08010100"))),
+        [0x80, 0xa8, ..] => object("77", &(object("82", profile) + &object("94", "08010100"))),
         [0x00, 0xb2, ..] => {
             let card = object("5a", "6299000000000007") + &object("5f24", "991231");
             let lists = object("5f34", "01") + &object("8c", "9f02069f3704");
@@ -277,7 +299,11 @@ fn till(store: Arc<dyn Store>, issuer: SocketAddr) -> Till {
 }
 
 async fn tapped(till: &Till, number: u32) -> Result<Outcome, Fault> {
-    let mut chip = Remote::connect(chip().await).await?;
+    tapped_with(till, number, Proof::Unasked).await
+}
+
+async fn tapped_with(till: &Till, number: u32, proof: Proof) -> Result<Outcome, Fault> {
+    let mut chip = Remote::connect(chip(proof).await).await?;
     let (outcome, token) = till.tap(sale(number), &mut chip).await?;
     assert_eq!(token.as_deref(), Some("6299000000000007"));
     Ok(outcome)
@@ -414,4 +440,41 @@ async fn payments_side_by_side_do_not_reverse_each_other() {
     assert!(matches!(second.unwrap(), Outcome::Approved { .. }));
     assert_eq!(types(&heard), ["0800", "0100", "0100"]);
     assert_eq!(due(&*store), 0);
+}
+
+//= spec/75-tap.md#tap-19-the-chip-hears-the-issuer
+//= type=test
+//# The POS MUST reverse an approval whose response cryptogram is missing, or refused by the chip, when the chip's interchange
+//# profile supports issuer authentication.
+#[tokio::test]
+async fn an_approval_is_worth_what_the_chip_thinks_of_its_proof() {
+    let with_proof = |message: &Message| match &message.mti {
+        b"0100" => {
+            let proof = hex::decode("91080102030400800000").unwrap();
+            let answer = answer(message, "00").with(55, proof);
+            Reaction::Says(answer.encode().unwrap())
+        }
+        _ => Reaction::After(0, "00"),
+    };
+    for (proof, is_approved) in [
+        (Proof::Unasked, true),
+        (Proof::Believed, true),
+        (Proof::Gone, true),
+        (Proof::Refused, false),
+    ] {
+        let (address, heard) = issuer(with_proof).await;
+        let store = Arc::new(Memory::default());
+        let outcome = tapped_with(&till(store.clone(), address), 1, proof).await;
+        let approved = matches!(outcome, Ok(Outcome::Approved { .. }));
+        assert_eq!(approved, is_approved, "{proof:?}: {outcome:?}");
+        let reversed = types(&heard).contains(&"0400".to_owned());
+        assert_eq!(reversed, !is_approved, "{proof:?}");
+        assert_eq!(due(&*store), 0);
+    }
+    // An approval without one is nobody's, for a chip that can check.
+    let (address, heard) = issuer(|_: &Message| Reaction::After(0, "00")).await;
+    let till = till(Arc::new(Memory::default()), address);
+    let outcome = tapped_with(&till, 1, Proof::Believed).await.unwrap();
+    assert_eq!(outcome, Outcome::Reversed);
+    assert_eq!(types(&heard), ["0800", "0100", "0400"]);
 }
