@@ -5,7 +5,7 @@
 mod shop;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use kaika_node::Fault;
@@ -251,6 +251,48 @@ async fn a_slow_frame_is_not_waited_for() {
     let limit = Duration::from_millis(FRAME_MS);
     assert!(took >= limit && took < limit * 2, "{took:?}");
     assert_eq!(shop.rows(), before);
+}
+
+/// A store that commits nothing from some point on.
+struct Failing {
+    rows: Memory,
+    fails: AtomicBool,
+}
+
+impl Store for Failing {
+    fn submit(&self, job: Job) {
+        if !self.fails.load(Ordering::SeqCst) {
+            return self.rows.submit(job);
+        }
+        let (_, done) = job(&kaika_wire::memory::MemoryRows::default());
+        done(Err(Fault::Store("the disk is full".into())));
+    }
+
+    fn scan(&self, table: &'static str) -> Result<Vec<(String, Vec<u8>)>, Fault> {
+        self.rows.scan(table)
+    }
+
+    fn dump(&self) -> Result<Dump, Fault> {
+        self.rows.dump()
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_silence_and_not_a_decision() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Arc::new(Failing {
+        rows: Memory::default(),
+        fails: AtomicBool::new(false),
+    });
+    let shop = Shop::start(Arc::clone(&store) as Arc<dyn Store>, dir.path()).await;
+    store.fails.store(true, Ordering::SeqCst);
+    let mut stream = TcpStream::connect(shop.address).await.unwrap();
+    let before = shop.rows();
+    send(&mut stream, &shop.request(1, 1)).await;
+    assert!(next(&mut stream).await.is_none(), "no answer, and the end");
+    assert_eq!(shop.rows(), before);
+    store.fails.store(false, Ordering::SeqCst);
+    assert_eq!(told(&shop, &shop.request(1, 1)).await, "00");
 }
 
 /// A store whose first job waits for the others; counts the jobs that it was given.
