@@ -29,9 +29,9 @@ const LINES: u32 = 8;
 /// Requests in flight on each, every one with a token of its own.
 const IN_FLIGHT: u32 = 8;
 /// Taps of each token in one turn.
-const TAPS: u16 = 40;
+const TAPS: u16 = 150;
 /// Turns; the median of each rate is shown.
-const TURNS: u16 = 5;
+const TURNS: u16 = 7;
 
 /// Stores a row with the request's bytes under the transaction's name, and answers it with an approval of the same form.
 struct Bare {
