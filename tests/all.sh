@@ -56,6 +56,10 @@ set_up() {
         as_root apt-get -qq update &&
             as_root apt-get -qq install -y --no-install-recommends softhsm2 || return 1
     fi
+    if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+        as_root apt-get -qq update &&
+            as_root apt-get -qq install -y --no-install-recommends python3-venv || return 1
+    fi
     if ! command -v rustup >/dev/null; then
         echo "no rustup: cargo must be $(sed -n 's/^channel = //p' rust-toolchain.toml) with rustfmt, clippy, $bare_metal"
         return 0

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use kaika_crypto::chip::ChipKeys;
 use kaika_crypto::{ChipMasterKey, IssuerMasterKey};
-use kaika_pos::{Outcome, Pos, Sale};
+use kaika_pos::{Effect as PosEffect, Kind, Outcome, Pos, Sale};
 use kaika_secure_element::Chip;
 use kaika_secure_element::image::State;
 use kaika_secure_element::journal::MemoryFlash;
@@ -19,6 +19,7 @@ use kaika_terminal::{Card, Effect, Failure, Http, Input};
 use kaika_wire::core::{Caller, Core, Input as CoreInput, Reply, Request};
 use kaika_wire::dice::Dice;
 use kaika_wire::front::Signed;
+use kaika_wire::iso8583::Message;
 use kaika_wire::memory::MemoryRows;
 use kaika_wire::problem;
 use serde_json::{Value, json};
@@ -46,7 +47,7 @@ fn issuer_config() -> kaika_issuer::Config {
         verifier_key: [1; 32],
         operator_key: [2; 32],
         kmc: ChipMasterKey::new([3; 16]),
-        imk: IssuerMasterKey::new([4; 32]),
+        imk: IssuerMasterKey::new([4; 16]),
         vault: kaika_issuer::Vault::standard([10; 32]),
     }
 }
@@ -315,14 +316,14 @@ impl Town {
         let mut effect = pos.handle(kaika_pos::Input::Start);
         loop {
             effect = match effect {
-                kaika_pos::Effect::Chip(command) => {
+                PosEffect::Chip(command) => {
                     pos.handle(kaika_pos::Input::Chip(send(chip, &command)))
                 }
-                kaika_pos::Effect::Issuer(bytes) => {
+                PosEffect::Ask { request: bytes, .. } | PosEffect::Reverse(bytes) => {
                     let answer = self.authorise(&bytes);
                     pos.handle(kaika_pos::Input::Issuer(answer))
                 }
-                kaika_pos::Effect::Show(outcome) => return outcome,
+                PosEffect::Show(outcome) => return outcome,
             };
         }
     }
@@ -434,6 +435,7 @@ fn given(chip: &mut Chip<MemoryFlash>, commands: &[Vec<u8>]) -> Input {
 
 fn sale(number: u32, amount_minor: u64) -> Sale {
     Sale {
+        kind: Kind::Authorisation,
         amount_minor,
         currency: "156".into(),
         country: "156".into(),
@@ -564,7 +566,7 @@ fn a_lost_card_pays_nowhere() {
     assert_eq!(paid, Effect::Declined);
     assert_eq!(
         town.tap(&mut chip, sale(1, 100)),
-        Outcome::Declined { code: "05".into() }
+        Outcome::Declined { code: "62".into() }
     );
     assert_eq!(
         town.operator("issuer", &path, &json!({"status": "active"}))
@@ -583,7 +585,7 @@ fn an_expired_token_pays_nowhere() {
     let taken = town.tap(&mut chip, sale(1, 100));
     assert!(matches!(taken, Outcome::Approved { .. }), "{taken:?}");
     town.now = NOW + 5 * year;
-    let refused = Outcome::Declined { code: "05".into() };
+    let refused = Outcome::Declined { code: "54".into() };
     assert_eq!(town.tap(&mut chip, sale(2, 100)), refused);
 }
 
@@ -606,7 +608,7 @@ fn a_suspended_token_pays_again_only_when_all_have_resumed_it() {
     assert_eq!(by(&mut town, "resume", "issuer"), 200);
     assert_eq!(
         town.tap(&mut chip, sale(1, 100)),
-        Outcome::Declined { code: "05".into() }
+        Outcome::Declined { code: "62".into() }
     );
     assert_eq!(by(&mut town, "resume", "fraud"), 200);
     assert!(matches!(
@@ -624,32 +626,30 @@ fn the_same_request_is_approved_once_and_a_replayed_counter_never() {
     let mut effect = pos.handle(kaika_pos::Input::Start);
     let request = loop {
         match effect {
-            kaika_pos::Effect::Chip(command) => {
+            PosEffect::Chip(command) => {
                 effect = pos.handle(kaika_pos::Input::Chip(send(&mut chip, &command)))
             }
-            kaika_pos::Effect::Issuer(bytes) => break bytes,
-            kaika_pos::Effect::Show(outcome) => panic!("{outcome:?}"),
+            PosEffect::Ask { request, .. } => break request,
+            other => panic!("{other:?}"),
         }
     };
-    let mut dearer = kaika_wire::iso8583::Message::parse(&request).unwrap_or_default();
-    dearer.fields.insert(37, b"000000000098".to_vec());
-    dearer.fields.insert(4, b"000000000900".to_vec());
-    let answer = town.authorise(&dearer.encode().unwrap_or_default());
-    let answer = kaika_wire::iso8583::Message::parse(&answer).unwrap_or_default();
-    assert_eq!(
-        answer.text(39),
-        Some("05"),
-        "the cryptogram is about another amount"
-    );
+    let asked = Message::parse(&request).unwrap_or_default();
+    let told = |town: &mut Town, message: Message| {
+        let answer = town.authorise(&message.encode().unwrap_or_default());
+        Message::parse(&answer)
+            .unwrap_or_default()
+            .fields
+            .remove(&39)
+    };
+    let dearer = asked.clone().with(37, *b"000000000098");
+    let dearer = dearer.with(4, *b"000000000900");
+    assert_eq!(told(&mut town, dearer).as_deref(), Some(&b"82"[..]));
     let first = town.authorise(&request);
     let after = town.available(&card);
     assert_eq!(town.authorise(&request), first);
     assert_eq!(town.available(&card), after);
-    let mut replay = kaika_wire::iso8583::Message::parse(&request).unwrap_or_default();
-    replay.fields.insert(37, b"000000000099".to_vec());
-    let answer = town.authorise(&replay.encode().unwrap_or_default());
-    let answer = kaika_wire::iso8583::Message::parse(&answer).unwrap_or_default();
-    assert_eq!(answer.text(39), Some("05"));
+    let replay = asked.with(37, *b"000000000099");
+    assert_eq!(told(&mut town, replay).as_deref(), Some(&b"82"[..]));
     assert_eq!(town.available(&card), after);
 }
 
@@ -659,7 +659,7 @@ fn a_reversal_gives_back_once_and_one_that_overtakes_leaves_a_tombstone() {
     let mut chip = chip_over(MemoryFlash::default());
     let card = issued(&mut town, &mut chip, &ALICE_HERSELF);
     let start = town.available(&card);
-    let request = kaika_wire::iso8583::Message::new(*b"0400")
+    let request = Message::new(*b"0400")
         .with(2, *b"6299000000000000")
         .with(3, *b"000000")
         .with(4, *b"000000000100")
@@ -669,7 +669,7 @@ fn a_reversal_gives_back_once_and_one_that_overtakes_leaves_a_tombstone() {
         .with(41, *b"POS00001")
         .with(42, *b"NOODLE-BAR     ")
         .with(49, *b"156")
-        .with(90, [b'0'; 42]);
+        .with(90, format!("01000000091124120000{}", "0".repeat(22)));
     let reversal = request.encode().unwrap_or_default();
     town.authorise(&reversal);
     assert_eq!(
@@ -683,6 +683,7 @@ fn a_reversal_gives_back_once_and_one_that_overtakes_leaves_a_tombstone() {
     let second = request
         .with(37, *b"000000000010")
         .with(11, *b"000010")
+        .with(90, format!("01000000101124120000{}", "0".repeat(22)))
         .encode()
         .unwrap_or_default();
     town.authorise(&second);

@@ -455,7 +455,10 @@ fn way(data: &Path, heard: &Heard, [verifier, sms, chip, pos, issuer]: [SocketAd
     let nobody = format!("{operator} replace CAAAAAAAAAAAAAAAAAAAA");
     assert_eq!(run("vault", &nobody, "", heard), Some(1));
     for (amount, code) in [(700, 0), (200_000, 1)] {
-        let line = format!("tap --issuer {pos} --chip {chip} --amount-minor {amount}");
+        let line = format!(
+            "tap --issuer {pos} --chip {chip} --data {} --amount-minor {amount}",
+            data.display()
+        );
         assert_eq!(run("tap", &line, "", heard), Some(code), "{amount}");
     }
 }

@@ -241,8 +241,10 @@ impl Town {
 
     fn tap(&self, amount: u64) -> (Option<i32>, Value) {
         let output = self.run(&format!(
-            "tap --json --issuer {} --chip {} --amount-minor {amount}",
-            self.pos, self.chip.address
+            "tap --json --issuer {} --chip {} --data {} --amount-minor {amount}",
+            self.pos,
+            self.chip.address,
+            self.dir.path().display()
         ));
         (
             output.status.code(),
@@ -540,10 +542,14 @@ fn the_command_line_says_what_to_do() {
             "{shell}"
         );
     }
+    let Ok(dir) = tempfile::tempdir() else {
+        panic!("no directory")
+    };
     let nobody = Command::new(KAIKA)
-        .args(words(
-            "tap --issuer 127.0.0.1:1 --chip 127.0.0.1:1 --amount-minor 1",
-        ))
+        .args(words(&format!(
+            "tap --issuer 127.0.0.1:1 --chip 127.0.0.1:1 --amount-minor 1 --data {}",
+            dir.path().display()
+        )))
         .output();
     let Ok(nobody) = nobody else {
         panic!("no output")
@@ -553,4 +559,132 @@ fn the_command_line_says_what_to_do() {
         String::from_utf8_lossy(&nobody.stderr).contains("kaika se --tcp"),
         "{nobody:?}"
     );
+}
+
+/// Which of the issuer's answers get lost on the way to the shop: those to messages of these classes.
+type Lost = std::sync::Arc<std::sync::Mutex<&'static [&'static str]>>;
+
+/// A line between shop and issuer that loses answers, and tells what the shop said.
+struct Wire {
+    address: SocketAddr,
+    lost: Lost,
+    heard: std::sync::mpsc::Receiver<String>,
+}
+
+fn read_frame(stream: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut length = [0; 2];
+    stream.read_exact(&mut length).ok()?;
+    let mut body = vec![0; usize::from(u16::from_be_bytes(length))];
+    stream.read_exact(&mut body).ok()?;
+    Some([&length[..], &body].concat())
+}
+
+impl Wire {
+    fn to(issuer: SocketAddr) -> Self {
+        let Ok(listener) = std::net::TcpListener::bind("127.0.0.1:0") else {
+            panic!("no port")
+        };
+        let Ok(address) = listener.local_addr() else {
+            panic!("no address")
+        };
+        let (tell, heard) = std::sync::mpsc::channel();
+        let lost = Lost::default();
+        let shared = Lost::clone(&lost);
+        std::thread::spawn(move || {
+            for shop in listener.incoming().map_while(Result::ok) {
+                let (tell, lost) = (tell.clone(), Lost::clone(&shared));
+                std::thread::spawn(move || carry(shop, issuer, &lost, &tell));
+            }
+        });
+        Self {
+            address,
+            lost,
+            heard,
+        }
+    }
+
+    fn lose(&self, classes: &'static [&'static str]) {
+        if let Ok(mut lost) = self.lost.lock() {
+            *lost = classes;
+        }
+    }
+
+    /// The next message of the shop that the issuer has answered.
+    fn hear(&self) -> String {
+        match self.heard.recv_timeout(Duration::from_secs(20)) {
+            Ok(kind) => kind,
+            Err(error) => panic!("the shop says nothing: {error}"),
+        }
+    }
+}
+
+fn carry(
+    mut shop: TcpStream,
+    issuer: SocketAddr,
+    lost: &Lost,
+    tell: &std::sync::mpsc::Sender<String>,
+) -> Option<()> {
+    let mut bank = TcpStream::connect(issuer).ok()?;
+    while let Some(frame) = read_frame(&mut shop) {
+        bank.write_all(&frame).ok()?;
+        let answer = read_frame(&mut bank)?;
+        let kind = String::from_utf8_lossy(frame.get(2..6)?).into_owned();
+        let is_lost = lost
+            .lock()
+            .is_ok_and(|lost| lost.iter().any(|class| kind.starts_with(class)));
+        tell.send(kind).ok()?;
+        if !is_lost {
+            shop.write_all(&answer).ok()?;
+        }
+    }
+    None
+}
+
+/// The terminal dies with a request on the way, and once more with its reversal on the way. The issuer has booked the amount;
+/// the next start gives it back before it sells anything.
+#[test]
+fn a_shop_that_is_killed_reverses_before_it_sells_again() {
+    let town = Town::start();
+    let (code, ready) = town.apply(&town.gateway());
+    assert_eq!(code, Some(0), "{ready}");
+    let card = ready["card"]["card_code"].as_str().unwrap_or_default();
+    let wire = Wire::to(town.pos);
+    let selling = |amount: u64, patience_ms: u64| {
+        let mut command = Command::new(KAIKA);
+        command.args(words(&format!(
+            "tap --json --issuer {} --chip {} --data {} --amount-minor {amount} --patience-ms {patience_ms}",
+            wire.address,
+            town.chip.address,
+            town.path("shop").display()
+        )));
+        command
+    };
+    let killed = |amount: u64, patience_ms: u64, lost, said: &[&str]| {
+        wire.lose(lost);
+        let Ok(mut shop) = selling(amount, patience_ms).stdout(Stdio::null()).spawn() else {
+            panic!("no shop")
+        };
+        let heard: Vec<String> = said.iter().map(|_| wire.hear()).collect();
+        assert_eq!(heard, said);
+        assert!(shop.kill().is_ok() && shop.wait().is_ok_and(|status| !status.success()));
+        wire.lose(&[]);
+    };
+    let sold = |amount: u64, how: &[&str], said: &[&str]| {
+        let Ok(output) = selling(amount, 5_000).args(how).output() else {
+            panic!("no shop")
+        };
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let heard: Vec<String> = said.iter().map(|_| wire.hear()).collect();
+        assert_eq!(heard, said);
+        assert!(wire.heard.try_recv().is_err(), "it says no more");
+    };
+    killed(90_000, 60_000, &["01"], &["0800", "0100"]);
+    sold(10_000, &[], &["0800", "0400", "0100"]);
+    killed(80_000, 500, &["01", "04"], &["0800", "0100", "0400"]);
+    sold(20_000, &["--financial"], &["0800", "0401", "0200"]);
+    let left = 1_000_000 - 10_000 - 20_000;
+    let (code, paid) = town.pay(card, left);
+    assert_eq!(code, Some(0), "all of it was given back: {paid}");
+    let (code, _) = town.pay(card, 1);
+    assert_eq!(code, Some(1), "and no more than that");
 }

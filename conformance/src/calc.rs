@@ -273,7 +273,10 @@ impl Bench {
             .get("amount")
             .and_then(Value::as_u64)
             .ok_or("amount is no number")?;
-        let behind = args.get("behind").and_then(Value::as_u64).unwrap_or(0);
+        let moved = |name: &str| {
+            let far = args.get(name).and_then(Value::as_u64).unwrap_or(0);
+            u16::try_from(far).map_err(|e| e.to_string())
+        };
         let fault = match args.get("fault").and_then(Value::as_str) {
             None => TapFault::None,
             Some("cryptogram") => TapFault::Cryptogram,
@@ -290,15 +293,17 @@ impl Bench {
             amount,
             currency,
             unpredictable: &unpredictable,
-            behind: u16::try_from(behind).map_err(|e| e.to_string())?,
+            behind: moved("behind")?,
+            ahead: moved("ahead")?,
             fault,
             without: &without,
         };
         let tap = self.chip(args)?.tap(&sale);
         let tap = tap.ok_or("the chip holds no token, or its counter is not so far")?;
-        Ok(
-            json!({ "token": tap.token, "expiry": tap.expiry, "chip_data": hex::encode(tap.chip_data) }),
-        )
+        Ok(json!({
+            "token": tap.token, "expiry": tap.expiry, "chip_data": hex::encode(tap.chip_data),
+            "approval": hex::encode(tap.approval), "decline": hex::encode(tap.decline),
+        }))
     }
 }
 

@@ -69,7 +69,7 @@ const fn shape(field: u8) -> Option<Shape> {
         4 | 37 => Shape::Fixed(12),
         7 => Shape::Fixed(10),
         14 => Shape::Fixed(4),
-        22 | 49 => Shape::Fixed(3),
+        22 | 49 | 70 => Shape::Fixed(3),
         38 => Shape::Fixed(6),
         39 => Shape::Fixed(2),
         41 => Shape::Fixed(8),

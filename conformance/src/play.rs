@@ -627,8 +627,13 @@ impl Scene<'_> {
         let mut stream = self.connect("issuer")?;
         write_frame(&mut stream, &bytes)?;
         let answer = read_frame(&mut stream)?;
-        let (_, answer) =
+        let (kind, answer) =
             iso_read(&answer).ok_or_else(|| wrong("an ISO 8583 answer", hex::encode(&answer)))?;
+        // The answer's class is the request's; a repeat is answered as what it repeats.
+        let wanted = format!("{}10", iso.mti.get(..2).unwrap_or_default());
+        if kind != wanted {
+            return Err(wrong(wanted, kind));
+        }
         iso.expect.iter().try_for_each(|(number, pattern)| {
             let seen = number
                 .parse()

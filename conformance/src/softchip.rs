@@ -53,6 +53,8 @@ pub struct Sale<'a> {
     pub unpredictable: &'a [u8],
     /// How far the counter is behind the next one.
     pub behind: u16,
+    /// How far it is ahead of it.
+    pub ahead: u16,
     /// What is wrong.
     pub fault: TapFault,
     /// The object that is left out of field 55.
@@ -90,6 +92,10 @@ pub struct Tap {
     pub expiry: String,
     /// Field 55.
     pub chip_data: Vec<u8>,
+    /// Field 55 of the answer of an issuer that approves.
+    pub approval: Vec<u8>,
+    /// Field 55 of the answer of an issuer that declines although the cryptogram holds.
+    pub decline: Vec<u8>,
 }
 
 impl SoftChip {
@@ -294,6 +300,7 @@ impl SoftChip {
             currency,
             unpredictable: &[0; 4],
             behind: 0,
+            ahead: 0,
             fault: TapFault::None,
             without: &[],
         })
@@ -302,7 +309,8 @@ impl SoftChip {
     /// Pays.
     pub fn tap(&mut self, sale: &Sale<'_>) -> Option<Tap> {
         let token = self.token.clone()?;
-        let counter = (self.counter + 1).checked_sub(sale.behind)?;
+        let next = self.counter.checked_add(1)?.checked_add(sale.ahead)?;
+        let counter = next.checked_sub(sale.behind)?;
         self.counter = self.counter.max(counter);
         let amount = hex::decode(format!("{:012}", sale.amount)).ok()?;
         let currency = hex::decode(format!("{:0>4}", sale.currency)).ok()?;
@@ -331,6 +339,11 @@ impl SoftChip {
         if let (TapFault::Cryptogram, Some(byte)) = (sale.fault, cryptogram.first_mut()) {
             *byte ^= 1;
         }
+        let proof = |update: [u8; 4]| {
+            let response = emv::response_cryptogram(&token.udk, counter, &cryptogram, update);
+            tlv(&[0x91], &[response, update].concat())
+        };
+        let (approval, decline) = (proof([0, 0x80, 0, 0]), proof([0; 4]));
         let kind = if sale.fault == TapFault::Kind {
             0x40
         } else {
@@ -351,6 +364,8 @@ impl SoftChip {
             token: token.number,
             expiry: token.expiry,
             chip_data,
+            approval,
+            decline,
         })
     }
 }

@@ -50,7 +50,7 @@ pub enum Length {
 }
 
 /// The fields that a frame of ours may have.
-pub const FIELDS: [(u8, Length, Kind); 15] = [
+pub const FIELDS: [(u8, Length, Kind); 16] = [
     (2, Length::Prefixed(2, 19), Kind::Digits),
     (3, Length::Fixed(6), Kind::Digits),
     (4, Length::Fixed(12), Kind::Digits),
@@ -65,6 +65,7 @@ pub const FIELDS: [(u8, Length, Kind); 15] = [
     (42, Length::Fixed(15), Kind::Text),
     (49, Length::Fixed(3), Kind::Digits),
     (55, Length::Prefixed(3, 255), Kind::Bytes),
+    (70, Length::Fixed(3), Kind::Digits),
     (90, Length::Fixed(42), Kind::Digits),
 ];
 

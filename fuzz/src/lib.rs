@@ -11,6 +11,7 @@ pub mod chip;
 pub mod dol;
 pub mod iso;
 pub mod json;
+pub mod taps;
 pub mod tlv;
 pub mod vault;
 
@@ -19,6 +20,7 @@ pub use chip::{chip_commands, chip_sequence};
 pub use dol::dol;
 pub use iso::iso8583;
 pub use json::wire_json;
+pub use taps::taps;
 pub use tlv::ber_tlv;
 pub use vault::vault;
 
@@ -80,6 +82,12 @@ pub const TARGETS: &[Target] = &[
         name: "chip_commands",
         run: chip_commands,
         max_len: 1200,
+        inputs: FEW,
+    },
+    Target {
+        name: "taps",
+        run: taps,
+        max_len: 600,
         inputs: FEW,
     },
     Target {

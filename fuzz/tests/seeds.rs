@@ -42,6 +42,14 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_default()
 }
 
+/// Messages in bytes, good ones and bad ones.
+fn iso8583(suite: &Value) -> Seeds {
+    let messages = list(&suite["tests"]).iter();
+    messages
+        .filter_map(|test| hex::decode(text(test, "bytes")).ok())
+        .collect()
+}
+
 /// The names of the parts that a test plays, the steps after it included.
 fn parts_of(test: &Value) -> Vec<&str> {
     let steps = list(&test["steps"]).iter().chain(list(&test["post"]));
@@ -404,6 +412,7 @@ fn the_seeds_are_what_the_vectors_say() {
         ("chip_sequence", chip_sequence(&chip)),
         ("ber_tlv", ber_tlv(&chip)),
         ("wire_json", wire_json(&[issuer, verifier, system])),
+        ("iso8583", iso8583(&suite("hand/iso8583"))),
     ];
     for (target, seeds) in all {
         assert!(

@@ -92,3 +92,11 @@ pub const REQUESTOR_ID: &str = "62900000001";
 pub const DATA_MAX: usize = 1_024;
 /// Wrong PINs in a row before the chip verifies none (LIM-43).
 pub const PIN_TRIES_MAX: u8 = 3;
+/// How far a transaction counter may be above the last one that was verified (LIM-44).
+pub const ATC_WINDOW: u16 = 1_000;
+/// A frame is complete so long after its first byte, milliseconds (LIM-45).
+pub const FRAME_MS: u64 = 10_000;
+/// ISO 8583 requests of one connection that are judged at once (LIM-46).
+pub const IN_FLIGHT_MAX: usize = 64;
+/// What cards are kept in, ISO 4217 numeric (LIM-47).
+pub const CARD_CURRENCY: &str = "156";

@@ -153,15 +153,15 @@ named! {
         AgreementTerminated = "agreement-terminated",
         /// The token is inactive, suspended or deleted.
         TokenNotActive = "token-not-active",
-        /// The token has expired.
+        /// The token has expired, or another expiry was given.
         TokenExpired = "token-expired",
-        /// The token is not for this channel.
+        /// The token is not for this channel, or the card not for this currency.
         DomainViolation = "domain-violation",
         /// The cryptogram does not hold.
         CryptogramBad = "cryptogram-bad",
         /// The chip's evidence does not hold for this debit.
         PaymentEvidenceInvalid = "payment-evidence-invalid",
-        /// The transaction counter was seen before.
+        /// The transaction counter was seen before, or is too far ahead.
         AtcReplay = "atc-replay",
         /// The amount is above the limit.
         LimitExceeded = "limit-exceeded",

@@ -262,7 +262,7 @@ fn core(role: &str) -> Box<dyn Core> {
             verifier_key: [1; 32],
             operator_key: [2; 32],
             kmc: kaika_crypto::ChipMasterKey::new([3; 16]),
-            imk: kaika_crypto::IssuerMasterKey::new([4; 32]),
+            imk: kaika_crypto::IssuerMasterKey::new([4; 16]),
             vault: kaika_issuer::Vault::standard([5; 32]),
         })),
         _ => Box::new(kaika_identity::Identity::new(

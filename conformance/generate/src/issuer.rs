@@ -141,7 +141,7 @@ impl Script for Templates {
         let next = &outcome.next;
         match outcome.verdict {
             Verdict::Refuse(refusal) if iso => Expected {
-                accept: fields(&json!({"39": iso_code(refusal)})),
+                accept: fields(&declined(iso_code(refusal))),
                 ..Expected::default()
             },
             Verdict::Refuse(refusal) => Expected {
@@ -175,8 +175,24 @@ const fn iso_code(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::UnknownToken => "14",
         Refusal::Malformed => "30",
+        Refusal::Insufficient => "51",
+        Refusal::TokenExpired => "54",
+        Refusal::DomainViolation => "57",
+        Refusal::LimitExceeded => "61",
+        Refusal::CardNotActive | Refusal::TokenNotActive => "62",
+        Refusal::CryptogramBad | Refusal::AtcReplay => "82",
+        Refusal::IdempotencyConflict => "94",
         _ => "05",
     }
+}
+
+/// The answer to a tap that is declined: with a proof when the cryptogram was verified, and else without.
+fn declined(code: &str) -> Value {
+    let proof = match code {
+        "51" | "61" => known("tap.decline"),
+        _ => json!({"$absent": null}),
+    };
+    json!({"39": code, "55": proof})
 }
 
 /// The fields of an answer that depend on the state; nothing when the part says it.
@@ -297,6 +313,7 @@ fn setup() -> Vec<Value> {
         named("tap_rrn", digits(12)),
         named("tap_stan", digits(6)),
         named("amount", json!("000000001250")),
+        named("tap_amount", known("amount")),
     ]);
     steps
 }

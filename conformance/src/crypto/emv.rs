@@ -3,7 +3,7 @@
 use des::Des;
 use des::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 
-use super::{hmac, pad_80};
+use super::pad_80;
 
 type Half = [u8; 8];
 
@@ -63,14 +63,37 @@ pub fn cryptogram(udk: &[u8; 16], counter: u16, message: &[u8]) -> Half {
     retail_mac(&session_key(udk, counter), message)
 }
 
-/// The token key that an issuer with master key `imk` derives.
-pub fn token_key(imk: &[u8], token: &str, sequence: u8) -> [u8; 16] {
-    let full = hmac(imk, &[b"kaika/udk/1", token.as_bytes(), &[sequence]]);
+/// The authorisation response cryptogram by method 2 (EMV Book 2, 8.2.2), without proprietary data.
+pub fn response_cryptogram(
+    udk: &[u8; 16],
+    counter: u16,
+    request: &Half,
+    update: [u8; 4],
+) -> [u8; 4] {
+    let mac = retail_mac(
+        &session_key(udk, counter),
+        &[&request[..], &update].concat(),
+    );
+    let [a, b, c, d, ..] = mac;
+    [a, b, c, d]
+}
+
+/// The token key that an issuer with master key `imk` derives (EMV Book 2, A1.4.1, option A). `token` is decimal, `sequence` the two
+/// digits of its sequence number.
+///
+/// # Panics
+/// When one of them holds anything else.
+pub fn token_key(imk: &[u8; 16], token: &str, sequence: &str) -> [u8; 16] {
+    let digits = format!("{token:0>14}{sequence}");
+    let last = digits.split_at(digits.len() - 16).1;
+    let Ok(number) = u64::from_str_radix(last, 16) else {
+        panic!("{last} is not sixteen digits")
+    };
     let mut key = [0; 16];
-    key.iter_mut()
-        .zip(full)
-        .for_each(|(to, from)| *to = odd(from));
-    key
+    let (left, right) = key.split_at_mut(8);
+    left.copy_from_slice(&triple(imk, number.to_be_bytes()));
+    right.copy_from_slice(&triple(imk, (number ^ u64::MAX).to_be_bytes()));
+    key.map(odd)
 }
 
 fn odd(byte: u8) -> u8 {
@@ -83,7 +106,8 @@ fn odd(byte: u8) -> u8 {
 mod tests {
     use super::*;
 
-    /// Computed with the Triple DES of Python's `cryptography`; the MAC agrees with `pyemv`, the session key with it up to DES parity bits.
+    /// Computed with the Triple DES of Python's `cryptography`; the MAC agrees with `pyemv`, the session key with it up to DES parity bits;
+    /// token keys and the response cryptogram computed with `pyemv` (`kd.derive_icc_mk_a`, `ac.generate_arpc_2`).
     #[test]
     fn keys_and_macs_are_those_that_another_library_computes() {
         let udk = hex::decode("0123456789abcdeffedcba9876543210")
@@ -95,13 +119,25 @@ mod tests {
             "848c35717f66d40944f9286ff19abffd"
         );
         assert_eq!(hex::encode(retail_mac(&udk, b"kaika")), "edf1c2ad40a56070");
+        let request = 0x1234_5678_90ab_cdef_u64.to_be_bytes();
+        let response = response_cryptogram(&udk, 42, &request, [0, 0x82, 0, 0]);
+        assert_eq!(hex::encode(response), "3d18ced3");
         assert_eq!(
             hex::encode(cryptogram(&udk, 0x1234, &[0xAB; 43])),
             "29bea939fe69dab7"
         );
         assert_eq!(
-            hex::encode(token_key(&[9; 32], "6299000000000000", 1)),
-            "2592328664fe6792e5e9bf0e98cd1932"
+            hex::encode(token_key(&[9; 16], "6299000000000000", "01")),
+            "7008fd1f4f732c2c3dfe7329c14a6e40"
+        );
+        let counting = std::array::from_fn(|at| u8::try_from(at).unwrap());
+        assert_eq!(
+            hex::encode(token_key(&counting, "62990000123456789", "99")),
+            "074f5e925b645d2a23752631513bc20e"
+        );
+        assert_eq!(
+            hex::encode(token_key(&counting, "629900", "01")),
+            "4908c1c2b9101a15f2e5bfb57ff8731f"
         );
     }
 }

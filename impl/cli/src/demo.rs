@@ -1,15 +1,18 @@
 //! `kaika demo`: every role on loopback, and two people who get a card and pay with it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use kaika_node::Fault;
 use kaika_node::chip::Remote;
-use kaika_node::client::{self, Person, Phone, Step};
+use kaika_node::client::{Person, Phone, Step};
 use kaika_node::operator::Enrolment;
 use kaika_node::sms;
+use kaika_node::store::Sqlite;
+use kaika_node::till::{PATIENCE, Till};
 use kaika_node::world::{SE_ID, World};
-use kaika_pos::Outcome;
+use kaika_pos::{Kind, Outcome};
 use kaika_spec::Role;
 use kaika_terminal::apply::{Apply, Profile};
 use kaika_terminal::pay::{Pay, Wanted};
@@ -154,7 +157,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
 }
 
 async fn story(data: PathBuf) -> anyhow::Result<u8> {
-    let world = World::start(data).await?;
+    let world = World::start(data.clone()).await?;
     world.enrol(&people()?).await?;
     let at = &world.addresses;
     println!(
@@ -203,8 +206,10 @@ async fn story(data: PathBuf) -> anyhow::Result<u8> {
     balance(&world, &card).await?;
 
     println!("D  Han Meimei taps her phone at a noodle bar for 7.00");
-    let (outcome, token) =
-        client::tap(tap::sale(700, "156", "NOODLE-BAR"), &mut chip, at.pos).await?;
+    let store = Arc::new(Sqlite::open(&data.join("pos.db"))?);
+    let till = Till::new(store, at.pos, PATIENCE, world.clock.clone());
+    let sale = tap::sale(Kind::Authorisation, 700, "156", "NOODLE-BAR");
+    let (outcome, token) = till.tap(sale, &mut chip).await?;
     let last = token
         .as_deref()
         .and_then(|token| token.get(token.len().saturating_sub(4)..))

@@ -1,11 +1,17 @@
 //! `kaika tap`: a payment at a shop, with a chip and an issuer that are running.
 
 use std::net::SocketAddr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use kaika_node::chip::Remote;
-use kaika_node::{client, dice};
-use kaika_pos::{Outcome, Sale};
+use kaika_node::clock::{Clock as _, System};
+use kaika_node::roles::make_dir;
+use kaika_node::store::Sqlite;
+use kaika_node::till::Till;
+use kaika_node::{calendar, dice};
+use kaika_pos::{Kind, Outcome, Sale};
 use serde_json::json;
 
 use crate::{NO, OK};
@@ -27,31 +33,31 @@ pub(crate) struct Args {
     /// Shop, at most fifteen characters.
     #[arg(long, default_value = "CORNER-SHOP")]
     shop: String,
+    /// Asks to pay the shop at once (0200), not to hold the amount for it (0100).
+    #[arg(long)]
+    financial: bool,
+    /// Directory of the terminal's store: what is not decided yet is reversed from it, after a restart too.
+    #[arg(long, value_name = "DIR", default_value = "kaika-data")]
+    data: PathBuf,
+    /// How long an answer of the issuer is waited for.
+    #[arg(long, value_name = "MS", default_value_t = 10_000)]
+    patience_ms: u64,
     /// Prints the result as JSON.
     #[arg(long)]
     json: bool,
 }
 
 /// A sale now, under a fresh reference.
-pub(crate) fn sale(amount_minor: u64, currency: &str, shop: &str) -> Sale {
-    let seconds = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs();
-    let [year, month, day] = civil(seconds / 86_400);
-    let time = seconds % 86_400;
+pub(crate) fn sale(kind: Kind, amount_minor: u64, currency: &str, shop: &str) -> Sale {
+    let now = calendar::stamp(System.now());
     let number = u64::from_be_bytes(dice::bytes());
     Sale {
+        kind,
         amount_minor,
         currency: currency.into(),
         country: "156".into(),
-        at: format!(
-            "{month:02}{day:02}{:02}{:02}{:02}",
-            time / 3600,
-            time / 60 % 60,
-            time % 60
-        ),
-        date: format!("{:02}{month:02}{day:02}", year % 100),
+        at: now.at,
+        date: now.date,
         unpredictable_number: dice::bytes(),
         stan: format!("{:06}", number % 1_000_000),
         reference: format!("{:012}", number % 1_000_000_000_000),
@@ -60,32 +66,23 @@ pub(crate) fn sale(amount_minor: u64, currency: &str, shop: &str) -> Sale {
     }
 }
 
-/// Year, month and day of a day counted from 1970-01-01.
-fn civil(days: u64) -> [u64; 3] {
-    let leap = |year: u64| {
-        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-    };
-    let (mut year, mut left) = (1970, days);
-    while left >= if leap(year) { 366 } else { 365 } {
-        left -= if leap(year) { 366 } else { 365 };
-        year += 1;
-    }
-    let february = if leap(year) { 29 } else { 28 };
-    let mut month = 1;
-    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
-        if left < length {
-            break;
-        }
-        left -= length;
-        month += 1;
-    }
-    [year, month, left + 1]
-}
-
 pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
+    make_dir(&args.data)?;
+    let store = Arc::new(Sqlite::open(&args.data.join("pos.db"))?);
+    let patience = Duration::from_millis(args.patience_ms);
+    let till = Till::new(store, args.issuer, patience, Arc::new(System));
+    let settled = till.settle().await?;
+    if settled > 0 {
+        eprintln!("{settled} earlier payments without a known decision: reversed");
+    }
     let mut chip = Remote::connect(args.chip).await?;
-    let sale = sale(args.amount_minor, &args.currency, &args.shop);
-    let (outcome, _) = client::tap(sale, &mut chip, args.issuer).await?;
+    let kind = if args.financial {
+        Kind::Financial
+    } else {
+        Kind::Authorisation
+    };
+    let sale = sale(kind, args.amount_minor, &args.currency, &args.shop);
+    let (outcome, _) = till.tap(sale, &mut chip).await?;
     let (text, json, code) = match outcome {
         Outcome::Approved { auth_code } => (
             format!("approved: {auth_code}"),
@@ -103,28 +100,11 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
             NO,
         ),
         Outcome::Reversed => (
-            "no answer in time: reversed".into(),
+            "no decision that can be trusted: reversed".into(),
             json!({"result": "reversed"}),
             NO,
         ),
     };
     println!("{}", if args.json { json.to_string() } else { text });
     Ok(code)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::civil;
-
-    #[test]
-    fn days_become_dates() {
-        for (days, want) in [
-            (0, [1970, 1, 1]),
-            (59, [1970, 3, 1]),
-            (11_016, [2000, 2, 29]),
-            (20_781, [2026, 11, 24]),
-        ] {
-            assert_eq!(civil(days), want);
-        }
-    }
 }

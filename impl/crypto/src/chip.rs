@@ -1,7 +1,7 @@
 //! Keys, receipt and evidence of a chip, as in `spec/85-apdu.md`.
 
 use crate::digest::sha256;
-use crate::mac::{aes_cmac, hmac_sha256};
+use crate::mac::aes_cmac;
 use crate::scp03::KEY_VERSION;
 use crate::secret::{AesKey, ChipMasterKey, IssuerMasterKey, KeySize, TokenKey};
 
@@ -97,17 +97,24 @@ impl ChipKeys {
     }
 }
 
-/// Derives the key of one token from its digits (ASCII) and its sequence number.
+/// Derives the key of one token from its digits (ASCII) and its sequence number, one byte of BCD as in tag 5F34: EMV Book 2,
+/// A1.4.1, option A.
 pub fn token_key(master: &IssuerMasterKey, token_digits: &str, psn: u8) -> TokenKey {
-    let mac = hmac_sha256(
-        master.bytes(),
-        &[b"kaika/udk/1", token_digits.as_bytes(), &[psn]],
-    );
-    let mut key = [0; 16];
-    for (byte, source) in key.iter_mut().zip(mac) {
-        *byte = crate::emv::odd_parity(source);
+    crate::emv::master_key_a(master, &rightmost(token_digits, psn))
+}
+
+/// The rightmost sixteen digits of number and sequence number in BCD, with zeros on the left when there are fewer.
+fn rightmost(token_digits: &str, psn: u8) -> [u8; 8] {
+    let sequence = [psn & 0x0f, psn >> 4];
+    let number = token_digits.bytes().rev().map(|digit| digit & 0x0f);
+    let mut digits = sequence.into_iter().chain(number);
+    let mut block = [0; 8];
+    for byte in block.iter_mut().rev() {
+        let low = digits.next().unwrap_or(0);
+        let high = digits.next().unwrap_or(0);
+        *byte = high << 4 | low;
     }
-    TokenKey::new(key)
+    block
 }
 
 /// Encrypts a token key for the chip: AES-CBC under K_DEK with a zero IV, which for one block is the block cipher alone.

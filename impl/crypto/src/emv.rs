@@ -4,7 +4,7 @@ use des::TdesEde2;
 use des::cipher::{BlockCipherEncrypt, KeyInit};
 use retail_mac::{Mac, RetailMac};
 
-use crate::secret::TokenKey;
+use crate::secret::{IssuerMasterKey, TokenKey};
 
 /// Sets the lowest bit so that the byte has an odd number of ones, as DES keys have.
 pub const fn odd_parity(byte: u8) -> u8 {
@@ -15,20 +15,31 @@ pub const fn odd_parity(byte: u8) -> u8 {
     }
 }
 
+/// The key of one card by option A: the issuer's key over sixteen digits in BCD, and over their complement (EMV Book 2, A1.4.1).
+pub(crate) fn master_key_a(master: &IssuerMasterKey, digits: &[u8; 8]) -> TokenKey {
+    derived(master.bytes(), [*digits, digits.map(|byte| !byte)])
+}
+
 /// The session key of one transaction counter (EMV CSK).
 pub fn session_key(key: &TokenKey, atc: u16) -> TokenKey {
-    let cipher = TdesEde2::new(key.bytes().into());
     let [high, low] = atc.to_be_bytes();
-    let half = |mark: u8| -> [u8; 8] {
-        let mut block = [high, low, mark, 0, 0, 0, 0, 0].into();
+    let half = |mark: u8| [high, low, mark, 0, 0, 0, 0, 0];
+    derived(key.bytes(), [half(0xF0), half(0x0F)])
+}
+
+/// A key of two halves, each a block under `key`, with parity.
+fn derived(key: &[u8; 16], halves: [[u8; 8]; 2]) -> TokenKey {
+    let cipher = TdesEde2::new(key.into());
+    let [left, right] = halves.map(|half| {
+        let mut block = half.into();
         cipher.encrypt_block(&mut block);
         <[u8; 8]>::from(block).map(odd_parity)
-    };
-    let mut derived = [0; 16];
-    let (left, right) = derived.split_at_mut(8);
-    left.copy_from_slice(&half(0xF0));
-    right.copy_from_slice(&half(0x0F));
-    TokenKey::new(derived)
+    });
+    let mut whole = [0; 16];
+    let (first, second) = whole.split_at_mut(8);
+    first.copy_from_slice(&left);
+    second.copy_from_slice(&right);
+    TokenKey::new(whole)
 }
 
 /// ISO 9797-1 MAC algorithm 3 with padding method 2 over the pieces in order.
@@ -69,22 +80,7 @@ pub struct CryptogramInput<'a> {
 
 /// The application cryptogram under the session key of the input's counter.
 pub fn cryptogram(key: &TokenKey, input: &CryptogramInput<'_>) -> [u8; 8] {
-    retail_mac(
-        &session_key(key, input.atc),
-        &[
-            input.amount,
-            input.amount_other,
-            input.country,
-            input.tvr,
-            input.currency,
-            input.date,
-            &[input.kind],
-            input.unpredictable_number,
-            input.interchange_profile,
-            &input.atc.to_be_bytes(),
-            input.issuer_data,
-        ],
-    )
+    Session::of(key, input.atc).cryptogram(input)
 }
 
 /// The authorisation response cryptogram by method 2 (EMV Book 2, 8.2.2), without proprietary data: over the request cryptogram
@@ -95,11 +91,44 @@ pub fn response_cryptogram(
     request_cryptogram: &[u8; 8],
     card_status_update: &[u8; 4],
 ) -> [u8; 4] {
-    let [a, b, c, d, ..] = retail_mac(
-        &session_key(key, atc),
-        &[request_cryptogram, card_status_update],
-    );
-    [a, b, c, d]
+    Session::of(key, atc).response(request_cryptogram, card_status_update)
+}
+
+/// One transaction: its session key, derived once.
+#[derive(Debug)]
+pub struct Session(TokenKey);
+
+impl Session {
+    /// The transaction with this counter.
+    pub fn of(key: &TokenKey, atc: u16) -> Self {
+        Self(session_key(key, atc))
+    }
+
+    /// As [`cryptogram`]; the input's counter must be the session's.
+    pub fn cryptogram(&self, input: &CryptogramInput<'_>) -> [u8; 8] {
+        retail_mac(
+            &self.0,
+            &[
+                input.amount,
+                input.amount_other,
+                input.country,
+                input.tvr,
+                input.currency,
+                input.date,
+                &[input.kind],
+                input.unpredictable_number,
+                input.interchange_profile,
+                &input.atc.to_be_bytes(),
+                input.issuer_data,
+            ],
+        )
+    }
+
+    /// As [`response_cryptogram`].
+    pub fn response(&self, request_cryptogram: &[u8; 8], card_status_update: &[u8; 4]) -> [u8; 4] {
+        let [a, b, c, d, ..] = retail_mac(&self.0, &[request_cryptogram, card_status_update]);
+        [a, b, c, d]
+    }
 }
 
 #[cfg(test)]

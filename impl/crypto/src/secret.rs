@@ -46,8 +46,8 @@ macro_rules! secret {
 secret! {
     /// The issuer's chip master key, KMC.
     ChipMasterKey[16];
-    /// The issuer's token master key, IMK.
-    IssuerMasterKey[32];
+    /// The issuer's token master key, IMK: a two-key Triple DES key.
+    IssuerMasterKey[16];
     /// The key of one token, UDK: two DES keys of odd parity.
     TokenKey[16];
     /// What Argon2id makes of a password.

@@ -1,7 +1,7 @@
 //! Issue: one transaction that judges everything and makes card, card code, agreement, token and outcome, or nothing.
 
 use kaika_crypto::digest;
-use kaika_spec::limit::{CARD_LIMIT_MINOR, CARDS_PER_PRODUCT};
+use kaika_spec::limit::{CARD_CURRENCY, CARD_LIMIT_MINOR, CARDS_PER_PRODUCT};
 use kaika_spec::{Refusal, TokenState};
 use kaika_tokenization::lifecycle::Event;
 use kaika_tokenization::{Assurance, Link, Minted};
@@ -199,6 +199,7 @@ impl Case<'_> {
             token_ref: reference.clone(),
             more_tokens: vec![],
             available_minor: CARD_LIMIT_MINOR,
+            currency: CARD_CURRENCY.into(),
         };
         Ok(Made {
             card_code,

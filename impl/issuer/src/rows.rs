@@ -8,7 +8,7 @@ use kaika_wire::messages::issuer::{CardStatus, IssueRequest, Suspender};
 
 use crate::date::expiry;
 use crate::vault::{CHANNEL, Terms};
-use kaika_spec::limit::TOKEN_LIFE_MS;
+use kaika_spec::limit::{CARD_CURRENCY, TOKEN_LIFE_MS};
 
 mod vault;
 pub use vault::{
@@ -36,6 +36,8 @@ pub const CARDS: &str = "cards";
 pub const AGREEMENTS: &str = "agreements";
 /// Tokens by reference.
 pub const TOKENS: &str = "tokens";
+/// The last transaction counter that was verified, by token reference: apart from the token, which a tap does not change.
+pub const COUNTERS: &str = "counters";
 /// Debits by id.
 pub const DEBITS: &str = "debits";
 /// Taps by terminal, shop and retrieval reference.
@@ -123,6 +125,13 @@ pub struct Card {
     pub more_tokens: Vec<String>,
     /// What may still be spent, minor units.
     pub available_minor: u64,
+    /// What it is kept in, ISO 4217 numeric.
+    #[serde(default = "card_currency")]
+    pub currency: String,
+}
+
+fn card_currency() -> String {
+    CARD_CURRENCY.into()
 }
 
 impl Card {
@@ -178,8 +187,6 @@ pub struct Token {
     pub expiry: String,
     /// The verifier's binding, once active.
     pub binding_id: Option<String>,
-    /// The last transaction counter that was verified.
-    pub last_atc: Option<u16>,
     /// The personalisation under way.
     pub session: Option<Session>,
 }
@@ -215,7 +222,6 @@ impl Token {
             expires_at,
             expiry: expiry(expires_at),
             binding_id: None,
-            last_atc: None,
             session: None,
         };
         token.set_life(Lifecycle::born());
@@ -305,16 +311,30 @@ pub struct Debit {
 pub struct Tap {
     /// `approved`, `declined`, `reversed` or `tombstoned`.
     pub state: String,
-    /// The request, hex; empty for a tombstone.
+    /// SHA-256 of the request, hex; empty for a tombstone.
     pub request: String,
-    /// The answer, hex.
-    pub answer: String,
+    /// What a reversal must say of it: type, trace number, time. Empty for a tombstone.
+    pub original: String,
+    /// Response code of the answer.
+    pub code: String,
+    /// Authorisation code of an approved one.
+    pub auth_code: Option<String>,
+    /// Field 55 of the answer, hex.
+    pub proof: Option<String>,
     /// The card of an approved one.
     pub card_code: String,
     /// How much.
     pub amount_minor: u64,
     /// In what, ISO 4217 numeric.
     pub currency: String,
+    /// The account that took the money of an approved one.
+    #[serde(default = "reversals")]
+    pub credited: String,
+}
+
+/// Where reversals were taken from before taps said whom they credit.
+fn reversals() -> String {
+    "reversals".into()
 }
 
 /// One balanced double entry.

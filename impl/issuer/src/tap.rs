@@ -1,10 +1,14 @@
 //! Tap: from token and cryptogram to PAN and debit, at most once for one transaction.
+//!
+//! [`Issuer::authorise`] takes one ISO 8583 message: [`Asking::read`] and [`Issuer::check`] need no rows, [`Issuer::judge`] does.
+//! What is asked is read in [`asked`], what is taken back in [`reversal`].
 
 use kaika_apdu::{Tag, tlv};
 use kaika_crypto::chip;
-use kaika_crypto::emv::{CryptogramInput, cryptogram};
+use kaika_crypto::digest::sha256;
+use kaika_crypto::emv::Session;
 use kaika_spec::Refusal;
-use kaika_spec::limit::TAP_LIMIT_MINOR;
+use kaika_spec::limit::{ATC_WINDOW, TAP_LIMIT_MINOR};
 use kaika_tokenization::resolve::resolve;
 use kaika_tokenization::{Channel, Presented};
 use kaika_wire::core::{Rows, Write, read};
@@ -13,12 +17,20 @@ use kaika_wire::iso8583::{Malformed, Message};
 
 use crate::ledger::Movement;
 use crate::pay::is_usable;
-use crate::rows::{NUMBERS, TAPS, TOKENS, Tap, Token};
+use crate::rows::{COUNTERS, Card, NUMBERS, TAPS, Tap, Token};
 use crate::{Case, Issuer};
 
-/// CVR byte 2 of a first request cryptogram: ARQC given, no second asked.
-const ASKED_ONLINE: u8 = 0xa0;
+use asked::{Asked, Kind};
+
+mod asked;
+mod reversal;
+
+/// The sequence number that every token has, as in tag 5F34.
 const PSN: u8 = 1;
+/// Card status update: the issuer approves, and asks nothing of the chip.
+const APPROVES: [u8; 4] = [0x00, 0x80, 0x00, 0x00];
+/// Card status update: the issuer declines, and asks nothing of the chip.
+const DECLINES: [u8; 4] = [0; 4];
 
 /// What follows from one frame: rows to store, then the answer.
 #[derive(Clone, Debug)]
@@ -31,11 +43,51 @@ pub struct Frame {
     pub refusal: Option<Refusal>,
 }
 
-impl Issuer {
-    /// Judges one ISO 8583 message of a shop's terminal.
+/// A message that the issuer judges.
+#[derive(Clone, Debug)]
+pub struct Asking {
+    message: Message,
+    /// SHA-256, hex.
+    digest: String,
+}
+
+impl Asking {
+    /// Reads a message.
     ///
     /// # Errors
     /// [`Malformed`] when it is none, or not one that the issuer takes: the connection is to be closed.
+    pub fn read(bytes: &[u8]) -> Result<Self, Malformed> {
+        let message = Message::parse(bytes)?;
+        match &message.mti {
+            b"0100" | b"0200" | b"0400" | b"0401" | b"0800" => Ok(Self {
+                message,
+                digest: hex::encode(sha256(&[bytes])),
+            }),
+            _ => Err(Malformed),
+        }
+    }
+}
+
+/// A message with all that can be known of it without rows: the cryptogram is checked before the transaction that needs it.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    request: Asking,
+    /// Field 55 of the answer, when the cryptogram holds under the key of the token that the message names.
+    proofs: Option<Proofs>,
+}
+
+/// Field 55 of an answer to a cryptogram that holds.
+#[derive(Clone, Debug)]
+struct Proofs {
+    approval: Vec<u8>,
+    decline: Vec<u8>,
+}
+
+impl Issuer {
+    /// Reads, checks and judges one ISO 8583 message of a shop's terminal.
+    ///
+    /// # Errors
+    /// [`Malformed`], as [`Asking::read`].
     pub fn authorise(
         &self,
         rows: &dyn Rows,
@@ -43,59 +95,101 @@ impl Issuer {
         dice: &mut Dice,
         bytes: &[u8],
     ) -> Result<Frame, Malformed> {
-        let message = Message::parse(bytes)?;
+        let checked = self.check(Asking::read(bytes)?);
+        Ok(self.judge(rows, now, dice, &checked))
+    }
+
+    /// Checks a cryptogram, if there is one.
+    pub fn check(&self, request: Asking) -> Checked {
+        let proofs = Asked::read(&request.message).and_then(|asked| self.proofs(&asked));
+        Checked { request, proofs }
+    }
+
+    fn proofs(&self, asked: &Asked<'_>) -> Option<Proofs> {
+        //= spec/75-tap.md#tap-7-the-issuer-checks-the-cryptogram
+        //# The issuer MUST refuse a tap whose cryptogram does not verify over the data of the message.
+        let key = chip::token_key(&self.config.imk, asked.token, PSN);
+        let session = Session::of(&key, asked.atc);
+        let holds = kaika_crypto::is_same(&session.cryptogram(&asked.input), asked.cryptogram);
+        let proof = |update| proof(session.response(asked.cryptogram, &update), update);
+        (holds && asked.agrees()).then(|| Proofs {
+            approval: proof(APPROVES),
+            decline: proof(DECLINES),
+        })
+    }
+
+    /// Judges a message by the rows as they are.
+    pub fn judge(&self, rows: &dyn Rows, now: i64, dice: &mut Dice, checked: &Checked) -> Frame {
         let case = Case {
             issuer: self,
             rows,
             now,
             dice,
         };
+        let message = &checked.request.message;
         match &message.mti {
-            b"0100" => case.authorisation(&message, bytes),
-            b"0400" | b"0401" => case.reversal(&message),
-            b"0800" => answer(&message, *b"0810", &[7, 11], "00", None)
-                .map(|answer| frame(vec![], answer, None)),
-            _ => Err(Malformed),
+            b"0800" => managed(message),
+            b"0400" | b"0401" => case.reversal(message),
+            _ => case.authorisation(checked),
         }
     }
 }
 
 /// The fields of an answer that repeat the request's.
-const ECHOED: &[u8] = &[2, 3, 4, 7, 11, 37, 41, 42, 49];
+const ECHOED: &[u8] = &[2, 3, 4, 7, 11, 37, 41, 42, 49, 70];
 
-fn frame(writes: Vec<Write>, answer: Vec<u8>, refusal: Option<Refusal>) -> Frame {
+/// A network management message: the line stands.
+fn managed(message: &Message) -> Frame {
+    let complete = message.field(7).is_some() && message.field(11).is_some();
+    if complete {
+        frame(vec![], &answer(message, "00"), None)
+    } else {
+        refused(message, Refusal::Malformed)
+    }
+}
+
+fn frame(writes: Vec<Write>, answer: &Message, refusal: Option<Refusal>) -> Frame {
     Frame {
         writes,
-        answer,
+        // An answer repeats fields that were read, and adds some of ours: it fits.
+        answer: answer.encode().unwrap_or_default(),
         refusal,
     }
 }
 
-fn answer(
-    to: &Message,
-    mti: [u8; 4],
-    echoed: &[u8],
-    code: &str,
-    auth_code: Option<String>,
-) -> Result<Vec<u8>, Malformed> {
-    let mut message = Message::new(mti).with(39, code);
-    for field in echoed {
-        if let Some(value) = to.field(*field) {
-            message = message.with(*field, value);
-        }
-    }
-    if let Some(auth_code) = auth_code {
-        message = message.with(38, auth_code);
-    }
-    message.encode()
+/// A refusal that stores nothing.
+fn refused(message: &Message, refusal: Refusal) -> Frame {
+    frame(vec![], &answer(message, code(refusal)), Some(refusal))
 }
 
-/// What the peer sees of a refusal.
+/// The answer's type is the request's, one further; a repeat is answered as what it repeats.
+fn answer(to: &Message, code: &str) -> Message {
+    let [version, class, _, _] = to.mti;
+    let empty = Message::new([version, class, b'1', b'0']).with(39, code);
+    ECHOED
+        .iter()
+        .filter_map(|number| Some((*number, to.field(*number)?)))
+        .fold(empty, |message, (number, value)| {
+            message.with(number, value)
+        })
+}
+
+/// The response code of a refusal.
 const fn code(refusal: Refusal) -> &'static str {
+    //= spec/90-wire.md#wir-13-a-refusal-has-one-response-code
+    //# The issuer MUST answer a refused ISO 8583 request with the response code that the table below gives its refusal.
     match refusal {
         Refusal::UnknownToken => "14",
         Refusal::Malformed => "30",
+        Refusal::Insufficient => "51",
+        Refusal::TokenExpired => "54",
+        Refusal::DomainViolation => "57",
+        Refusal::LimitExceeded => "61",
+        Refusal::CardNotActive | Refusal::TokenNotActive => "62",
+        Refusal::ReversalMismatch => "64",
+        Refusal::CryptogramBad | Refusal::AtcReplay => "82",
         Refusal::VaultUnavailable => "91",
+        Refusal::IdempotencyConflict => "94",
         _ => "05",
     }
 }
@@ -110,20 +204,73 @@ fn name(message: &Message) -> Option<String> {
     ))
 }
 
+/// What became of a tap whose name is new.
+struct Judged<'a> {
+    /// The proofs, when the cryptogram and its counter count.
+    verified: Option<&'a Proofs>,
+    booked: Result<Vec<Write>, Refusal>,
+}
+
 impl Case<'_> {
-    fn authorisation(self, message: &Message, bytes: &[u8]) -> Result<Frame, Malformed> {
+    fn authorisation(self, checked: &Checked) -> Frame {
+        let Asking { message, digest } = &checked.request;
         let Some(asked) = Asked::read(message) else {
-            let bytes = answer(message, *b"0110", ECHOED, code(Refusal::Malformed), None)?;
-            return Ok(frame(vec![], bytes, Some(Refusal::Malformed)));
+            return refused(message, Refusal::Malformed);
         };
         if let Some(known) = read::<Tap>(self.rows, TAPS, &asked.name) {
-            return repeated(message, bytes, &known);
+            return repeated(message, digest, &known);
         }
         let Some((token_ref, token)) = self.presented(&asked) else {
-            let bytes = answer(message, *b"0110", ECHOED, code(Refusal::UnknownToken), None)?;
-            return Ok(frame(vec![], bytes, Some(Refusal::UnknownToken)));
+            return refused(message, Refusal::UnknownToken);
         };
-        self.judged(message, bytes, &asked, &token_ref, token)
+        let judged = self.judged(&asked, &token_ref, &token, checked.proofs.as_ref());
+        if let Err(Refusal::VaultUnavailable) = judged.booked {
+            // Nothing was decided: the same request may come again.
+            return refused(message, Refusal::VaultUnavailable);
+        }
+        let tap = self.tapped(&asked, &token, &judged, &checked.request);
+        let refusal = judged.booked.as_ref().err().copied();
+        let answer = retold(message, &tap);
+        let is_counted = judged.verified.is_some();
+        let mut writes = judged.booked.unwrap_or_default();
+        if is_counted {
+            writes.push(Write::put(COUNTERS, token_ref, &asked.atc));
+        }
+        writes.push(Write::put(TAPS, asked.name, &tap));
+        frame(writes, &answer, refusal)
+    }
+
+    /// What is remembered of a tap.
+    fn tapped(
+        self,
+        asked: &Asked<'_>,
+        token: &Token,
+        judged: &Judged<'_>,
+        request: &Asking,
+    ) -> Tap {
+        let (state, code) = match &judged.booked {
+            Ok(_) => ("approved", "00"),
+            Err(refusal) => ("declined", code(*refusal)),
+        };
+        let is_approved = judged.booked.is_ok();
+        //= spec/75-tap.md#tap-17-the-issuer-proves-itself
+        //# The issuer MUST answer a tap with a response cryptogram over its decision exactly when it verified the tap's cryptogram.
+        let proof = judged.verified.map(|proofs| match is_approved {
+            true => &proofs.approval,
+            false => &proofs.decline,
+        });
+        Tap {
+            state: state.into(),
+            request: request.digest.clone(),
+            original: original(&request.message),
+            code: code.into(),
+            auth_code: is_approved.then(|| format!("{:06}", self.dice.below(1_000_000))),
+            proof: proof.map(hex::encode),
+            card_code: token.card_code.clone(),
+            amount_minor: asked.amount_minor,
+            currency: asked.currency.into(),
+            credited: credited(asked),
+        }
     }
 
     fn presented(&self, asked: &Asked<'_>) -> Option<(String, Token)> {
@@ -132,85 +279,64 @@ impl Case<'_> {
         Some((token_ref, token))
     }
 
-    fn judged(
-        self,
-        message: &Message,
-        bytes: &[u8],
+    fn judged<'a>(
+        &self,
         asked: &Asked<'_>,
         token_ref: &str,
-        token: Token,
-    ) -> Result<Frame, Malformed> {
-        let verified = self.verify(asked, &token);
-        let judged = verified.and_then(|()| self.debit_tap(asked, token_ref, &token));
-        if let Err(Refusal::VaultUnavailable) = judged {
-            // Nothing was decided: the same request may come again.
-            let refusal = Refusal::VaultUnavailable;
-            let answered = answer(message, *b"0110", ECHOED, code(refusal), None)?;
-            return Ok(frame(vec![], answered, Some(refusal)));
-        }
-        let auth_code = judged
-            .is_ok()
-            .then(|| format!("{:06}", self.dice.below(1_000_000)));
-        let outcome = judged
-            .as_ref()
-            .map_or_else(|refusal| code(*refusal), |_| "00");
-        let answered = answer(message, *b"0110", ECHOED, outcome, auth_code)?;
-        let refusal = judged.as_ref().err().copied();
-        let mut writes = judged.unwrap_or_default();
-        if verified.is_ok() {
-            let counted = Token {
-                last_atc: Some(asked.atc),
-                ..token.clone()
-            };
-            writes.push(Write::put(TOKENS, token_ref, &counted));
-        }
-        let row = Tap {
-            state: if refusal.is_none() {
-                "approved"
-            } else {
-                "declined"
-            }
-            .into(),
-            request: hex::encode(bytes),
-            answer: hex::encode(&answered),
-            card_code: token.card_code,
-            amount_minor: asked.amount_minor,
-            currency: asked.currency.into(),
-        };
-        writes.push(Write::put(TAPS, asked.name.clone(), &row));
-        Ok(frame(writes, answered, refusal))
-    }
-
-    /// Whether this is the chip's word about this payment, now, for the first time.
-    fn verify(&self, asked: &Asked<'_>, token: &Token) -> Result<(), Refusal> {
+        token: &Token,
+        proofs: Option<&'a Proofs>,
+    ) -> Judged<'a> {
         //= spec/75-tap.md#tap-9-live-at-authorisation
         //# The issuer MUST judge token, card, limit and balance inside the transaction that posts the debit.
-        let card = self
-            .card_row(&token.card_code)
-            .ok_or(Refusal::UnknownToken)?;
-        is_usable(&card)?;
+        let card = self.card_row(&token.card_code).ok_or(Refusal::UnknownToken);
+        let verified = card.and_then(|card| {
+            let proofs = self.verify(asked, token, &card, proofs)?;
+            is_next(asked.atc, self.last_counter(token_ref))?;
+            Ok((card, proofs))
+        });
+        match verified {
+            Ok((card, proofs)) => Judged {
+                verified: Some(proofs),
+                booked: self.debit_tap(asked, token_ref, token, card),
+            },
+            Err(refusal) => Judged {
+                verified: None,
+                booked: Err(refusal),
+            },
+        }
+    }
+
+    /// Whether this is the chip's word about this payment, now, by rank of refusal. Gives the proofs back.
+    fn verify<'a>(
+        &self,
+        asked: &Asked<'_>,
+        token: &Token,
+        card: &Card,
+        proofs: Option<&'a Proofs>,
+    ) -> Result<&'a Proofs, Refusal> {
+        is_usable(card)?;
         let channel = if asked.entry_mode == "071" {
             Channel::Contactless
         } else {
             Channel::Other
         };
-        let (expired, use_) = (self.now >= token.expires_at, Presented::by(channel));
-        resolve(token.life(), expired, &token.domain()?, &use_)?;
-        //= spec/75-tap.md#tap-7-the-issuer-checks-the-cryptogram
-        //# The issuer MUST refuse a tap whose cryptogram does not verify over the data of the message.
-        let key = chip::token_key(&self.issuer.config.imk, &token.digits, PSN);
-        if !asked.agrees()
-            || !kaika_crypto::is_same(&cryptogram(&key, &asked.input), asked.cryptogram)
-        {
-            return Err(Refusal::CryptogramBad);
+        //= spec/75-tap.md#tap-15-the-expiry-is-the-tokens
+        //# The issuer MUST refuse a tap whose expiry field is not that of the token.
+        let other_expiry = token.expiry.get(..4) != Some(asked.expiry);
+        let expired = other_expiry || self.now >= token.expires_at;
+        let presented = Presented::by(channel);
+        resolve(token.life(), expired, &token.domain()?, &presented)?;
+        //= spec/75-tap.md#tap-23-the-currency-is-the-cards
+        //# The issuer MUST refuse a tap in another currency than that of the card.
+        if card.currency != asked.currency {
+            return Err(Refusal::DomainViolation);
         }
-        //= spec/75-tap.md#tap-3-a-counter-counts-once
-        //# The issuer MUST NOT approve a transaction counter of a token that is not greater than the last one it saw verified.
-        if token.last_atc.is_some_and(|last| asked.atc <= last) {
-            Err(Refusal::AtcReplay)
-        } else {
-            Ok(())
-        }
+        proofs.ok_or(Refusal::CryptogramBad)
+    }
+
+    /// The last counter of a token that was verified; 0 before the first.
+    fn last_counter(&self, token_ref: &str) -> u16 {
+        read(self.rows, COUNTERS, token_ref).unwrap_or(0)
     }
 
     fn debit_tap(
@@ -218,169 +344,90 @@ impl Case<'_> {
         asked: &Asked<'_>,
         token_ref: &str,
         token: &Token,
+        card: Card,
     ) -> Result<Vec<Write>, Refusal> {
         if asked.amount_minor > TAP_LIMIT_MINOR {
             return Err(Refusal::LimitExceeded);
         }
         // From token to PAN: an account whose PAN the vault cannot give is not debited.
         drop(self.issuer.detokenise(self.rows, token_ref)?);
-        let card = self
-            .card_row(&token.card_code)
-            .ok_or(Refusal::UnknownToken)?;
         let movement = Movement {
             cause: format!("tap {}", asked.name),
             card_code: &token.card_code,
-            other: asked.shop,
+            other: &credited(asked),
             amount_minor: asked.amount_minor,
             currency: asked.currency,
         };
         self.take(card, &movement)
     }
+}
 
-    fn reversal(self, message: &Message) -> Result<Frame, Malformed> {
-        let complete = [2, 4, 11, 90]
-            .iter()
-            .all(|field| message.field(*field).is_some());
-        let Some(name) = name(message).filter(|_| complete) else {
-            let bytes = answer(message, *b"0410", ECHOED, code(Refusal::Malformed), None)?;
-            return Ok(frame(vec![], bytes, Some(Refusal::Malformed)));
-        };
-        let answered = answer(message, *b"0410", ECHOED, "00", None)?;
-        let writes = match read::<Tap>(self.rows, TAPS, &name) {
-            Some(tap) if tap.state == "approved" => self.undo_tap(&name, tap),
-            Some(tap) if tap.state == "declined" => vec![Write::put(TAPS, name, &buried(tap))],
-            Some(_) => vec![],
-            None => vec![Write::put(TAPS, name, &tombstone())],
-        };
-        Ok(frame(writes, answered, None))
-    }
-
-    fn undo_tap(&self, name: &str, tap: Tap) -> Vec<Write> {
-        let movement = Movement {
-            cause: format!("tap reversal {name}"),
-            card_code: &tap.card_code,
-            other: "reversals",
-            amount_minor: tap.amount_minor,
-            currency: &tap.currency,
-        };
-        let mut writes = self.give_back(&movement);
-        writes.push(Write::put(
-            TAPS,
-            name,
-            &Tap {
-                state: "reversed".into(),
-                ..tap.clone()
-            },
-        ));
-        writes
+/// The account that a tap credits.
+fn credited(asked: &Asked<'_>) -> String {
+    //= spec/75-tap.md#tap-16-a-financial-request-pays-at-once
+    //# The issuer MUST credit the shop for an approved financial request, and the shop's hold for an approved authorisation request.
+    match asked.kind {
+        Kind::Financial => asked.shop.to_owned(),
+        Kind::Authorisation => format!("held {}", asked.shop),
     }
 }
 
-/// A tap that was declined and then reversed: a repeat is answered as before, anything else under its name as a tombstone.
-fn buried(tap: Tap) -> Tap {
-    Tap {
-        state: "tombstoned".into(),
-        ..tap
+/// Whether a counter comes after the last one, and not too far after it.
+fn is_next(atc: u16, last: u16) -> Result<(), Refusal> {
+    //= spec/75-tap.md#tap-3-a-counter-counts-once
+    //# The issuer MUST NOT approve a transaction counter of a token that is not greater than the last one it saw verified.
+    let ahead = atc.saturating_sub(last);
+    //= spec/75-tap.md#tap-14-a-counter-is-near
+    //# The issuer MUST NOT approve a transaction counter of a token that is more than `ATC_WINDOW` above the last one it saw verified.
+    if (1..=ATC_WINDOW).contains(&ahead) {
+        Ok(())
+    } else {
+        Err(Refusal::AtcReplay)
     }
 }
 
-fn tombstone() -> Tap {
-    Tap {
-        state: "tombstoned".into(),
-        request: String::new(),
-        answer: String::new(),
-        card_code: String::new(),
-        amount_minor: 0,
-        currency: String::new(),
+/// Tag 91 with the response cryptogram and the card status update that it covers.
+fn proof(response: [u8; 4], update: [u8; 4]) -> Vec<u8> {
+    let mut buffer = [0; 10];
+    let mut writer = tlv::Writer::new(&mut buffer);
+    // Ten bytes hold a tag, a length and eight bytes.
+    let _ = writer.put(Tag::ISSUER_AUTHENTICATION, &[response, update].concat());
+    writer.written().to_vec()
+}
+
+/// What a reversal must say of a request: type, trace number, time.
+fn original(message: &Message) -> String {
+    let field = |number| message.text(number).unwrap_or_default();
+    let [a, b, c, d] = message.mti.map(char::from);
+    format!("{a}{b}{c}{d}{}{}", field(11), field(7))
+}
+
+/// The answer to the request that a tap came with.
+fn retold(message: &Message, tap: &Tap) -> Message {
+    let mut answer = answer(message, &tap.code);
+    if let Some(auth_code) = &tap.auth_code {
+        answer = answer.with(38, auth_code.clone());
+    }
+    let proof = tap.proof.as_ref().and_then(|proof| hex::decode(proof).ok());
+    match proof {
+        Some(proof) => answer.with(55, proof),
+        None => answer,
     }
 }
 
 /// A transaction that is known: the same request has the same answer; anything else under its name is refused.
-fn repeated(message: &Message, bytes: &[u8], known: &Tap) -> Result<Frame, Malformed> {
+fn repeated(message: &Message, digest: &str, known: &Tap) -> Frame {
     //= spec/75-tap.md#tap-13-a-repeat-is-answered-alike
     //# The issuer MUST answer a repeated authorisation request as it answered the first, without a second debit.
-    if known.request == hex::encode(bytes) {
-        let answered = hex::decode(&known.answer).map_err(|_| Malformed)?;
-        return Ok(frame(vec![], answered, None));
+    if known.request == digest {
+        return frame(vec![], &retold(message, known), None);
     }
-    let refusal = if known.state == "tombstoned" {
-        Refusal::DebitTombstoned
-    } else {
-        Refusal::IdempotencyConflict
-    };
-    let answered = answer(message, *b"0110", ECHOED, code(refusal), None)?;
-    Ok(frame(vec![], answered, Some(refusal)))
-}
-
-/// An authorisation request, read.
-struct Asked<'a> {
-    name: String,
-    token: &'a str,
-    shop: &'a str,
-    amount_minor: u64,
-    amount_digits: &'a str,
-    currency: &'a str,
-    entry_mode: &'a str,
-    atc: u16,
-    cryptogram: &'a [u8],
-    information: u8,
-    input: CryptogramInput<'a>,
-}
-
-impl<'a> Asked<'a> {
-    /// `None` when a field or a chip object is missing or of another length.
-    fn read(message: &'a Message) -> Option<Self> {
-        let chip = message.field(55)?;
-        [3, 7, 11, 14]
-            .iter()
-            .all(|field| message.field(*field).is_some())
-            .then_some(())?;
-        let amount_digits = message.text(4)?;
-        let atc = u16::from_be_bytes(*object::<2>(chip, Tag::ATC)?);
-        let [kind] = *object::<1>(chip, Tag::TYPE)?;
-        let [information] = *object::<1>(chip, Tag::CRYPTOGRAM_INFORMATION)?;
-        let issuer_data = tlv::find(chip, Tag::IAD).ok()??;
-        let input = CryptogramInput {
-            amount: object(chip, Tag::AMOUNT)?,
-            amount_other: object(chip, Tag::AMOUNT_OTHER)?,
-            country: object(chip, Tag::COUNTRY)?,
-            tvr: object(chip, Tag::TVR)?,
-            currency: object(chip, Tag::CURRENCY)?,
-            date: object(chip, Tag::DATE)?,
-            kind,
-            unpredictable_number: object(chip, Tag::UNPREDICTABLE_NUMBER)?,
-            interchange_profile: object(chip, Tag::AIP)?,
-            atc,
-            issuer_data,
-        };
-        Some(Self {
-            name: name(message)?,
-            token: message.text(2)?,
-            shop: message.text(42)?.trim_end(),
-            amount_minor: amount_digits.parse().ok()?,
-            amount_digits,
-            currency: message.text(49)?,
-            entry_mode: message.text(22)?,
-            atc,
-            cryptogram: object::<8>(chip, Tag::CRYPTOGRAM)?,
-            information,
-            input,
-        })
-    }
-
-    /// Whether message and chip data say the same, and the chip asked to go online.
-    fn agrees(&self) -> bool {
-        //= spec/75-tap.md#tap-12-the-message-agrees-with-the-chip
-        //# The issuer MUST refuse a tap whose amount or currency field differs from the chip data that the cryptogram covers.
-        let amount = hex::encode(self.input.amount) == self.amount_digits;
-        let currency = hex::encode(self.input.currency).strip_prefix('0') == Some(self.currency);
-        amount
-            && currency
-            && self.information == 0x80
-            && self.input.issuer_data.get(4) == Some(&ASKED_ONLINE)
-    }
-}
-
-fn object<const N: usize>(chip: &[u8], tag: Tag) -> Option<&[u8; N]> {
-    tlv::find(chip, tag).ok()??.try_into().ok()
+    refused(
+        message,
+        if known.state == "tombstoned" {
+            Refusal::DebitTombstoned
+        } else {
+            Refusal::IdempotencyConflict
+        },
+    )
 }

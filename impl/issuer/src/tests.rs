@@ -56,7 +56,7 @@ fn config() -> Config {
         verifier_key: [1; 32],
         operator_key: [2; 32],
         kmc: ChipMasterKey::new([3; 16]),
-        imk: IssuerMasterKey::new([4; 32]),
+        imk: IssuerMasterKey::new([4; 16]),
         vault: Vault::standard([6; 32]),
     }
 }

@@ -1,27 +1,20 @@
-//! The person with the phone, and the shop: carries what the terminal's and the POS's machines want over real wires.
+//! The person with the phone: carries what the terminal's machines want over real wires.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use kaika_pos::{Outcome, Pos, Sale};
 use kaika_terminal::apply::{Apply, Kept};
 use kaika_terminal::pay::Pay;
 use kaika_terminal::{Effect, Http, Input};
-use tokio::net::TcpStream;
 
 use crate::chip::Remote;
 use crate::clock::SharedClock;
+use crate::dice;
 use crate::fault::Fault;
 use crate::peers::{Message, http, send};
-use crate::{dice, frame};
 
 /// How often the same message is sent before giving up.
 const SENDS_MAX: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(300);
-/// How long the shop waits for the issuer.
-const ISSUER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Reversals that are sent before the shop's staff is told to look.
-const REVERSALS_MAX: u32 = 5;
 
 /// Whoever holds the phone.
 pub trait Person {
@@ -208,52 +201,4 @@ fn silent(url: &str) -> Fault {
     Fault::Peer(format!(
         "{url} does not answer; is it running? (`kaika serve verifier`)"
     ))
-}
-
-/// A payment at a shop: the chip on one side, the issuer on the other.
-///
-/// # Errors
-/// When chip or issuer cannot be reached, or a reversal is not taken.
-pub async fn tap(
-    sale: Sale,
-    chip: &mut Remote,
-    issuer: SocketAddr,
-) -> Result<(Outcome, Option<String>), Fault> {
-    let mut pos = Pos::new(sale);
-    let mut effect = pos.handle(kaika_pos::Input::Start);
-    let mut reversals = 0;
-    loop {
-        effect = match effect {
-            kaika_pos::Effect::Chip(command) => {
-                pos.handle(kaika_pos::Input::Chip(chip.transmit(&command).await?))
-            }
-            kaika_pos::Effect::Issuer(message) => {
-                reversals += u32::from(message.starts_with(b"04"));
-                if reversals > REVERSALS_MAX {
-                    return Err(Fault::Peer(
-                        "the issuer takes no reversal; keep the receipt and ask the bank".into(),
-                    ));
-                }
-                pos.handle(ask(issuer, &message).await)
-            }
-            kaika_pos::Effect::Show(outcome) => {
-                return Ok((outcome, pos.token().map(str::to_owned)));
-            }
-        };
-    }
-}
-
-async fn ask(issuer: SocketAddr, message: &[u8]) -> kaika_pos::Input {
-    let exchange = async {
-        let mut stream = TcpStream::connect(issuer).await.ok()?;
-        let _ = stream.set_nodelay(true);
-        frame::write(&mut stream, message).await.ok()?;
-        frame::read(&mut stream, kaika_spec::limit::ISO8583_MAX)
-            .await
-            .ok()?
-    };
-    match tokio::time::timeout(ISSUER_TIMEOUT, exchange).await {
-        Ok(Some(answer)) => kaika_pos::Input::Issuer(answer),
-        Ok(None) | Err(_) => kaika_pos::Input::Timeout,
-    }
 }

@@ -1,6 +1,7 @@
 //! Messages on a stream: a two-byte big-endian length, then so many bytes. ISO 8583 and the chip's transport.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
@@ -17,6 +18,35 @@ pub async fn read<R: AsyncRead + Unpin>(
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
         other => other?,
     };
+    body(stream, length, most).await.map(Some)
+}
+
+/// As [`read`], but once its first byte is there, a message must be whole `within` this time.
+///
+/// # Errors
+/// As [`read`]; `TimedOut` when it is not, `UnexpectedEof` when the stream ends after the first byte.
+pub async fn read_within<R: AsyncRead + Unpin>(
+    stream: &mut R,
+    most: usize,
+    within: Duration,
+) -> io::Result<Option<Vec<u8>>> {
+    let mut high = [0; 1];
+    if stream.read(&mut high).await? == 0 {
+        return Ok(None);
+    }
+    let rest = async {
+        let mut low = [0; 1];
+        stream.read_exact(&mut low).await?;
+        body(stream, [high[0], low[0]], most).await
+    };
+    tokio::time::timeout(within, rest).await?.map(Some)
+}
+
+async fn body<R: AsyncRead + Unpin>(
+    stream: &mut R,
+    length: [u8; 2],
+    most: usize,
+) -> io::Result<Vec<u8>> {
     let length = usize::from(u16::from_be_bytes(length));
     if length == 0 || length > most {
         return Err(io::Error::new(
@@ -26,7 +56,7 @@ pub async fn read<R: AsyncRead + Unpin>(
     }
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await?;
-    Ok(Some(body))
+    Ok(body)
 }
 
 /// Writes one message in one piece.
@@ -57,6 +87,32 @@ mod tests {
         assert_eq!(read(&mut stream, 3).await.unwrap().unwrap(), b"one");
         assert_eq!(read(&mut stream, 3).await.unwrap().unwrap(), b"2");
         assert!(read(&mut stream, 3).await.unwrap().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn half_a_message_does_not_wait_for_ever() {
+        let within = Duration::from_secs(10);
+        let (mut near, mut far) = tokio::io::duplex(64);
+        far.write_all(&[0, 3, b'o', b'n', b'e', 0]).await.unwrap();
+        let whole = read_within(&mut near, 3, within).await.unwrap();
+        assert_eq!(whole.unwrap(), b"one");
+        let late = read_within(&mut near, 3, within).await.unwrap_err();
+        assert_eq!(late.kind(), io::ErrorKind::TimedOut);
+        for (bytes, kind) in [
+            (&[0, 4, 1][..], io::ErrorKind::InvalidData),
+            (&[0, 0], io::ErrorKind::InvalidData),
+            (&[0], io::ErrorKind::UnexpectedEof),
+            (&[0, 3, 1], io::ErrorKind::UnexpectedEof),
+        ] {
+            let error = read_within(&mut &bytes[..], 3, within).await.unwrap_err();
+            assert_eq!(error.kind(), kind);
+        }
+        assert!(
+            read_within(&mut &[][..], 3, within)
+                .await
+                .unwrap()
+                .is_none()
+        );
     }
 
     #[tokio::test]

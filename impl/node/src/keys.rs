@@ -76,8 +76,8 @@ pub struct Keys {
     pub operator_identity: Key<32>,
     /// The issuer's chip master key (KMC).
     pub chip_master: Key<16>,
-    /// The issuer's token master key (IMK).
-    pub token_master: Key<32>,
+    /// The issuer's token master key (IMK): two-key Triple DES.
+    pub token_master: Key<16>,
     /// The issuer's root key: wraps the keys of its vault.
     pub vault_root: Key<32>,
     /// The root key before, until the vault was rotated.

@@ -3,6 +3,7 @@
 //! Read [`server`] first: it puts any [`kaika_wire::core::Core`] behind HTTP. [`store`] is what it commits to,
 //! [`roles`] gives a role its store and peers, [`operator`] enrols people.
 
+pub mod calendar;
 pub mod chip;
 pub mod client;
 pub mod clock;
@@ -11,7 +12,9 @@ pub mod dice;
 pub mod exchange;
 pub mod fault;
 pub mod frame;
+pub mod framed;
 pub mod keys;
+pub mod line;
 pub mod log;
 pub mod operator;
 pub mod peers;
@@ -20,6 +23,7 @@ pub mod roles;
 pub mod server;
 pub mod sms;
 pub mod store;
+pub mod till;
 pub mod vault;
 pub mod world;
 

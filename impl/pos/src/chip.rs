@@ -28,10 +28,12 @@ pub(crate) struct Records {
 }
 
 fn command(header: [u8; 4], data: &[u8]) -> Vec<u8> {
+    encoded(&Command::short(header, data, 256))
+}
+
+fn encoded(command: &Command<'_>) -> Vec<u8> {
     let mut buffer = [0; 262];
-    let length = Command::short(header, data, 256)
-        .encode(&mut buffer)
-        .unwrap_or(0);
+    let length = command.encode(&mut buffer).unwrap_or(0);
     buffer.get(..length).unwrap_or_default().to_vec()
 }
 
@@ -61,6 +63,11 @@ pub(crate) fn options(pdol: &[u8], sale: &Sale) -> Result<Vec<u8>, Unusable> {
 /// GENERATE AC, asking for a request cryptogram: the issuer decides.
 pub(crate) fn generate(cdol1: &[u8], sale: &Sale) -> Result<Vec<u8>, Unusable> {
     Ok(command([0x80, 0xae, 0x80, 0x00], &filled(cdol1, sale)?))
+}
+
+/// EXTERNAL AUTHENTICATE with the value of tag 91: no data is expected.
+pub(crate) fn external_authenticate(proof: &[u8]) -> Vec<u8> {
+    encoded(&Command::short([0x00, 0x82, 0x00, 0x00], proof, 0))
 }
 
 /// The values that a list asks for; what the terminal does not know is zeros.

@@ -4,6 +4,8 @@
 
 pub mod chip;
 pub mod host;
+pub mod reversal;
 pub mod tap;
 
-pub use tap::{Effect, Input, Outcome, Pos, Sale};
+pub use reversal::Reversal;
+pub use tap::{Effect, Input, Kind, Outcome, Pos, Sale};

@@ -5,10 +5,22 @@ use kaika_wire::iso8583::Message;
 
 use crate::chip::{self, Place, Records, Unusable};
 use crate::host;
+use crate::reversal::Reversal;
+
+/// What the issuer is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// 0100: the amount is held for the shop.
+    Authorisation,
+    /// 0200: the shop is paid.
+    Financial,
+}
 
 /// A sale, and what names it.
 #[derive(Clone, Debug)]
 pub struct Sale {
+    /// What the issuer is asked for.
+    pub kind: Kind,
     /// How much, minor units.
     pub amount_minor: u64,
     /// ISO 4217 numeric, three digits.
@@ -57,6 +69,8 @@ pub enum Input {
     Start,
     /// The chip answered.
     Chip(Vec<u8>),
+    /// The card is not there any more.
+    CardGone,
     /// The issuer answered.
     Issuer(Vec<u8>),
     /// The issuer did not answer.
@@ -68,8 +82,15 @@ pub enum Input {
 pub enum Effect {
     /// Give this command to the chip.
     Chip(Vec<u8>),
-    /// Send this message to the issuer, in a frame.
-    Issuer(Vec<u8>),
+    /// Store `reversal` durably, then send `request` to the issuer. Until the end is shown, `reversal` stays stored.
+    Ask {
+        /// The request, without its length.
+        request: Vec<u8>,
+        /// What undoes it: [`Reversal::restored`] takes it up again.
+        reversal: Vec<u8>,
+    },
+    /// Send this reversal to the issuer.
+    Reverse(Vec<u8>),
     /// Show this; it is over.
     Show(Outcome),
 }
@@ -89,7 +110,7 @@ pub enum Outcome {
     },
     /// The chip cannot pay here; the issuer was not asked.
     CardUnusable,
-    /// The issuer did not answer in time, and has taken the reversal.
+    /// What the issuer decided is not known or not proven, and it has taken the reversal.
     Reversed,
 }
 
@@ -105,14 +126,35 @@ pub struct Pos {
 enum Stage {
     Idle,
     Directory,
-    Selected { aid: Vec<u8> },
+    Selected {
+        aid: Vec<u8>,
+    },
     Options,
-    Reading { aip: [u8; 2], left: Vec<Place> },
-    Cryptogram { aip: [u8; 2] },
-    Asked { request: Message },
-    Reversing { request: Message },
+    Reading {
+        aip: [u8; 2],
+        left: Vec<Place>,
+    },
+    Cryptogram {
+        aip: [u8; 2],
+    },
+    Asked {
+        aip: [u8; 2],
+        request: Message,
+        reversal: Reversal,
+    },
+    /// The issuer approved; the chip is asked whether it was the issuer.
+    Proving {
+        auth_code: String,
+        reversal: Reversal,
+    },
+    Reversing {
+        reversal: Reversal,
+    },
     Over,
 }
+
+/// Interchange profile, byte 1: issuer authentication is supported.
+const ISSUER_AUTHENTICATION: u8 = 0x04;
 
 impl Pos {
     /// A new payment.
@@ -136,14 +178,30 @@ impl Pos {
                 self.stage = Stage::Directory;
                 Effect::Chip(chip::select_directory())
             }
-            (Stage::Asked { request }, Input::Issuer(answer)) => self.decided(request, &answer),
+            (
+                Stage::Asked {
+                    aip,
+                    request,
+                    reversal,
+                },
+                Input::Issuer(answer),
+            ) => self.decided(aip, &request, reversal, &answer),
             //= spec/75-tap.md#tap-11-a-time-out-is-reversed
             //# The POS MUST reverse a request that was not answered, and repeat the reversal until it is answered.
-            (Stage::Asked { .. }, Input::Timeout) => self.reverse(false),
-            (Stage::Reversing { request }, Input::Issuer(answer)) => {
-                self.reversed(request, &answer)
+            (Stage::Asked { reversal, .. }, _) => self.reverse(reversal),
+            (
+                Stage::Proving {
+                    auth_code,
+                    reversal,
+                },
+                input,
+            ) => self.proven(auth_code, reversal, &input),
+            (Stage::Reversing { reversal }, Input::Issuer(answer))
+                if reversal.is_taken(&answer) =>
+            {
+                Effect::Show(Outcome::Reversed)
             }
-            (Stage::Reversing { .. }, Input::Timeout) => self.reverse(true),
+            (Stage::Reversing { reversal }, _) => self.reverse_again(reversal),
             (stage, Input::Chip(response)) => self
                 .chip(stage, &response)
                 .unwrap_or(Effect::Show(Outcome::CardUnusable)),
@@ -174,9 +232,11 @@ impl Pos {
                 self.read_next(aip, left)
             }
             Stage::Cryptogram { aip } => self.ask(aip, data),
-            Stage::Idle | Stage::Asked { .. } | Stage::Reversing { .. } | Stage::Over => {
-                Err(Unusable)
-            }
+            Stage::Idle
+            | Stage::Asked { .. }
+            | Stage::Proving { .. }
+            | Stage::Reversing { .. }
+            | Stage::Over => Err(Unusable),
         }
     }
 
@@ -202,42 +262,91 @@ impl Pos {
             return Err(Unusable);
         }
         objects.push((Tag::AIP, aip.to_vec()));
-        let request = host::authorisation(&self.sale, &self.records, &objects).ok_or(Unusable)?;
-        let bytes = request.encode().map_err(|_| Unusable)?;
-        self.stage = Stage::Asked { request };
-        Ok(Effect::Issuer(bytes))
+        let request = host::request(&self.sale, &self.records, &objects).ok_or(Unusable)?;
+        let reversal = Reversal::of(&request).ok_or(Unusable)?;
+        let effect = Effect::Ask {
+            request: request.encode().map_err(|_| Unusable)?,
+            reversal: reversal.first(),
+        };
+        self.stage = Stage::Asked {
+            aip,
+            request,
+            reversal,
+        };
+        Ok(effect)
     }
 
-    fn decided(&mut self, request: Message, answer: &[u8]) -> Effect {
+    fn decided(
+        &mut self,
+        aip: [u8; 2],
+        request: &Message,
+        reversal: Reversal,
+        answer: &[u8],
+    ) -> Effect {
         //= spec/75-tap.md#tap-10-the-issuer-decides
         //# The POS MUST NOT approve a payment that the issuer did not approve.
-        match host::response_code(answer, &request) {
-            Ok((code, auth_code)) if code == "00" => Effect::Show(Outcome::Approved {
-                auth_code: auth_code.unwrap_or_default(),
-            }),
-            Ok((code, _)) => Effect::Show(Outcome::Declined { code }),
-            // Not an answer to what was asked: nobody knows what the issuer did.
-            Err(_) => self.reverse(false),
-        }
-    }
-
-    fn reverse(&mut self, again: bool) -> Effect {
-        let request = host::reversal(&self.sale, &self.records, again);
-        let bytes = request.as_ref().and_then(|request| request.encode().ok());
-        match (request, bytes) {
-            (Some(request), Some(bytes)) => {
-                self.stage = Stage::Reversing { request };
-                Effect::Issuer(bytes)
+        match host::decision(answer, request) {
+            Ok(decision) if decision.code == "00" => {
+                self.approved(aip, reversal, decision.auth_code, decision.proof)
             }
-            _ => Effect::Show(Outcome::CardUnusable),
+            Ok(decision) => Effect::Show(Outcome::Declined {
+                code: decision.code,
+            }),
+            // Not an answer to what was asked: nobody knows what the issuer did.
+            Err(_) => self.reverse(reversal),
         }
     }
 
-    fn reversed(&mut self, request: Message, answer: &[u8]) -> Effect {
-        match host::response_code(answer, &request) {
-            Ok((code, _)) if code == "00" => Effect::Show(Outcome::Reversed),
-            _ => self.reverse(true),
+    fn approved(
+        &mut self,
+        aip: [u8; 2],
+        reversal: Reversal,
+        auth_code: String,
+        proof: Option<Vec<u8>>,
+    ) -> Effect {
+        let [profile, _] = aip;
+        if profile & ISSUER_AUTHENTICATION == 0 {
+            return Effect::Show(Outcome::Approved { auth_code });
         }
+        //= spec/75-tap.md#tap-19-the-chip-hears-the-issuer
+        //# The POS MUST reverse an approval whose response cryptogram is missing, or refused by the chip, when the chip's interchange
+        //# profile supports issuer authentication.
+        match proof {
+            Some(proof) => {
+                self.stage = Stage::Proving {
+                    auth_code,
+                    reversal,
+                };
+                Effect::Chip(chip::external_authenticate(&proof))
+            }
+            None => self.reverse(reversal),
+        }
+    }
+
+    /// What the chip thinks of the proof. A card that has left thinks nothing, and the issuer has decided.
+    fn proven(&mut self, auth_code: String, reversal: Reversal, input: &Input) -> Effect {
+        let holds = match input {
+            Input::Chip(response) => chip::good(response).is_ok(),
+            Input::CardGone => true,
+            Input::Start | Input::Issuer(_) | Input::Timeout => false,
+        };
+        if holds {
+            Effect::Show(Outcome::Approved { auth_code })
+        } else {
+            self.reverse(reversal)
+        }
+    }
+
+    fn reverse(&mut self, reversal: Reversal) -> Effect {
+        let message = reversal.first();
+        self.stage = Stage::Reversing { reversal };
+        Effect::Reverse(message)
+    }
+
+    fn reverse_again(&mut self, reversal: Reversal) -> Effect {
+        let message = reversal.again();
+        self.stage = Stage::Reversing { reversal };
+        Effect::Reverse(message)
     }
 }
 

@@ -42,7 +42,7 @@ const fn layout(field: u8) -> Option<(Content, Size)> {
         4 => (Content::Digits, Size::Fixed(12)),
         7 => (Content::Digits, Size::Fixed(10)),
         14 => (Content::Digits, Size::Fixed(4)),
-        22 | 49 => (Content::Digits, Size::Fixed(3)),
+        22 | 49 | 70 => (Content::Digits, Size::Fixed(3)),
         37 => (Content::Printable, Size::Fixed(12)),
         38 => (Content::Printable, Size::Fixed(6)),
         39 => (Content::Printable, Size::Fixed(2)),
@@ -111,6 +111,9 @@ impl Message {
     /// # Errors
     /// [`Malformed`] when a field is unknown or its value does not fit.
     pub fn encode(&self) -> Result<Vec<u8>, Malformed> {
+        if self.fields.keys().any(|number| layout(*number).is_none()) {
+            return Err(Malformed);
+        }
         let second = self.fields.keys().any(|number| *number > 64);
         let mut map = self
             .fields
@@ -266,10 +269,10 @@ mod tests {
         }
         assert_eq!(Message::parse(&[&good[..], b"0"].concat()), Err(Malformed));
         assert_eq!(Message::parse(&vec![b'0'; ISO8583_MAX + 1]), Err(Malformed));
-        assert_eq!(
-            Message::new(*b"0100").with(5, *b"1").encode(),
-            Err(Malformed)
-        );
+        for number in [0, 1, 5, 128, 129, 255] {
+            let unknown = Message::new(*b"0100").with(number, *b"1");
+            assert_eq!(unknown.encode(), Err(Malformed), "{number}");
+        }
         assert_eq!(
             Message::new(*b"0100").with(3, *b"12345").encode(),
             Err(Malformed)

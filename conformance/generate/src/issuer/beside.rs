@@ -9,7 +9,8 @@ use super::debit::{authorised, ordered};
 use super::provision::{answers, opened, round};
 use super::tap::authorise;
 use super::{
-    ENOUGH, FIRST, KNOWN, blocked, customer, eligibility, issue, otp_evidence, reference, score,
+    ENOUGH, FIRST, KNOWN, blocked, customer, declined, eligibility, issue, otp_evidence, reference,
+    score,
 };
 use crate::script::{advance, bind, concat, digits, fresh, get, known, named, post, stranger};
 
@@ -327,7 +328,7 @@ fn provisioned(input: Input) -> Vec<Value> {
         Input::ProvisionReceiptTapped => {
             let active = json!({"state": "active", "session": null, "commands": []});
             let mut steps = vec![named("answered", answers(None))];
-            steps.extend(tap(&[], json!({}), "05"));
+            steps.extend(tap(&[], json!({}), "62"));
             steps.push(round(known("session"), known("answered"), active));
             steps
         }
@@ -371,7 +372,7 @@ fn spent(input: Input) -> Vec<Value> {
     let mut steps = small_debit("card_code", "agreement", all);
     steps.push(named("whole_debit", known("small_no")));
     if input == Input::TapInsufficient {
-        steps.extend(tap(&[], json!({}), "05"));
+        steps.extend(tap(&[], json!({}), "51"));
     } else {
         let debit = small_debit("card_code", "agreement", 1);
         steps.extend(refused_last(debit, "insufficient"));
@@ -389,7 +390,7 @@ fn spent(input: Input) -> Vec<Value> {
     steps
 }
 
-fn balance(available: u64) -> Value {
+pub(super) fn balance(available: u64) -> Value {
     ask(
         "GET",
         json!(["v1", "cards", known("card_code")]),
@@ -399,11 +400,11 @@ fn balance(available: u64) -> Value {
 }
 
 /// A tap and the answer code that it has.
-fn tap(changes: &[(&str, Value)], chip: Value, code: &str) -> Vec<Value> {
+pub(super) fn tap(changes: &[(&str, Value)], chip: Value, code: &str) -> Vec<Value> {
     let mut steps = authorise(changes, chip);
     steps.truncate(5);
     if let Some(sent) = steps.last_mut() {
-        sent["expect"] = json!({ "39": code });
+        sent["expect"] = declined(code);
     }
     steps
 }
@@ -427,22 +428,22 @@ fn tapped(input: Input) -> Vec<Value> {
     };
     match input {
         Input::TapAfterBad => {
-            let mut steps = tap(&[], json!({"fault": "cryptogram"}), "05");
+            let mut steps = tap(&[], json!({"fault": "cryptogram"}), "82");
             steps.extend(authorise(&[], json!({"behind": 1})));
             steps
         }
         Input::TapReplayedRefused => {
             let over = limit::TAP_LIMIT_MINOR + 1;
             let amount = [("4", json!(format!("{over:012}")))];
-            let mut steps = tap(&amount, json!({ "amount": over }), "05");
-            steps.extend(tap(&[], json!({"behind": 1}), "05"));
+            let mut steps = tap(&amount, json!({ "amount": over }), "61");
+            steps.extend(tap(&[], json!({"behind": 1}), "82"));
             steps
         }
         Input::TapDeclinedRepeat => {
             let mut steps = vec![card("blocked")];
-            steps.extend(tap(&[], json!({}), "05"));
+            steps.extend(tap(&[], json!({}), "62"));
             steps.push(card("active"));
-            steps.push(json!({"op": "iso", "mti": "0100", "fields": known("tap_try"), "expect": {"39": "05"}}));
+            steps.push(json!({"op": "iso", "mti": "0100", "fields": known("tap_try"), "expect": {"39": "62"}}));
             steps
         }
         Input::TapIncomplete => {
@@ -470,9 +471,9 @@ fn tapped(input: Input) -> Vec<Value> {
 }
 
 /// A reversal of the last tap.
-fn reversal(mti: &str, changes: &[(&str, Value)], code: &str) -> Value {
+pub(super) fn reversal(mti: &str, changes: &[(&str, Value)], code: &str) -> Value {
     let mut fields = json!({
-        "2": "6299000000000009", "3": "000000", "4": known("amount"), "7": "1124120000", "11": known("tap_stan"),
+        "2": "6299000000000009", "3": "000000", "4": known("tap_amount"), "7": "1124120000", "11": known("tap_stan"),
         "37": known("tap_rrn"), "41": "TERM0001", "42": "SHOP00000000001", "49": "156",
         "90": concat(json!(["0100", known("tap_stan"), "1124120000", "0000000000000000000000"])),
     });

@@ -1,17 +1,20 @@
-//! What the alphabet cannot say: the end of a token's life.
+//! What the alphabet cannot say: the end of a token's life, and what a shop's message may differ in.
 
 use kaika_conformance::format::Kind;
 use kaika_model::role::issuer::Input;
 use kaika_spec::limit;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::script::{Act, Expected, Scene, advance, fields};
+use super::beside::{balance, reversal, tap};
+use super::tap::authorise;
+use super::{AMOUNT, declined};
+use crate::script::{Act, Expected, Scene, advance, concat, fields, known};
 
 const MARGIN_MS: i64 = 20_000;
 
-/// A token pays until its life ends, and not after.
-pub(super) fn scenes() -> Vec<Scene> {
-    let card = [
+/// A card in the chip, ready to pay.
+fn card() -> Vec<Act> {
+    let inputs = [
         Input::EligibilityKnown,
         Input::IssueOtp,
         Input::ProvisionStart,
@@ -19,23 +22,132 @@ pub(super) fn scenes() -> Vec<Scene> {
         Input::ProvisionReceipt,
     ];
     let mut acts = vec![Act::part("customer")];
-    acts.extend(card.map(|input| Act::part(&input.to_string())));
-    let declined = Expected {
-        accept: fields(&json!({"39": "05"})),
+    acts.extend(inputs.map(|input| Act::part(&input.to_string())));
+    acts
+}
+
+fn scene(id: &str, requirement: &'static str, result: Kind, acts: Vec<Act>) -> Scene {
+    Scene {
+        id: id.to_owned(),
+        requirement,
+        needs: None,
+        result,
+        acts: card().into_iter().chain(acts).collect(),
+        post: Vec::new(),
+    }
+}
+
+/// Scenes of taps.
+pub(super) fn scenes() -> Vec<Scene> {
+    vec![
+        a_token_lasts(),
+        counters(),
+        financial(),
+        other("a tap in another currency", "TAP-23", in_dollars()),
+        other(
+            "a tap with another expiry",
+            "TAP-15",
+            tap(&[("14", json!("2912"))], json!({}), "54"),
+        ),
+        of_another(),
+    ]
+}
+
+/// A token pays until its life ends, and not after.
+fn a_token_lasts() -> Scene {
+    let expired = Expected {
+        accept: fields(&declined("54")),
         ..Expected::default()
     };
-    acts.extend([
+    let acts = vec![
         Act::Say(vec![advance(limit::TOKEN_LIFE_MS - MARGIN_MS)]),
         Act::part(&Input::Tap.to_string()),
         Act::Say(vec![advance(MARGIN_MS)]),
-        Act::Part(Input::Tap.to_string(), declined),
-    ]);
-    vec![Scene {
-        id: "edges/a token lasts".to_owned(),
-        requirement: "TAP-9",
+        Act::Part(Input::Tap.to_string(), expired),
+    ];
+    Scene {
         needs: Some("hook:clock"),
-        result: Kind::Valid,
-        acts,
-        post: Vec::new(),
-    }]
+        ..scene("edges/a token lasts", "TAP-9", Kind::Valid, acts)
+    }
+}
+
+/// The first counter beyond the window is refused, the last one in it is not, and the next one is counted from there.
+fn counters() -> Scene {
+    let far = u64::from(limit::ATC_WINDOW);
+    let mut steps = tap(&[], json!({ "ahead": far }), "82");
+    steps.extend(authorise(&[], json!({"behind": 2})));
+    steps.extend(tap(&[], json!({"ahead": far}), "82"));
+    steps.push(balance(limit::CARD_LIMIT_MINOR - AMOUNT));
+    let id = "edges/a counter is near";
+    scene(id, "TAP-14", Kind::Valid, vec![Act::Say(steps)])
+}
+
+/// A financial request is judged as an authorisation request, answered once, and reversed under its own type.
+fn financial() -> Scene {
+    let mut steps = authorise(&[], json!({}));
+    for step in &mut steps {
+        if step["op"] == "iso" {
+            step["mti"] = json!("0200");
+        }
+    }
+    let again = json!({
+        "op": "iso", "mti": "0200", "fields": known("tap_fields"), "expect": {"39": "00", "55": known("tap.approval")},
+    });
+    let other_type = json!({
+        "op": "iso", "mti": "0100", "fields": known("tap_fields"), "expect": {"39": "94", "55": {"$absent": null}},
+    });
+    let original = concat(json!([
+        "0200",
+        known("tap_stan"),
+        "1124120000",
+        "0000000000000000000000"
+    ]));
+    steps.extend([
+        again,
+        other_type,
+        balance(limit::CARD_LIMIT_MINOR - AMOUNT),
+        reversal("0400", &[("90", original)], "00"),
+        balance(limit::CARD_LIMIT_MINOR),
+    ]);
+    let id = "edges/a financial request";
+    scene(id, "TAP-16", Kind::Valid, vec![Act::Say(steps)])
+}
+
+fn in_dollars() -> Vec<Value> {
+    tap(&[("49", json!("840"))], json!({"currency": "840"}), "57")
+}
+
+/// A tap that is refused, after which the whole balance is there.
+fn other(id: &str, requirement: &'static str, steps: Vec<Value>) -> Scene {
+    let acts = vec![Act::Say(steps)];
+    Scene {
+        post: vec![Act::Say(vec![balance(limit::CARD_LIMIT_MINOR)])],
+        ..scene(&format!("edges/{id}"), requirement, Kind::Invalid, acts)
+    }
+}
+
+/// Reversals that say something else of what they reverse give nothing back.
+fn of_another() -> Scene {
+    let mut steps = authorise(&[], json!({}));
+    let original = |kind: &str, time: &str| {
+        concat(json!([
+            kind,
+            known("tap_stan"),
+            time,
+            "0000000000000000000000"
+        ]))
+    };
+    for change in [
+        ("4", json!("000000000001")),
+        ("90", original("0200", "1124120000")),
+        ("90", original("0100", "1124120001")),
+        ("90", json!("0".repeat(42))),
+    ] {
+        steps.push(reversal("0400", &[change], "64"));
+    }
+    let id = "edges/a reversal of something else";
+    Scene {
+        post: vec![Act::Say(vec![balance(limit::CARD_LIMIT_MINOR - AMOUNT)])],
+        ..scene(id, "TAP-18", Kind::Invalid, vec![Act::Say(steps)])
+    }
 }

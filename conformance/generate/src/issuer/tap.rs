@@ -29,10 +29,13 @@ pub(super) fn authorise(changes: &[(&str, Value)], tap: Value) -> Vec<Value> {
         named("tap", json!({"$calc": {"fn": "tap", "args": args}})),
         named("tap_try", sent),
         json!({
-            "op": "iso", "mti": "0100", "fields": known("tap_try"), "expect": {"39": "00", "38": {"$any": null}},
+            "op": "iso", "mti": "0100", "fields": known("tap_try"), "expect": {
+                "39": "00", "38": {"$any": null}, "55": known("tap.approval"),
+            },
         }),
         named("tap_rrn", known("try_rrn")),
         named("tap_stan", known("try_stan")),
+        named("tap_amount", known("tap_try.4")),
         named("tap_fields", known("tap_try")),
     ]
 }
@@ -52,7 +55,7 @@ pub(super) fn tapped(input: Input) -> Vec<Value> {
         Input::TapOlderAtc => authorise(&[], json!({"behind": 2})),
         Input::TapBadCryptogram => authorise(&[], json!({"fault": "cryptogram"})),
         Input::TapAmountDiffers => authorise(&[("4", json!("000000001249"))], json!({})),
-        Input::TapCurrencyDiffers => authorise(&[("49", json!("840"))], json!({})),
+        Input::TapCurrencyDiffers => authorise(&[], json!({"currency": "840"})),
         Input::TapNotOnline => authorise(&[], json!({"fault": "kind"})),
         Input::TapVerdict => authorise(&[], json!({"fault": "verdict"})),
         Input::TapNameReused => authorise(&[("37", known("tap_rrn"))], json!({})),
@@ -89,7 +92,7 @@ pub(super) fn tapped(input: Input) -> Vec<Value> {
             steps
         }
         _ => vec![json!({"op": "iso", "mti": "0400", "fields": {
-            "2": "6299000000000009", "3": "000000", "4": known("amount"), "7": "1124120000", "11": known("tap_stan"),
+            "2": "6299000000000009", "3": "000000", "4": known("tap_amount"), "7": "1124120000", "11": known("tap_stan"),
             "37": known("tap_rrn"), "41": "TERM0001", "42": "SHOP00000000001", "49": "156",
             "90": concat(json!(["0100", known("tap_stan"), "1124120000", "0000000000000000000000"])),
         }, "expect": {"39": "00"}})],

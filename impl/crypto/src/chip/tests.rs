@@ -1,4 +1,5 @@
-//! Known answers, computed with Python's `cryptography` from the formulas of `spec/85-apdu.md`.
+//! Known answers, computed with Python's `cryptography` from the formulas of `spec/85-apdu.md`; token keys with `pyemv`
+//! (`kd.derive_icc_mk_a`).
 
 use super::{
     ChipKeys, Evidence, Receipt, evidence, receipt, token_key, unwrap_pin, unwrap_token_key,
@@ -33,10 +34,27 @@ fn the_four_keys_of_a_chip() {
 #[test]
 fn the_key_of_a_token_in_the_clear_and_wrapped() {
     let key = token_key(&IssuerMasterKey::new(counting()), "6226000000000019", 1);
-    assert_eq!(hex::encode(key.bytes()), "b5e3163ecde0f2ba3e4554250dc4ba9e");
+    assert_eq!(hex::encode(key.bytes()), "e529024f200daecb1ffdc4083e1f917c");
     let wrapped = wrap_token_key(&keys().dek, &key);
-    assert_eq!(hex::encode(wrapped), "2cba66c09127da10c23a19044b41f9dc");
+    assert_eq!(hex::encode(wrapped), "418e004fa1dfae87003f3e57a2823357");
     assert!(unwrap_token_key(&keys().dek, &wrapped).is_same(&key));
+}
+
+#[test]
+fn token_keys_of_longer_and_shorter_numbers() {
+    for (number, psn, known) in [
+        ("6299000000000000", 0x01, "abab9734238ac101b6458c85fdbf457f"),
+        ("6299000000000000", 0x00, "04579d40ce2c0ba18c3ba8d645d6167c"),
+        (
+            "62990000123456789",
+            0x99,
+            "074f5e925b645d2a23752631513bc20e",
+        ),
+        ("629900", 0x01, "4908c1c2b9101a15f2e5bfb57ff8731f"),
+    ] {
+        let key = token_key(&IssuerMasterKey::new(counting()), number, psn);
+        assert_eq!(hex::encode(key.bytes()), known, "{number} {psn:02x}");
+    }
 }
 
 #[test]

@@ -2,9 +2,11 @@
 
 use super::*;
 use kaika_apdu::tlv::Writer;
+use kaika_wire::iso8583::Malformed;
 
 fn sale() -> Sale {
     Sale {
+        kind: Kind::Authorisation,
         amount_minor: 1250,
         currency: "156".into(),
         country: "156".into(),
@@ -27,8 +29,8 @@ fn objects(fill: impl FnOnce(&mut Writer<'_>) -> Result<(), kaika_apdu::Full>) -
 
 const AID: &[u8] = &[0xf0, 1, 2, 3, 4, 5];
 
-/// The chip's answers up to the cryptogram, which is of this kind.
-fn card(kind: u8) -> Vec<Vec<u8>> {
+/// The chip's answers up to the cryptogram, which is of this kind; the first byte of its interchange profile.
+fn card(kind: u8, aip: u8) -> Vec<Vec<u8>> {
     let entry = |w: &mut Writer<'_>| {
         w.nest(Tag::APPLICATION, |w| {
             w.put(Tag::AID, AID)?;
@@ -53,7 +55,7 @@ fn card(kind: u8) -> Vec<Vec<u8>> {
         }),
         objects(|w| {
             w.nest(Tag::RESPONSE, |w| {
-                w.put(Tag::AIP, &[0x18, 0])?;
+                w.put(Tag::AIP, &[aip, 0])?;
                 w.put(Tag::AFL, &[0x08, 1, 1, 0])
             })
         }),
@@ -78,9 +80,13 @@ fn card(kind: u8) -> Vec<Vec<u8>> {
 
 /// A terminal that has asked the issuer, and what it asked.
 fn asked() -> (Pos, Message) {
-    let mut pos = Pos::new(sale());
+    asked_for(sale(), 0x18)
+}
+
+fn asked_for(sale: Sale, aip: u8) -> (Pos, Message) {
+    let mut pos = Pos::new(sale);
     let mut effect = pos.handle(Input::Start);
-    for answer in card(0x80) {
+    for answer in card(0x80, aip) {
         assert!(matches!(effect, Effect::Chip(_)), "{effect:?}");
         effect = pos.handle(Input::Chip(answer));
     }
@@ -90,7 +96,9 @@ fn asked() -> (Pos, Message) {
 
 fn sent(effect: &Effect) -> Message {
     match effect {
-        Effect::Issuer(bytes) => Message::parse(bytes).unwrap_or_default(),
+        Effect::Ask { request: bytes, .. } | Effect::Reverse(bytes) => {
+            Message::parse(bytes).unwrap_or_default()
+        }
         other => panic!("nothing for the issuer: {other:?}"),
     }
 }
@@ -175,7 +183,7 @@ fn an_answer_to_something_else_approves_nothing() {
 
 #[test]
 fn a_chip_that_declines_or_errs_ends_the_payment_without_the_issuer() {
-    let answers = card(0x00);
+    let answers = card(0x00, 0x18);
     let mut pos = Pos::new(sale());
     pos.handle(Input::Start);
     let effects: Vec<_> = answers
@@ -186,7 +194,7 @@ fn a_chip_that_declines_or_errs_ends_the_payment_without_the_issuer() {
     for wrong in 0..5 {
         let mut pos = Pos::new(sale());
         let mut effect = pos.handle(Input::Start);
-        for (place, answer) in card(0x80).into_iter().enumerate() {
+        for (place, answer) in card(0x80, 0x18).into_iter().enumerate() {
             effect = pos.handle(Input::Chip(if place == wrong {
                 vec![0x69, 0x85]
             } else {
@@ -211,4 +219,147 @@ fn without_the_issuer_nothing_is_approved() {
         pos.handle(Input::Chip(vec![0x90, 0x00])),
         Effect::Show(Outcome::Approved { .. })
     ));
+}
+
+fn approved() -> Effect {
+    Effect::Show(Outcome::Approved {
+        auth_code: "123456".into(),
+    })
+}
+
+const PROOF: [u8; 8] = [1, 2, 3, 4, 0, 0x80, 0, 0];
+
+/// An approval with field 55, given to a terminal whose chip supports issuer authentication.
+fn proven(field_55: &[u8]) -> (Pos, Effect) {
+    let (mut pos, request) = asked_for(sale(), 0x1c);
+    let bytes = answer(&request, *b"0110", "00");
+    let message = Message::parse(&bytes)
+        .unwrap_or_default()
+        .with(55, field_55);
+    let effect = pos.handle(Input::Issuer(message.encode().unwrap_or_default()));
+    (pos, effect)
+}
+
+fn proof_object() -> Vec<u8> {
+    [&[0x91, 8][..], &PROOF].concat()
+}
+
+//= spec/75-tap.md#tap-19-the-chip-hears-the-issuer
+//= type=test
+//# The POS MUST reverse an approval whose response cryptogram is missing, or refused by the chip, when the chip's interchange
+//# profile supports issuer authentication.
+#[test]
+fn an_approval_that_the_chip_does_not_believe_is_reversed() {
+    let command = [&[0x00, 0x82, 0, 0, 8][..], &PROOF].concat();
+    for (response, believed) in [
+        (Input::Chip(vec![0x90, 0]), true),
+        (Input::CardGone, true),
+        (Input::Chip(vec![0x63, 0]), false),
+        (Input::Chip(vec![0x69, 0x85]), false),
+        (Input::Chip(vec![]), false),
+        (Input::Timeout, false),
+    ] {
+        let (mut pos, effect) = proven(&proof_object());
+        assert_eq!(effect, Effect::Chip(command.clone()));
+        let end = pos.handle(response.clone());
+        if believed {
+            assert_eq!(end, approved(), "{response:?}");
+        } else {
+            assert_eq!(sent(&end).mti, *b"0400", "{response:?}");
+        }
+    }
+    for without in [
+        &[][..],
+        &[0x8a, 2, b'0', b'0'],
+        &[0x91, 4, 1, 2, 3, 4],
+        &[0x91, 8, 1],
+    ] {
+        assert_eq!(sent(&proven(without).1).mti, *b"0400", "{without:02x?}");
+    }
+}
+
+#[test]
+fn a_decline_needs_no_proof_and_a_chip_that_cannot_check_is_not_asked() {
+    let (mut pos, request) = asked_for(sale(), 0x1c);
+    let declined = pos.handle(Input::Issuer(answer(&request, *b"0110", "51")));
+    assert_eq!(
+        declined,
+        Effect::Show(Outcome::Declined { code: "51".into() })
+    );
+    let (mut pos, request) = asked();
+    let message = Message::parse(&answer(&request, *b"0110", "00"))
+        .unwrap_or_default()
+        .with(55, proof_object());
+    let bytes = message.encode().unwrap_or_default();
+    assert_eq!(pos.handle(Input::Issuer(bytes)), approved());
+}
+
+#[test]
+fn a_financial_request_is_answered_and_reversed_under_its_own_type() {
+    let sale = || Sale {
+        kind: Kind::Financial,
+        ..sale()
+    };
+    let (mut pos, request) = asked_for(sale(), 0x18);
+    assert_eq!(request.mti, *b"0200");
+    assert_eq!(
+        pos.handle(Input::Issuer(answer(&request, *b"0210", "00"))),
+        approved()
+    );
+    let (mut pos, request) = asked_for(sale(), 0x18);
+    let reversal = sent(&pos.handle(Input::Issuer(answer(&request, *b"0110", "00"))));
+    assert_eq!(
+        reversal.text(90),
+        Some("020000004211241200000000000000000000000000")
+    );
+}
+
+#[test]
+fn the_reversal_comes_with_the_request_and_is_the_one_that_is_sent() {
+    let mut pos = Pos::new(sale());
+    let mut effect = pos.handle(Input::Start);
+    for answer in card(0x80, 0x18) {
+        effect = pos.handle(Input::Chip(answer));
+    }
+    let Effect::Ask { request, reversal } = effect else {
+        panic!("{effect:?}")
+    };
+    assert_eq!(
+        pos.handle(Input::Timeout),
+        Effect::Reverse(reversal.clone())
+    );
+    let Some(restored) = Reversal::restored(&reversal) else {
+        panic!("it reads as it was written")
+    };
+    assert_eq!(restored.first(), reversal);
+    assert_eq!(
+        pos.handle(Input::Timeout),
+        Effect::Reverse(restored.again())
+    );
+    assert_eq!(restored.name(), "SHOP0001|SHOP           |000000000042");
+    assert_eq!(Reversal::restored(&request), None);
+    assert_eq!(Reversal::restored(b""), None);
+}
+
+//= spec/75-tap.md#tap-22-an-answer-finds-its-request
+//= type=test
+//# The POS MUST take an answer only for the request with its message class and its fields 11, 37, 41 and 42.
+#[test]
+fn an_answer_has_the_name_of_its_request_and_no_other() {
+    let (_, request) = asked();
+    let bytes = request.encode().unwrap_or_default();
+    let name = host::asked(&bytes);
+    assert!(name.is_ok());
+    assert_eq!(host::answered(&answer(&request, *b"0110", "00")), name);
+    assert_ne!(host::answered(&answer(&request, *b"0210", "00")), name);
+    assert_eq!(host::answered(&bytes), Err(Malformed));
+    for field in [11_u8, 37, 41, 42] {
+        let mut other = request.clone();
+        let value = other.fields.get_mut(&field);
+        if let Some(last) = value.and_then(|value| value.last_mut()) {
+            *last = b'7';
+        }
+        let answer = answer(&other, *b"0110", "00");
+        assert_ne!(host::answered(&answer), name, "{field}");
+    }
 }
