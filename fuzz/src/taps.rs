@@ -10,7 +10,7 @@ use kaika_crypto::chip::token_key;
 use kaika_crypto::emv::{CryptogramInput, cryptogram};
 use kaika_crypto::{ChipMasterKey, IssuerMasterKey, TokenKey};
 use kaika_issuer::rows::{CARDS, Card, NUMBERS, POSTINGS, TOKENS, Token};
-use kaika_issuer::{Config, Issuer};
+use kaika_issuer::{Config, Issuer, Vault};
 use kaika_spec::limit;
 use kaika_wire::core::{Write, read};
 use kaika_wire::dice::Dice;
@@ -50,7 +50,12 @@ pub fn issuer() -> Issuer {
         operator_key: [2; 32],
         kmc: ChipMasterKey::new([3; 16]),
         imk: IssuerMasterKey::new([4; 16]),
+        vault: vault(),
     })
+}
+
+fn vault() -> Vault {
+    Vault::standard([5; 32])
 }
 
 /// Plays, and panics when the subject answers or stores what the twin does not.
@@ -188,8 +193,14 @@ fn reversal(reader: &mut Reader<'_>) -> Message {
 
 /// The rows of an issuer with one card and one token that pays.
 pub fn rows() -> MemoryRows {
+    let empty = MemoryRows::default();
+    let opened = vault().work(&empty, &mut Dice::new([8; 32]), |draft| {
+        draft.open_account()
+    });
+    let (par, account) = opened.unwrap_or_else(|refusal| panic!("no account: {refusal}"));
     let card = Card {
-        pan: "6288000000000008".into(),
+        par: par.as_str().into(),
+        more_tokens: vec![],
         request_id: REFERENCE.into(),
         person: "resident-id/1".into(),
         product: "debit".into(),
@@ -201,6 +212,9 @@ pub fn rows() -> MemoryRows {
     };
     let token = Token {
         digits: TOKEN.into(),
+        par: par.as_str().into(),
+        requestor: limit::REQUESTOR_ID.into(),
+        assurance: "10".into(),
         card_code: CARD.into(),
         se_id: "4b41494b41000001".into(),
         request_context: "88".repeat(32),
@@ -212,7 +226,8 @@ pub fn rows() -> MemoryRows {
         binding_id: None,
         session: None,
     };
-    let mut rows = MemoryRows::default();
+    let mut rows = empty;
+    rows.apply(&account);
     rows.apply(&[
         Write::put(CARDS, CARD, &card),
         Write::put(TOKENS, REFERENCE, &token),

@@ -35,7 +35,7 @@ fn bank(file: &Path) -> Bank {
         verifier_key: [1; 32],
         operator_key: [2; 32],
         kmc: ChipMasterKey::new([3; 16]),
-        imk: IssuerMasterKey::new([4; 32]),
+        imk: IssuerMasterKey::new([4; 16]),
         vault: Vault::standard([5; 32]),
     }));
     let store = Sqlite::open(file).unwrap();

@@ -11,16 +11,19 @@ use kaika_apdu::{Tag, tlv};
 use kaika_crypto::chip::token_key;
 use kaika_crypto::emv::{CryptogramInput, cryptogram};
 use kaika_crypto::{IssuerMasterKey, TokenKey};
-use kaika_issuer::Issuer;
 use kaika_issuer::rows::{CARDS, Card, NUMBERS, POSTINGS, TOKENS, Token};
+use kaika_issuer::{Issuer, Vault};
 use kaika_node::clock::{Clock as _, System};
 use kaika_node::keys::Keys;
 use kaika_node::log::Log;
 use kaika_node::pos_server::PosServer;
 use kaika_node::store::{Dump, Store, run};
 use kaika_node::world;
+use kaika_spec::limit::REQUESTOR_ID;
 use kaika_wire::core::Write;
+use kaika_wire::dice::Dice;
 use kaika_wire::iso8583::Message;
+use kaika_wire::memory::MemoryRows;
 use kaika_wire::messages::issuer::CardStatus;
 use tokio::net::TcpListener;
 
@@ -50,6 +53,8 @@ pub(crate) struct Shop {
     /// Its store.
     pub(crate) store: Arc<dyn Store>,
     master: IssuerMasterKey,
+    /// The PAN account of all its cards.
+    par: String,
 }
 
 impl Shop {
@@ -58,19 +63,26 @@ impl Shop {
         let keys = Keys::fresh();
         let master = IssuerMasterKey::new(*keys.token_master.bytes());
         let address = serve(world::issuer(&keys), Arc::clone(&store), dir).await;
+        let (par, account) = account(&keys);
         let shop = Self {
             address,
             store,
             master,
+            par,
         };
+        for write in account {
+            shop.keep(write).await;
+        }
         shop.add(0).await;
         shop
     }
 
     /// Gives the issuer the `n`-th card and token.
     pub(crate) async fn add(&self, n: u32) {
-        self.keep(Write::put(CARDS, card_code(n), &card())).await;
-        self.keep(Write::put(TOKENS, reference(n), &token(n))).await;
+        self.keep(Write::put(CARDS, card_code(n), &card(&self.par)))
+            .await;
+        self.keep(Write::put(TOKENS, reference(n), &token(n, &self.par)))
+            .await;
         self.keep(Write::put(NUMBERS, digits(n), &reference(n)))
             .await;
     }
@@ -87,14 +99,14 @@ impl Shop {
 
     /// Stores the card, changed.
     pub(crate) async fn keep_card(&self, change: impl FnOnce(&mut Card)) {
-        let mut card = card();
+        let mut card = card(&self.par);
         change(&mut card);
         self.keep(Write::put(CARDS, card_code(0), &card)).await;
     }
 
     /// Stores the token, changed.
     pub(crate) async fn keep_token(&self, change: impl FnOnce(&mut Token)) {
-        let mut token = token(0);
+        let mut token = token(0, &self.par);
         change(&mut token);
         self.keep(Write::put(TOKENS, reference(0), &token)).await;
     }
@@ -197,9 +209,24 @@ pub(crate) fn named(message: Message, number: u32) -> Message {
         .with(42, *b"NOODLE-BAR     ")
 }
 
-fn card() -> Card {
+/// A PAN account of its own, and what the store must hold for it.
+fn account(keys: &Keys) -> (String, Vec<Write>) {
+    let (vault, empty) = (
+        Vault::standard(*keys.vault_root.bytes()),
+        MemoryRows::default(),
+    );
+    match vault.work(&empty, &mut Dice::new([8; 32]), |draft| {
+        draft.open_account()
+    }) {
+        Ok((par, writes)) => (par.as_str().into(), writes),
+        Err(refusal) => panic!("no account: {refusal}"),
+    }
+}
+
+fn card(par: &str) -> Card {
     Card {
-        pan: "6288000000000008".into(),
+        par: par.into(),
+        more_tokens: vec![],
         request_id: REFERENCE.into(),
         person: "resident-id/1".into(),
         product: "debit".into(),
@@ -211,9 +238,12 @@ fn card() -> Card {
     }
 }
 
-fn token(n: u32) -> Token {
+fn token(n: u32, par: &str) -> Token {
     Token {
         digits: digits(n),
+        par: par.into(),
+        requestor: REQUESTOR_ID.into(),
+        assurance: "10".into(),
         card_code: card_code(n),
         se_id: "4b41494b41000001".into(),
         request_context: "88".repeat(32),
