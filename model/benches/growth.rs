@@ -3,12 +3,18 @@
 
 mod measure;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use kaika_model::check::{Engine, interchangeable};
-use kaika_model::{Bounds, Tier};
+use kaika_model::pack::Words as _;
+use kaika_model::scope::issuance::Issuance;
+use kaika_model::scope::provisioning::Provisioning;
+use kaika_model::scope::tap::Tap;
+use kaika_model::{Bounds, Chart, Config, Tier, World};
 use kaika_spec::Scope;
 use measure::{Case, Sample, asked_for_one, hundredths, sample, write};
+use stateright::Model as _;
 
 /// The scopes whose states are many, and the most faults of each kind that are asked for.
 const SCOPES: &[(Scope, Tier, u8)] = &[
@@ -48,6 +54,9 @@ fn main() {
     }
     print!("{saved}");
     text.push_str(&symmetry(&saved));
+    let forgetful = forgetful();
+    print!("{forgetful}");
+    text.push_str(&forgetful);
     if !quick {
         write(Some(&text), None);
     }
@@ -97,11 +106,71 @@ fn symmetry(rows: &str) -> String {
     );
     text.push_str("|---|---|---|---|---|---|---|\n");
     text.push_str(rows);
-    text.push_str(MONOTONE);
     text
 }
 
 const MONOTONE: &str = "\n## What the network that only grows saves\n\n\
-    Not measured. A wrapper around any world would have to take a message away when it is delivered; but what was said is kept\n\
-    in fields that also say what a role knows or what happened (`told`, `given`, `said`), and the worlds do not tell the two\n\
-    apart. A network that forgets is another world, with another transition relation, and not a variant of these.\n";
+    What was said stays in the network and may be heard late, again, after others, or never; nothing is taken away. A network that\n\
+    forgets has, beside what was said, which of it is still under way. Since anything may be lost, and anything may be heard twice, that is any part\n\
+    of it: where `k` messages were said it has `2^k` states for one of ours, and what the roles can come to is the same. Counted at one fault of\n\
+    each kind, over the fields that say what was said and nothing else.\n\n\
+    | scope | fields | states | a network that forgets | factor |\n\
+    |---|---|---|---|---|\n";
+
+/// The fields that hold what the network heard, a bit for each message.
+const SAID: &[(Scope, &[&str])] = &[
+    (Scope::Issuance, &["requests[0].said", "requests[1].said"]),
+    (
+        Scope::Provisioning,
+        &[
+            "chips[0].scripts",
+            "chips[0].receipted",
+            "chips[1].scripts",
+            "chips[1].receipted",
+        ],
+    ),
+    (Scope::Tap, &["sales[0].told", "sales[1].told"]),
+];
+
+/// How many states there would be if the network forgot.
+fn forgetful() -> String {
+    let mut text = String::from(MONOTONE);
+    for (scope, fields) in SAID {
+        let (states, more) = match scope {
+            Scope::Issuance => subsets::<Issuance>(Tier::T5, fields),
+            Scope::Provisioning => subsets::<Provisioning>(Tier::T2, fields),
+            _ => subsets::<Tap>(Tier::T1, fields),
+        };
+        let _ = writeln!(
+            text,
+            "| {scope} | `{}` | {states} | {more} | {} |",
+            fields.join("`, `"),
+            hundredths(more, states)
+        );
+    }
+    text
+}
+
+/// The states of a world, and for each the subsets of what was said, together.
+fn subsets<W: World>(tier: Tier, fields: &'static [&'static str]) -> (u64, u64) {
+    let world = W::new(Config::hardened(tier));
+    let said = W::Packed::mask::<W::State>(fields);
+    let said = said.unwrap_or_else(|| panic!("{fields:?}: no such fields"));
+    let mut todo = world.init_states();
+    let mut seen: BTreeSet<W::Packed> = todo.iter().map(W::Packed::of).collect();
+    while let Some(state) = todo.pop() {
+        let mut actions = Vec::new();
+        world.actions(&state, &mut actions);
+        let next = |action| world.apply(&state, action, &mut Chart::off());
+        let next = actions.iter().filter_map(next);
+        todo.extend(next.filter(|next| seen.insert(W::Packed::of(next))));
+    }
+    let messages = |state: &W::Packed| {
+        let words = state.as_ref().iter().zip(said.as_ref());
+        words
+            .map(|(word, said)| (word & said).count_ones())
+            .sum::<u32>()
+    };
+    let more = seen.iter().map(|state| 1 << messages(state)).sum();
+    (seen.len() as u64, more)
+}
