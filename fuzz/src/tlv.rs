@@ -1,10 +1,10 @@
-//! BER-TLV against a recursive reader that allocates: bytes read by both, and trees written by both.
+//! BER-TLV against a recursive reader that allocates: bytes read by both, and trees written by both. COMPACT-TLV beside it.
 //!
 //! Start at [`ber_tlv`]. The first byte chooses: raw bytes, or a tree that `arbitrary` makes of them.
 
 use arbitrary::{Arbitrary, Unstructured};
 use kaika_apdu::tlv::{self, Form, Writer};
-use kaika_apdu::{Full, Tag};
+use kaika_apdu::{Full, Tag, compact};
 use kaika_spec::limit;
 
 /// One object as the naive reader sees it: its level from 1, the bytes of its tag as a number, its value.
@@ -20,9 +20,48 @@ pub fn ber_tlv(data: &[u8]) {
         Some((_, rest)) => {
             walks_agree(rest, ours);
             finds_agree(rest);
+            compacts_agree(rest, compact_objects);
         }
         None => {}
     }
+}
+
+/// Tags and values of COMPACT-TLV, and whether they end well.
+pub type Compacts = (Vec<(u8, Vec<u8>)>, bool);
+
+/// Our reader of COMPACT-TLV.
+pub fn compact_objects(bytes: &[u8]) -> Compacts {
+    let mut seen = Vec::new();
+    for object in compact::Reader::new(bytes) {
+        let Ok(object) = object else {
+            return (seen, false);
+        };
+        seen.push((object.tag, object.value.to_vec()));
+    }
+    (seen, true)
+}
+
+/// Panics unless `read` sees what stands there by the two halves of each first byte, and unless what is read is written alike.
+pub fn compacts_agree(bytes: &[u8], read: impl Fn(&[u8]) -> Compacts) {
+    let (mut seen, mut at, mut good) = (Vec::new(), 0, true);
+    while at < bytes.len() {
+        let (tag, length) = (bytes[at] / 16, usize::from(bytes[at] % 16));
+        if tag == 0 || at + 1 + length > bytes.len() {
+            good = false;
+            break;
+        }
+        seen.push((tag, bytes[at + 1..at + 1 + length].to_vec()));
+        at += 1 + length;
+    }
+    assert_eq!(read(bytes), (seen.clone(), good), "reading {bytes:02X?}");
+    let mut again = Vec::new();
+    for (tag, value) in &seen {
+        let mut out = [0; 16];
+        let object = compact::Compact { tag: *tag, value };
+        let length = compact::put(object, &mut out).unwrap_or(0);
+        again.extend_from_slice(&out[..length]);
+    }
+    assert_eq!(again, bytes[..at], "writing {seen:02X?}");
 }
 
 /// Our walk.

@@ -46,6 +46,13 @@ fn the_tlv_oracles_notice() {
     }
     for bytes in [&beyond[..], &deep] {
         assert!(!is_noticed(|| tlv::walks_agree(bytes, tlv::ours)));
+        assert!(!is_noticed(|| tlv::compacts_agree(
+            bytes,
+            tlv::compact_objects
+        )));
+        let shorter = |bytes: &[u8]| (tlv::compact_objects(bytes).0, bytes.is_empty());
+        let whole = [0x12, 1, 2];
+        assert!(is_noticed(|| tlv::compacts_agree(&whole, shorter)));
         let lenient = |bytes: &[u8]| (tlv::ours(bytes).0, true);
         assert!(is_noticed(|| tlv::walks_agree(bytes, lenient)));
     }

@@ -271,6 +271,16 @@ fn a_chain_is_bounded() {
     check(&mut bench, &hex("84E28000"), 0x6982);
 }
 
+/// A piece that was taken is a command: a rest does not outlast it.
+#[test]
+fn a_rest_is_lost_by_a_piece() {
+    let mut bench = open();
+    assert_eq!(bench.raw(&hex("80CA9F7F04")).1, 0x6107);
+    assert_eq!(bench.raw(&hex("94E2800001FF")).1, 0x9000);
+    check(&mut bench, &hex("00C0000000"), 0x6883);
+    check(&mut bench, &hex("00C0000000"), 0x6985);
+}
+
 #[test]
 fn a_chain_begins_only_where_data_may_be_stored() {
     let begin = hex("94E28000 08 0000000000000000");
@@ -401,6 +411,7 @@ fn the_next_occurrence_is_found() {
             break;
         }
         found.push(name(&answer));
+        assert!(found.len() < 6, "no end: {found:02X?}");
         p2 = "02";
     }
     let all = [DOMAIN, SLOT, "F04B41494B410103", "F04B41494B410104"].map(hex);

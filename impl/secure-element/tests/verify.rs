@@ -311,3 +311,21 @@ fn a_longer_template_is_exactly_one_too() {
     refused(&[&short, &hex("DF370212 12")[..]].concat());
     refused(&[&short, &hex("DF3600")[..]].concat());
 }
+
+/// A PIN goes with its token, and with the template that had it, from both copies of the memory.
+#[test]
+fn a_pin_that_is_gone_is_nowhere() {
+    let holds = |bench: &mut Bench| {
+        let memory = bench.memory();
+        memory.windows(8).any(|window| window == hex(PIN))
+    };
+    let ends = ["84F04001", "84E40000"].map(|header| secured(header, &format!("4F08{SLOT}")));
+    let replaced = Say::Secured([0x84, 0xe2, 0x80, 0], template(1));
+    for end in ends.into_iter().chain([replaced]) {
+        let mut bench = open();
+        assert_eq!(bench.stage_this(&pin_template(1)), 0x9000);
+        assert!(holds(&mut bench));
+        bench.good(&end);
+        assert!(!holds(&mut bench), "{end:02X?}");
+    }
+}
