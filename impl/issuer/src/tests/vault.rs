@@ -89,7 +89,7 @@ impl Bench {
             .with(4, *b"000000001000")
             .with(7, *b"0115080000")
             .with(11, *b"000042")
-            .with(14, *b"3001")
+            .with(14, token.expiry[..4].to_owned())
             .with(22, *b"071")
             .with(37, format!("{atc:012}"))
             .with(41, *b"SHOP0001")
