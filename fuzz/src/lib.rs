@@ -11,6 +11,7 @@ pub mod chip;
 pub mod dol;
 pub mod iso;
 pub mod json;
+pub mod peers;
 pub mod taps;
 pub mod tlv;
 pub mod vault;
@@ -20,6 +21,7 @@ pub use chip::{chip_commands, chip_sequence};
 pub use dol::dol;
 pub use iso::iso8583;
 pub use json::wire_json;
+pub use peers::peers;
 pub use taps::taps;
 pub use tlv::ber_tlv;
 pub use vault::vault;
@@ -95,6 +97,12 @@ pub const TARGETS: &[Target] = &[
         run: vault,
         max_len: 800,
         inputs: FEW,
+    },
+    Target {
+        name: "peers",
+        run: peers,
+        max_len: 600,
+        inputs: MANY,
     },
     Target {
         name: "wire_json",
