@@ -12,6 +12,7 @@ pub mod dol;
 pub mod iso;
 pub mod json;
 pub mod peers;
+pub mod scp03;
 pub mod taps;
 pub mod tlv;
 pub mod vault;
@@ -22,6 +23,7 @@ pub use dol::dol;
 pub use iso::iso8583;
 pub use json::wire_json;
 pub use peers::peers;
+pub use scp03::scp03;
 pub use taps::taps;
 pub use tlv::ber_tlv;
 pub use vault::vault;
@@ -103,6 +105,12 @@ pub const TARGETS: &[Target] = &[
         run: peers,
         max_len: 600,
         inputs: MANY,
+    },
+    Target {
+        name: "scp03",
+        run: scp03,
+        max_len: 160,
+        inputs: FEW,
     },
     Target {
         name: "wire_json",
