@@ -11,6 +11,8 @@ pub mod chip;
 pub mod dol;
 pub mod iso;
 pub mod json;
+pub mod peers;
+pub mod scp03;
 pub mod taps;
 pub mod tlv;
 pub mod vault;
@@ -20,6 +22,8 @@ pub use chip::{chip_commands, chip_sequence};
 pub use dol::dol;
 pub use iso::iso8583;
 pub use json::wire_json;
+pub use peers::peers;
+pub use scp03::scp03;
 pub use taps::taps;
 pub use tlv::ber_tlv;
 pub use vault::vault;
@@ -94,6 +98,18 @@ pub const TARGETS: &[Target] = &[
         name: "vault",
         run: vault,
         max_len: 800,
+        inputs: FEW,
+    },
+    Target {
+        name: "peers",
+        run: peers,
+        max_len: 600,
+        inputs: MANY,
+    },
+    Target {
+        name: "scp03",
+        run: scp03,
+        max_len: 160,
         inputs: FEW,
     },
     Target {

@@ -120,6 +120,81 @@ fn chip_sequence(chip: &Value) -> Seeds {
     tests_of_new_shape(chip).into_iter().map(seed).collect()
 }
 
+/// The channel's plays: what the vectors say in it and over it, once of each kind of play.
+fn scp03(chip: &Value) -> Seeds {
+    let seed = |parts: Vec<&str>| {
+        let steps = parts.iter().flat_map(|part| list(&chip["parts"][*part]));
+        let mut version = 0;
+        steps
+            .flat_map(|step| channel_op(step, &mut version))
+            .collect()
+    };
+    let plays = tests_of_new_shape(chip).into_iter().map(seed);
+    plays.filter(|play: &Vec<u8>| !play.is_empty()).collect()
+}
+
+/// An op of `scp03` that does as this step. `version` is the place of the key version that was asked for last.
+fn channel_op(step: &Value, version: &mut u8) -> Vec<u8> {
+    let fault = match text(step, "fault") {
+        "mac" => [163, 1],
+        _ => [0; 2],
+    };
+    match (text(step, "op"), text(step, "fault")) {
+        ("power", _) => vec![0],
+        ("challenge", _) => {
+            *version = match text(step, "version") {
+                "31" => 1,
+                "32" => 2,
+                _ => 0,
+            };
+            Vec::new()
+        }
+        ("authenticate", fault) => {
+            let levels = ["01", "03", "11", "13", "33"];
+            let level = levels
+                .iter()
+                .position(|level| *level == text(step, "level"));
+            let how = match fault {
+                "cryptogram" => 160,
+                "mac" => 161,
+                _ => 0,
+            };
+            vec![
+                2,
+                *version,
+                u8::try_from(level.unwrap_or(1)).unwrap_or(1),
+                how,
+            ]
+        }
+        ("secure", _) => {
+            let data = hex::decode(text(step, "data")).unwrap_or_default();
+            // The AID of slot n ends in n.
+            let slot = data.last().map_or(0, |n| n.saturating_sub(1) % 4);
+            let [op, arg] = match &text(step, "header")[2..] {
+                "e28000" => [4, 1],
+                "e20000" => [6, 1],
+                "e28001" => [7, 0],
+                "f0400f" => [8, 0],
+                "f04001" => [10, 0],
+                "f04080" => [11, 2 * slot],
+                "f04000" => [11, 2 * slot + 1],
+                "e40000" => [12, slot],
+                _ => [13, 0],
+            };
+            let length = if fault[0] == 0 { 1 } else { 2 };
+            [&[op, arg], &fault[..length]].concat()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Commands and objects, as they are, behind the byte that says raw.
+fn peers(suites: &[Value; 2]) -> Seeds {
+    let commands = apdu_command(suites).into_iter();
+    let raw = commands.map(|command| [&[0], &command[..]].concat());
+    raw.chain(ber_tlv(&suites[0])).collect()
+}
+
 /// An op that reads as this step, or as near as the byte-code comes.
 fn op_bytes(step: &Value) -> Vec<u8> {
     let level = || u8::from_str_radix(text(step, "level"), 16).unwrap_or(3);
@@ -411,6 +486,8 @@ fn the_seeds_are_what_the_vectors_say() {
         ("chip_commands", chip_commands(&chip)),
         ("chip_sequence", chip_sequence(&chip)),
         ("ber_tlv", ber_tlv(&chip)),
+        ("peers", peers(&[chip.clone(), system.clone()])),
+        ("scp03", scp03(&chip)),
         ("wire_json", wire_json(&[issuer, verifier, system])),
         ("iso8583", iso8583(&suite("hand/iso8583"))),
     ];
