@@ -21,6 +21,7 @@ pub mod server;
 pub mod sms;
 pub mod store;
 pub mod vault;
+pub mod vpcd;
 pub mod world;
 
 pub use fault::Fault;
