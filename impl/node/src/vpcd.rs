@@ -16,6 +16,8 @@ use tokio::net::TcpStream;
 use crate::chip::Inserted;
 use crate::fault::Fault;
 
+/// Where vpcd's first reader listens, if nobody said otherwise.
+pub const PORT: u16 = 35_963;
 /// How long a reader may be away, at the start and later.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 /// How long after a failed try the next one comes.
