@@ -48,6 +48,9 @@ pub struct Endpoint {
     /// `HOST:PORT`: the issuer's POS port, or the chip.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tcp: Option<String>,
+    /// The chip's reader, as PC/SC names it; needs a build with the feature `pcsc`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reader: Option<String>,
 }
 
 /// What a test build offers beside the protocol.
@@ -55,7 +58,7 @@ pub struct Endpoint {
 #[serde(deny_unknown_fields)]
 pub struct Hooks {
     /// `http://HOST:PORT` of the control channel; `POST /ctl/v1/clock {"advance_ms": n}` and
-    /// `POST /ctl/v1/chip {}`, which answers `{"tcp", "se_id"}` of a chip from the factory.
+    /// `POST /ctl/v1/chip {}`, which answers `{"tcp", "se_id"}` or `{"reader", "se_id"}` of a chip from the factory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<String>,
 }

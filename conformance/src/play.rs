@@ -20,6 +20,11 @@ use crate::transcript::Transcript;
 
 mod chip;
 mod http;
+mod link;
+#[cfg(feature = "pcsc")]
+mod reader;
+
+use link::Link;
 
 /// How long one answer may take.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -65,7 +70,7 @@ struct Scene<'a> {
     file: &'a File,
     names: BTreeMap<String, Value>,
     bench: Bench,
-    chip: Option<TcpStream>,
+    chip: Option<Link>,
     channels: BTreeMap<String, Channel>,
     /// The last sequence counter that the chip showed.
     sequence: Option<u32>,

@@ -136,6 +136,7 @@ fn subject(canary: Canary) -> Manifest {
     let endpoint = Endpoint {
         http: Some(http.clone()),
         tcp: Some(tcp),
+        ..Endpoint::default()
     };
     let key = |name: &str| {
         (

@@ -30,7 +30,7 @@ fn subject(status: u16, kind: &str, body: &Value) -> Manifest {
     });
     let endpoint = Endpoint {
         http: Some(format!("http://{}", address.unwrap_or_default())),
-        tcp: None,
+        ..Endpoint::default()
     };
     Manifest {
         implementation: Implementation {

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Outcome, Scene, read_frame, write_frame, wrong};
+use super::link::{self, Link};
+use super::{Outcome, Scene, wrong};
 use crate::crypto::channel::{Channel, ChipKeys, card_challenge, longer_keys};
 use crate::format::{Apdu, Authenticate, Challenge, Relay, Secure};
 
@@ -17,32 +18,48 @@ const ATR: [u8; 15] = [
 impl Scene<'_> {
     pub(super) fn power(&mut self, kind: &str) -> Outcome {
         let code = match kind {
-            "off" => 0,
-            "on" => 1,
-            "atr" => 4,
             "leave" => return self.leave(),
-            _ => 2,
+            "off" => link::OFF,
+            "on" => link::ON,
+            _ => link::RESET,
         };
-        let mut stream = self.chip.take().map_or_else(|| self.connect("chip"), Ok)?;
-        write_frame(&mut stream, &[code])?;
+        let mut chip = self.reached()?;
         if kind == "atr" {
-            let answer = read_frame(&mut stream)?;
+            let answer = chip.atr()?;
             if answer != ATR {
                 return Err(wrong(hex::encode(ATR), hex::encode(answer)));
             }
+        } else {
+            chip.power(code)?;
         }
-        self.chip = Some(stream);
+        self.chip = Some(chip);
         Ok(())
+    }
+
+    /// The chip, as it was reached before; else where the manifest says.
+    fn reached(&mut self) -> Result<Link, (String, String)> {
+        if let Some(chip) = self.chip.take() {
+            return Ok(chip);
+        }
+        let endpoint = self.runner.subject.roles.get("chip");
+        match endpoint.and_then(|endpoint| endpoint.reader.as_deref()) {
+            Some(reader) => in_reader(reader, None),
+            None => self.connect("chip").map(Link::Tcp),
+        }
     }
 
     /// The reader goes and comes again.
     fn leave(&mut self) -> Outcome {
-        let stream = self.chip.take();
-        let address = stream.and_then(|stream| stream.peer_addr().ok());
-        self.chip = Some(match address {
-            Some(address) => self.dial(&address.to_string())?,
-            None => self.connect("chip")?,
-        });
+        let chip = match self.chip.take() {
+            Some(Link::Tcp(stream)) => match stream.peer_addr() {
+                Ok(address) => Link::Tcp(self.dial(&address.to_string())?),
+                Err(_) => self.reached()?,
+            },
+            #[cfg(feature = "pcsc")]
+            Some(Link::Reader(card)) => Link::Reader(card.leave()?),
+            None => self.reached()?,
+        };
+        self.chip = Some(chip);
         Ok(())
     }
 
@@ -63,10 +80,9 @@ impl Scene<'_> {
     }
 
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, (String, String)> {
-        let mut stream = self.chip.take().map_or_else(|| self.connect("chip"), Ok)?;
-        write_frame(&mut stream, command)?;
-        let answer = read_frame(&mut stream)?;
-        self.chip = Some(stream);
+        let mut chip = self.reached()?;
+        let answer = chip.transmit(command)?;
+        self.chip = Some(chip);
         Ok(answer)
     }
 
@@ -87,10 +103,12 @@ impl Scene<'_> {
     pub(super) fn insert(&mut self, name: &str) -> Outcome {
         let answer = self.control("chip", &json!({}))?;
         let text = |key: &str| answer.get(key).and_then(Value::as_str).map(str::to_owned);
-        let (Some(address), Some(number)) = (text("tcp"), text("se_id")) else {
-            return Err(wrong("tcp and se_id", answer));
+        let (chip, number) = match (text("tcp"), text("reader"), text("se_id")) {
+            (Some(address), _, Some(number)) => (Link::Tcp(self.dial(&address)?), number),
+            (None, Some(reader), Some(number)) => (in_reader(&reader, Some(&number))?, number),
+            _ => return Err(wrong("tcp or reader, and se_id", answer)),
         };
-        self.chip = Some(self.dial(&address)?);
+        self.chip = Some(chip);
         self.sequence = None;
         self.names.insert(name.to_owned(), json!(number));
         Ok(())
@@ -213,6 +231,21 @@ impl Scene<'_> {
             self.names.insert(name.clone(), json!(hex::encode(command)));
         }
     }
+}
+
+/// The chip in a reader of PC/SC.
+#[cfg(feature = "pcsc")]
+fn in_reader(name: &str, number: Option<&str>) -> Result<Link, (String, String)> {
+    super::reader::Card::find(name, number).map(Link::Reader)
+}
+
+#[cfg(not(feature = "pcsc"))]
+fn in_reader(name: &str, _: Option<&str>) -> Result<Link, (String, String)> {
+    let need = format!("a chip in the reader {name:?}");
+    Err(wrong(
+        need,
+        "this program was built without the feature pcsc",
+    ))
 }
 
 /// The channel that an answer to INITIALIZE UPDATE begins, and its sequence counter.

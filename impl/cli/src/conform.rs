@@ -24,6 +24,9 @@ pub(crate) struct Args {
     /// Only the suite of this role: issuer, verifier, chip or system.
     #[arg(long)]
     role: Option<String>,
+    /// The chip is in this reader of PC/SC. The reference's chips go into it by vpcd. Needs a build with `--features pcsc`.
+    #[arg(long, value_name = "NAME")]
+    reader: Option<String>,
     /// Only tests whose id contains this; may be given again.
     #[arg(long, value_name = "TEXT")]
     only: Vec<String>,
@@ -51,6 +54,9 @@ pub(crate) fn run(args: &Args, runtime: &Runtime) -> anyhow::Result<u8> {
         only: args.only.clone(),
     };
     let roles = roles(args.role.as_deref())?;
+    if args.reader.is_some() {
+        check_reader(&roles)?;
+    }
     let transcript = match &args.transcript {
         Some(path) => {
             let begun = Transcript::begin(path);
@@ -61,16 +67,17 @@ pub(crate) fn run(args: &Args, runtime: &Runtime) -> anyhow::Result<u8> {
     let mut runs = Vec::new();
     if args.subject == "reference" {
         for role in roles {
-            runs.extend(reference(role, &filter, transcript.as_ref(), runtime)?);
+            let reader = args.reader.as_deref();
+            runs.extend(reference(
+                role,
+                reader,
+                &filter,
+                transcript.as_ref(),
+                runtime,
+            )?);
         }
     } else {
-        runs = manifest(
-            Path::new(&args.subject),
-            &roles,
-            args.role.is_some(),
-            &filter,
-            transcript.as_ref(),
-        )?;
+        runs = manifest(args, &roles, &filter, transcript.as_ref())?;
     }
     if runs.is_empty() {
         bail!(
@@ -83,6 +90,17 @@ pub(crate) fn run(args: &Args, runtime: &Runtime) -> anyhow::Result<u8> {
     } else {
         NO
     })
+}
+
+/// A reader holds chips, one at a time.
+fn check_reader(roles: &[&str]) -> anyhow::Result<()> {
+    if !cfg!(feature = "pcsc") {
+        bail!("--reader: this program has no PC/SC; build it with `--features pcsc`");
+    }
+    if roles != ["chip"] {
+        bail!("--reader: only chips are in readers; say `--role chip` too");
+    }
+    Ok(())
 }
 
 fn roles(wanted: Option<&str>) -> anyhow::Result<Vec<&'static str>> {
@@ -109,6 +127,7 @@ pub(crate) fn suites(role: &str, filter: &Filter) -> anyhow::Result<Vec<File>> {
 /// Plays the suites of one role against the reference.
 pub(crate) fn reference(
     role: &str,
+    reader: Option<&str>,
     filter: &Filter,
     transcript: Option<&Transcript>,
     runtime: &Runtime,
@@ -117,14 +136,17 @@ pub(crate) fn reference(
     if files.is_empty() {
         return Ok(Vec::new());
     }
-    let subject = runtime.block_on(Reference::start(role))?;
+    let subject = runtime.block_on(Reference::start(role, reader))?;
     let runner = Runner::new(subject.manifest.clone(), PATIENCE);
     let runner = match subject.peers {
         Some(peers) => runner.with_peers(peers),
         None => runner,
     };
     let runner = written_down(runner, transcript);
-    let runs = files.iter().map(|file| watched(&runner, file, filter));
+    let at_once = at_once(reader);
+    let runs = files
+        .iter()
+        .map(|file| watched(&runner, file, filter, at_once));
     runs.collect()
 }
 
@@ -143,16 +165,22 @@ fn selects(file: &File, filter: &Filter) -> bool {
 }
 
 fn manifest(
-    path: &Path,
+    args: &Args,
     roles: &[&'static str],
-    named: bool,
     filter: &Filter,
     transcript: Option<&Transcript>,
 ) -> anyhow::Result<Vec<Run>> {
+    let (path, named) = (Path::new(&args.subject), args.role.is_some());
     let text =
         std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    let subject: Manifest = serde_json::from_str(&text)
+    let mut subject: Manifest = serde_json::from_str(&text)
         .with_context(|| format!("{} is no subject manifest", path.display()))?;
+    if let Some(reader) = &args.reader {
+        let chip = subject.roles.entry("chip".to_owned()).or_default();
+        chip.reader = Some(reader.clone());
+    }
+    let chip = subject.roles.get("chip");
+    let at_once = at_once(chip.and_then(|chip| chip.reader.as_deref()));
     let mut runner = Runner::new(subject.clone(), PATIENCE);
     if !subject.peers.is_empty() {
         runner = runner.with_peers(Peers::start(&subject.peers).map_err(anyhow::Error::msg)?);
@@ -167,17 +195,22 @@ fn manifest(
             continue;
         }
         for file in suites(role, filter)? {
-            runs.push(watched(&runner, &file, filter)?);
+            runs.push(watched(&runner, &file, filter, at_once)?);
         }
     }
     Ok(runs)
 }
 
-/// Plays one suite under a progress bar.
-fn watched(runner: &Runner, file: &File, filter: &Filter) -> anyhow::Result<Run> {
-    let bar = bar::counted(&file.suite, file.tests.len());
+/// How many tests are played at once: one, where there is one reader.
+fn at_once(reader: Option<&str>) -> usize {
     let threads = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get);
-    let outcome = play(runner, file, filter, 2 * threads, &|done, total| {
+    if reader.is_some() { 1 } else { 2 * threads }
+}
+
+/// Plays one suite under a progress bar.
+fn watched(runner: &Runner, file: &File, filter: &Filter, at_once: usize) -> anyhow::Result<Run> {
+    let bar = bar::counted(&file.suite, file.tests.len());
+    let outcome = play(runner, file, filter, at_once, &|done, total| {
         bar.set_length(total as u64);
         bar.set_position(done as u64);
     })

@@ -20,6 +20,7 @@ use kaika_node::Fault;
 use kaika_node::chip;
 use kaika_node::clock::Shifted;
 use kaika_node::roles::{Urls, listen};
+use kaika_node::vpcd;
 use kaika_node::world::World;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -44,6 +45,8 @@ struct Control {
     chips: AtomicU64,
     /// The chips that may still be in use; older ones are taken out, since each takes files and sockets.
     inserted: Mutex<VecDeque<JoinHandle<Result<(), Fault>>>>,
+    /// The reader that chips go into, one at a time; without it each has a port of its own.
+    reader: Option<String>,
 }
 
 /// Chips at once: more than tests at once.
@@ -51,9 +54,17 @@ const CHIPS: usize = 128;
 
 impl Control {
     fn keep(&self, chip: JoinHandle<Result<(), Fault>>) {
+        self.inserted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push_back(chip);
+    }
+
+    /// Takes old chips out until there is room for one more.
+    fn make_room(&self) {
+        let others = if self.reader.is_some() { 0 } else { CHIPS };
         let mut inserted = self.inserted.lock().unwrap_or_else(PoisonError::into_inner);
-        inserted.push_back(chip);
-        if inserted.len() > CHIPS
+        while inserted.len() > others
             && let Some(old) = inserted.pop_front()
         {
             old.abort();
@@ -71,8 +82,8 @@ pub(crate) const fn peers_of(role: &str) -> &'static [&'static str] {
 }
 
 impl Reference {
-    /// Starts what a suite for `role` needs.
-    pub(crate) async fn start(role: &str) -> anyhow::Result<Self> {
+    /// Starts what a suite for `role` needs. With a reader, chips go into that one, which must be vpcd's at its usual port.
+    pub(crate) async fn start(role: &str, reader: Option<&str>) -> anyhow::Result<Self> {
         let data = tempfile::tempdir().context("a directory for the stores")?;
         let at: BTreeMap<String, String> = peers_of(role)
             .iter()
@@ -96,7 +107,7 @@ impl Reference {
             sms: url("sms"),
         };
         let world = World::start_among(data.path().to_owned(), urls).await?;
-        let control = control(&world, data.path().to_owned()).await?;
+        let control = control(&world, data.path().to_owned(), reader).await?;
         let manifest = manifest(role, &world, control)?;
         Ok(Self {
             manifest,
@@ -111,7 +122,7 @@ fn manifest(role: &str, world: &World, control: SocketAddr) -> anyhow::Result<Ma
     let keys: BTreeMap<String, String> = serde_json::from_value(json!(world.keys))?;
     let http = |address: SocketAddr| Endpoint {
         http: Some(format!("http://{address}")),
-        tcp: None,
+        ..Endpoint::default()
     };
     let at = &world.addresses;
     let issuer = Endpoint {
@@ -119,8 +130,8 @@ fn manifest(role: &str, world: &World, control: SocketAddr) -> anyhow::Result<Ma
         ..http(at.issuer)
     };
     let chip = Endpoint {
-        http: None,
         tcp: Some(at.chip.to_string()),
+        ..Endpoint::default()
     };
     let all = [
         ("issuer", issuer),
@@ -151,7 +162,7 @@ fn manifest(role: &str, world: &World, control: SocketAddr) -> anyhow::Result<Ma
     })
 }
 
-async fn control(world: &World, data: PathBuf) -> anyhow::Result<SocketAddr> {
+async fn control(world: &World, data: PathBuf, reader: Option<&str>) -> anyhow::Result<SocketAddr> {
     let listener = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
     let address = listener.local_addr()?;
     let state = Arc::new(Control {
@@ -160,6 +171,7 @@ async fn control(world: &World, data: PathBuf) -> anyhow::Result<SocketAddr> {
         data,
         chips: AtomicU64::new(1),
         inserted: Mutex::default(),
+        reader: reader.map(str::to_owned),
     });
     let router = Router::new()
         .route("/ctl/v1/clock", post(advance))
@@ -184,7 +196,7 @@ async fn advance(State(control): State<Arc<Control>>, Json(asked): Json<Value>) 
 
 type Told = (StatusCode, Json<Value>);
 
-/// A chip from the factory, on a port of its own.
+/// A chip from the factory, on a port of its own or alone in the reader.
 ///
 /// The body is read although it says nothing: what is not read when the answer is ready ends the connection, and the
 /// next question on it is lost.
@@ -193,18 +205,28 @@ async fn insert(State(control): State<Arc<Control>>, _: Json<Value>) -> Told {
     let mut se_id = number.to_be_bytes();
     se_id[0] = 0x4b;
     let file = control.data.join(format!("chip-{number}.bin"));
+    control.make_room();
     let made = async {
         let chip = chip::open(&file, &control.chip_master, se_id)?;
-        let listener = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
-        let address = listener
-            .local_addr()
-            .map_err(|error| Fault::net("a port", error))?;
-        control.keep(tokio::spawn(chip::serve(listener, chip)));
-        Ok::<_, Fault>(address)
+        match &control.reader {
+            Some(reader) => {
+                let address = SocketAddr::from((Ipv4Addr::LOCALHOST, vpcd::PORT));
+                control.keep(tokio::spawn(vpcd::serve(address, chip, vpcd::PATIENCE)));
+                Ok(("reader", reader.clone()))
+            }
+            None => {
+                let listener = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+                let address = listener
+                    .local_addr()
+                    .map_err(|error| Fault::net("a port", error))?;
+                control.keep(tokio::spawn(chip::serve(listener, chip)));
+                Ok::<_, Fault>(("tcp", address.to_string()))
+            }
+        }
     };
     match made.await {
-        Ok(address) => {
-            let body = json!({"tcp": address.to_string(), "se_id": hex::encode(se_id)});
+        Ok((way, address)) => {
+            let body = json!({way: address, "se_id": hex::encode(se_id)});
             (StatusCode::OK, Json(body))
         }
         Err(fault) => {

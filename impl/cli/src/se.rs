@@ -1,20 +1,32 @@
-//! `kaika se`: a chip with its memory in a file, over TCP.
+//! `kaika se`: a chip with its memory in a file, over TCP or in the virtual reader of PC/SC.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use kaika_node::chip;
+use kaika_node::chip::{self, FileFlash, Inserted, Log};
 use kaika_node::keys::Keys;
 use kaika_node::roles::listen;
+use kaika_node::vpcd;
 
 use crate::OK;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Where to listen.
-    #[arg(long, value_name = "HOST:PORT")]
-    tcp: SocketAddr,
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        required_unless_present = "vpcd",
+        conflicts_with = "vpcd"
+    )]
+    tcp: Option<SocketAddr>,
+    /// The reader to go into: vsmartcard's vpcd, through which pcscd and its clients see the chip.
+    #[arg(long, value_name = "HOST:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:35963")]
+    vpcd: Option<SocketAddr>,
+    /// Where every command and its answer are written, one JSON document a line. It will hold the token, and PINs.
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
     /// The chip's memory; a new file is a new chip.
     #[arg(long, value_name = "FILE")]
     file: PathBuf,
@@ -33,11 +45,26 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
         .context("--se-id: expected 16 hex digits")?;
     let keys = Keys::load_or_create(&args.keys)?;
     let chip = chip::open(&args.file, keys.chip_master.bytes(), se_id)?;
-    let listener = listen(args.tcp).await?;
-    eprintln!("chip {} at {}", args.se_id, listener.local_addr()?);
+    let log = args.log.as_deref().map(Log::open).transpose()?;
+    let chip = Inserted::logged(chip, log);
     tokio::select! {
-        served = chip::serve(listener, chip) => served?,
+        served = answer(args.tcp, args.vpcd, &args.se_id, chip) => served?,
         interrupted = tokio::signal::ctrl_c() => interrupted?,
     }
     Ok(OK)
+}
+
+/// Answers readers for as long as there are any.
+async fn answer(
+    tcp: Option<SocketAddr>,
+    vpcd: Option<SocketAddr>,
+    number: &str,
+    chip: Inserted<FileFlash>,
+) -> anyhow::Result<()> {
+    if let Some(address) = vpcd {
+        return Ok(vpcd::serve(address, chip, vpcd::PATIENCE).await?);
+    }
+    let listener = listen(tcp.context("--tcp or --vpcd is needed")?).await?;
+    eprintln!("chip {number} at {}", listener.local_addr()?);
+    Ok(chip::serve(listener, chip).await?)
 }

@@ -96,7 +96,7 @@ fn explore(shown: &mut Shown, quiet: bool) {
 }
 
 fn play(role: &str, shown: &mut Shown, quiet: bool, runtime: &Runtime) -> anyhow::Result<()> {
-    let runs = conform::reference(role, &Filter::default(), None, runtime)?;
+    let runs = conform::reference(role, None, &Filter::default(), None, runtime)?;
     if runs.is_empty() {
         shown.failures.push(format!("the suite of {role} is empty"));
     }

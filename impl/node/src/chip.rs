@@ -1,8 +1,10 @@
 //! The chip in a process: its memory in a file that survives kill -9, its commands over TCP.
 //!
-//! Framing as in `spec/85-apdu.md`, section *Transport*: [`serve`] listens, [`Remote`] connects.
+//! Framing as in `spec/85-apdu.md`, section *Transport*: [`serve`] listens, [`Remote`] connects. A chip that connects to a
+//! reader instead is in [`crate::vpcd`].
 
 use std::fs::{File, OpenOptions};
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -12,6 +14,8 @@ use kaika_crypto::chip::ChipKeys;
 use kaika_secure_element::journal::FLASH_LEN;
 use kaika_secure_element::{ATR, Chip, Fault as FlashFault, Flash};
 use kaika_spec::limit::APDU_MAX;
+use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::fault::Fault;
@@ -103,39 +107,113 @@ pub fn open(path: &Path, master: &[u8; 16], se_id: [u8; 8]) -> Result<Chip<FileF
     Chip::new(keys, se_id, FileFlash::open(path)?).map_err(damaged)
 }
 
+/// What was said to a chip, one JSON document a line: `{"command", "answer"}` in hexadecimal, and `{"power"}` when it went off or
+/// the chip was reset. It holds the token and, if one was verified, the PIN.
+#[derive(Debug)]
+pub struct Log {
+    file: File,
+    path: PathBuf,
+}
+
+impl Log {
+    /// Opens the file to write behind what it holds; a new one is for its owner only.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn open(path: &Path) -> Result<Self, Fault> {
+        let opened = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path);
+        let file = opened.map_err(|error| Fault::file(path, error))?;
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Writes a line at once, so that it is there if the process is killed.
+    fn line(&mut self, document: &Value) {
+        if let Err(error) = self.file.write_all(format!("{document}\n").as_bytes()) {
+            eprintln!("{}: {error}", self.path.display());
+        }
+    }
+}
+
+/// A chip in a reader, with what is written down of it.
+#[derive(Debug)]
+pub struct Inserted<F: Flash> {
+    chip: Chip<F>,
+    log: Option<Log>,
+}
+
+impl<F: Flash> From<Chip<F>> for Inserted<F> {
+    fn from(chip: Chip<F>) -> Self {
+        Self { chip, log: None }
+    }
+}
+
+impl<F: Flash> Inserted<F> {
+    /// A chip of which every command is written down, if there is a log.
+    pub const fn logged(chip: Chip<F>, log: Option<Log>) -> Self {
+        Self { chip, log }
+    }
+
+    /// Power off and on again.
+    pub(crate) fn reset(&mut self) {
+        self.chip.reset();
+        if let Some(log) = &mut self.log {
+            log.line(&json!({"power": "reset"}));
+        }
+    }
+
+    fn process(&mut self, command: &[u8]) -> Vec<u8> {
+        let mut out = [0; ANSWER_MAX];
+        let length = self.chip.process(command, &mut out);
+        let answer = out.get(..length).unwrap_or_default();
+        if let Some(log) = &mut self.log {
+            log.line(&json!({"command": hex::encode(command), "answer": hex::encode(answer)}));
+        }
+        answer.to_vec()
+    }
+
+    /// Answers one reader until it leaves.
+    pub(crate) async fn session<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        mut stream: S,
+    ) -> std::io::Result<()> {
+        while let Some(message) = frame::read(&mut stream, usize::from(u16::MAX)).await? {
+            match message.as_slice() {
+                [POWER_OFF | POWER_ON | RESET] => self.reset(),
+                [GIVE_ATR] => frame::write(&mut stream, &ATR).await?,
+                command => frame::write(&mut stream, &self.process(command)).await?,
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Serves one reader after another until the listener fails. Power goes off when a reader leaves.
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn serve<F: Flash>(listener: TcpListener, mut chip: Chip<F>) -> Result<(), Fault> {
+pub async fn serve<F: Flash>(
+    listener: TcpListener,
+    chip: impl Into<Inserted<F>>,
+) -> Result<(), Fault> {
+    let mut chip = chip.into();
     loop {
         let (stream, _) = listener
             .accept()
             .await
             .map_err(|error| Fault::net("accepting a reader", error))?;
         let _ = stream.set_nodelay(true);
-        if let Err(error) = session(stream, &mut chip).await {
+        if let Err(error) = chip.session(stream).await {
             eprintln!("chip: the reader left: {error}");
         }
         chip.reset();
     }
-}
-
-async fn session<F: Flash>(mut stream: TcpStream, chip: &mut Chip<F>) -> std::io::Result<()> {
-    while let Some(message) = frame::read(&mut stream, usize::from(u16::MAX)).await? {
-        match message.as_slice() {
-            [POWER_OFF | POWER_ON | RESET] => chip.reset(),
-            [GIVE_ATR] => frame::write(&mut stream, &ATR).await?,
-            command => frame::write(&mut stream, &process(chip, command)).await?,
-        }
-    }
-    Ok(())
-}
-
-fn process<F: Flash>(chip: &mut Chip<F>, command: &[u8]) -> Vec<u8> {
-    let mut out = [0; ANSWER_MAX];
-    let length = chip.process(command, &mut out);
-    out.get(..length).unwrap_or_default().to_vec()
 }
 
 /// A chip at the other end of a TCP connection.

@@ -25,6 +25,7 @@ pub mod sms;
 pub mod store;
 pub mod till;
 pub mod vault;
+pub mod vpcd;
 pub mod world;
 
 pub use fault::Fault;

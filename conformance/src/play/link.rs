@@ -1,0 +1,57 @@
+//! The way to a chip: frames over TCP, or a reader of PC/SC.
+
+use std::net::TcpStream;
+
+use super::{read_frame, write_frame};
+
+type Said<T> = Result<T, (String, String)>;
+
+/// Power off, power on, reset.
+pub(super) const OFF: u8 = 0;
+pub(super) const ON: u8 = 1;
+pub(super) const RESET: u8 = 2;
+const GIVE_ATR: u8 = 4;
+
+/// A chip that commands reach.
+pub(super) enum Link {
+    /// Frames as in `spec/85-apdu.md`, *Transport*, and where they go.
+    Tcp(TcpStream),
+    /// A card in a reader.
+    #[cfg(feature = "pcsc")]
+    Reader(super::reader::Card),
+}
+
+impl Link {
+    /// One command and its answer.
+    pub(super) fn transmit(&mut self, command: &[u8]) -> Said<Vec<u8>> {
+        match self {
+            Self::Tcp(stream) => {
+                write_frame(stream, command)?;
+                read_frame(stream)
+            }
+            #[cfg(feature = "pcsc")]
+            Self::Reader(card) => card.transmit(command),
+        }
+    }
+
+    /// Power off, on, or a reset.
+    pub(super) fn power(&mut self, kind: u8) -> Said<()> {
+        match self {
+            Self::Tcp(stream) => write_frame(stream, &[kind]),
+            #[cfg(feature = "pcsc")]
+            Self::Reader(card) => card.power(kind),
+        }
+    }
+
+    /// The answer to reset, of a chip that was reset or not.
+    pub(super) fn atr(&mut self) -> Said<Vec<u8>> {
+        match self {
+            Self::Tcp(stream) => {
+                write_frame(stream, &[GIVE_ATR])?;
+                read_frame(stream)
+            }
+            #[cfg(feature = "pcsc")]
+            Self::Reader(card) => card.atr(),
+        }
+    }
+}
