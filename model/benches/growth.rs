@@ -14,7 +14,6 @@ use kaika_model::scope::tap::Tap;
 use kaika_model::{Bounds, Chart, Config, Tier, World};
 use kaika_spec::Scope;
 use measure::{Case, Sample, asked_for_one, hundredths, sample, write};
-use stateright::Model as _;
 
 /// The scopes whose states are many, and the most faults of each kind that are asked for.
 const SCOPES: &[(Scope, Tier, u8)] = &[
