@@ -107,6 +107,7 @@ step "root keys in an HSM (SoftHSM2)" hsm
 if [ "${1:-}" != quick ]; then
     step "fuzz bodies: corpus, random bytes, canaries" fuzz_replay
     step "branches of the roles: which exploration runs" model/coverage.sh
+    step "card clients: OpenSC, pcsc_scan, python-emv, pyemv" tests/clients/run.sh
     step "bare metal: $bare_metal" check_bare_metal
     step "documentation" documents
     step "fuzz smoke: ${FUZZ_SECONDS:=3} s each" fuzz/run.sh "$FUZZ_SECONDS"

@@ -12,7 +12,7 @@ type Said<T> = Result<T, (String, String)>;
 /// Longest answer of a short command, and room for more than that.
 const ANSWER_MAX: usize = 65_538;
 /// How long a reader may take to see a card.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(3);
 /// GET DATA of the chip id: answered by 9F7F 08 and the id.
 const CHIP_ID: [u8; 5] = [0x80, 0xCA, 0x9F, 0x7F, 0x00];
 
