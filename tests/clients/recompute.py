@@ -7,6 +7,7 @@ here from its `token_master` as spec/85-apdu.md says. Everything else comes from
 (8C, 8D), the counter, what the terminal sent. Prints a line for each cryptogram; exit 1 when one differs, or there is none.
 """
 
+import hmac
 import json
 import sys
 import warnings
