@@ -218,5 +218,6 @@ expect 'chip by hand: 0 passed, 0 failed, [0-9]{3} skipped' 'skipped [0-9]{3}: n
 
 say "the vectors of bytes are what the rules give"
 "$python" tests/clients/bytes.py --check conformance/vectors/hand/bytes
+"$python" tests/clients/keys.py --check conformance/vectors/hand/bytes
 echo
 echo "clients: all held, in $SECONDS s"
