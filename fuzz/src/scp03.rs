@@ -110,7 +110,7 @@ impl<C: Card> Play<'_, C> {
             op => {
                 let ask = asked(op, reader.byte());
                 let fault = fault(reader);
-                self.ask(ask, fault);
+                self.ask(ask, fault, op == 5);
             }
         }
     }
@@ -231,7 +231,8 @@ impl<C: Card> Play<'_, C> {
         Some(channel)
     }
 
-    fn ask(&mut self, ask: Ask, fault: Fault) {
+    /// `chained`: in two links, the fault in the second. Of the faults a chain has the wrong MAC only.
+    fn ask(&mut self, ask: Ask, fault: Fault, chained: bool) {
         let Some(mut host) = self.host.take() else {
             return;
         };
@@ -252,7 +253,10 @@ impl<C: Card> Play<'_, C> {
         };
         let (header, data) = self.command(ask, host.version);
         let unused = host.channel.clone();
-        let command = host.channel.wrap(header, &data, true);
+        let mut command = host.channel.wrap(header, &data, true);
+        if chained && matches!(fault, Fault::None | Fault::Mac(_)) {
+            command = self.first_link(&command);
+        }
         let tampered = match fault {
             Fault::None => None,
             Fault::Drop => {
@@ -288,6 +292,28 @@ impl<C: Card> Play<'_, C> {
         }
         self.host = Some(host);
         self.unmodified(ask, &command);
+    }
+
+    /// Sends the first bytes of the command's data as a link, and gives the link with what is left.
+    fn first_link(&mut self, command: &[u8]) -> Vec<u8> {
+        let (header, field) = (&command[1..4], &command[5..command.len() - 1]);
+        let link = |cla: u8, part: &[u8]| {
+            let length = u8::try_from(part.len()).unwrap_or(0);
+            [&[cla], header, &[length], part].concat()
+        };
+        let (first, rest) = field.split_at(PIECE.min(field.len() / 2));
+        let (data, status, same) = self.send(&link(0x94, first));
+        let encrypts = self.ledger.open.is_some_and(|(_, level)| level & 0x02 != 0);
+        let wanted = if encrypts { 0x9000 } else { 0x6982 };
+        assert_eq!(
+            (data.len(), status, same),
+            (0, wanted, [true; 2]),
+            "the first link"
+        );
+        if !encrypts {
+            self.ledger.close();
+        }
+        [&link(0x84, rest)[..], &[0x00]].concat()
     }
 
     /// GET DATA in the clear: answered, and no answer of the channel. The channel is as it was.
