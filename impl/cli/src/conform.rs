@@ -21,7 +21,7 @@ pub(crate) struct Args {
     /// The subject: a manifest, see conformance/subjects/; or `reference`, which is started for the run.
     #[arg(long, value_name = "FILE|reference")]
     subject: String,
-    /// Only the suite of this role: issuer, verifier, chip or system.
+    /// Only the suite of this role: issuer, verifier, chip (or `se`) or system.
     #[arg(long)]
     role: Option<String>,
     /// The chip is in this reader of PC/SC. The reference's chips go into it by vpcd. Needs a build with `--features pcsc`.
@@ -104,6 +104,8 @@ fn check_reader(roles: &[&str]) -> anyhow::Result<()> {
 }
 
 fn roles(wanted: Option<&str>) -> anyhow::Result<Vec<&'static str>> {
+    // A secure element is a chip.
+    let wanted = wanted.map(|role| if role == "se" { "chip" } else { role });
     let all = ROLES.iter().copied();
     let taken: Vec<_> = all
         .filter(|role| wanted.is_none_or(|wanted| wanted == *role))
