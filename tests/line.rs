@@ -165,6 +165,29 @@ fn errors_say_what_to_do() {
     }
 }
 
+/// A chip has one way to its reader, and a chip in a reader is asked for as such.
+#[test]
+fn a_chip_has_one_way_to_its_reader() {
+    let chip = ["se", "--file", "none.bin", "--keys", "none.json"];
+    let ways = [&["--tcp", "127.0.0.1:0", "--vpcd"][..], &[]];
+    for way in ways {
+        let output = kaika(&[&chip[..], way].concat());
+        assert_eq!(output.status.code(), Some(2));
+        let text = complained(&output);
+        assert!(text.contains("--tcp") && text.contains("--vpcd"), "{text}");
+    }
+    let reader = ["conform", "--subject", "reference", "--reader", "none"];
+    let output = kaika(&reader);
+    assert_eq!(output.status.code(), Some(4));
+    let text = complained(&output);
+    let wanted = if cfg!(feature = "pcsc") {
+        "say `--role chip` too"
+    } else {
+        "build it with `--features pcsc`"
+    };
+    assert!(text.contains(wanted), "{text}");
+}
+
 #[test]
 fn the_vectors_are_fresh() {
     let output = kaika(&["vectors", "--check"]);

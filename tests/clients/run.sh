@@ -199,7 +199,9 @@ expect '^0 right, 5 wrong$'
 say "how fast: whole payments (PPSE to cryptogram) and single commands, through pcscd and vpcd; the memory on this disk"
 insert
 shown speed target/debug/examples/reader_speed "$reader" 2
-expect 'payments a second' 'commands a second'
+expect 'commands a second'
+# 500 is the aim on a quiet machine; with vpcd's segments acknowledged late it would be 4.
+[ "$(sed -nE 's/.*: ([0-9]+) payments a second.*/\1/p' "$out")" -ge 50 ] || fail "fewer than 50 payments a second"
 eject
 
 say "the runner plays the chip's vectors through PC/SC, each with a chip from the factory"

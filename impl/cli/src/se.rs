@@ -12,14 +12,10 @@ use kaika_node::vpcd;
 use crate::OK;
 
 #[derive(clap::Args)]
+#[command(group(clap::ArgGroup::new("transport").required(true).args(["tcp", "vpcd"])))]
 pub(crate) struct Args {
     /// Where to listen.
-    #[arg(
-        long,
-        value_name = "HOST:PORT",
-        required_unless_present = "vpcd",
-        conflicts_with = "vpcd"
-    )]
+    #[arg(long, value_name = "HOST:PORT")]
     tcp: Option<SocketAddr>,
     /// The reader to go into: vsmartcard's vpcd, through which pcscd and its clients see the chip.
     #[arg(long, value_name = "HOST:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:35963")]
