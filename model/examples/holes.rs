@@ -95,7 +95,7 @@ fn page(worlds: &BTreeMap<Region, u64>, machines: &BTreeMap<Region, u64>) -> Str
     page
 }
 
-/// The text of a region, and why exploration does not run it.
+/// Where a region begins, in the words of the file.
 fn line((file, [line, column, end, _]): &Region) -> String {
     let path = root().join("model/src/role").join(file);
     let text = std::fs::read_to_string(&path).unwrap_or_default();

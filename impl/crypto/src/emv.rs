@@ -78,6 +78,29 @@ pub struct CryptogramInput<'a> {
     pub issuer_data: &'a [u8],
 }
 
+impl CryptogramInput<'_> {
+    /// Gives `mac` what every version covers, in order, and `issuer_data` at its end.
+    pub(crate) fn covered(
+        &self,
+        issuer_data: &[u8],
+        mac: impl FnOnce(&[&[u8]]) -> [u8; 8],
+    ) -> [u8; 8] {
+        mac(&[
+            self.amount,
+            self.amount_other,
+            self.country,
+            self.tvr,
+            self.currency,
+            self.date,
+            &[self.kind],
+            self.unpredictable_number,
+            self.interchange_profile,
+            &self.atc.to_be_bytes(),
+            issuer_data,
+        ])
+    }
+}
+
 /// The application cryptogram under the session key of the input's counter.
 pub fn cryptogram(key: &TokenKey, input: &CryptogramInput<'_>) -> [u8; 8] {
     Session::of(key, input.atc).cryptogram(input)
@@ -106,22 +129,7 @@ impl Session {
 
     /// As [`cryptogram`]; the input's counter must be the session's.
     pub fn cryptogram(&self, input: &CryptogramInput<'_>) -> [u8; 8] {
-        retail_mac(
-            &self.0,
-            &[
-                input.amount,
-                input.amount_other,
-                input.country,
-                input.tvr,
-                input.currency,
-                input.date,
-                &[input.kind],
-                input.unpredictable_number,
-                input.interchange_profile,
-                &input.atc.to_be_bytes(),
-                input.issuer_data,
-            ],
-        )
+        input.covered(input.issuer_data, |pieces| retail_mac(&self.0, pieces))
     }
 
     /// As [`response_cryptogram`].

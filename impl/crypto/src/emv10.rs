@@ -19,22 +19,8 @@ pub fn retail_mac_zeros(key: &TokenKey, pieces: &[&[u8]]) -> [u8; 8] {
 /// verification results, which are its last four bytes.
 pub fn cryptogram(key: &TokenKey, input: &CryptogramInput<'_>) -> [u8; 8] {
     let results = input.issuer_data.last_chunk::<4>();
-    retail_mac_zeros(
-        key,
-        &[
-            input.amount,
-            input.amount_other,
-            input.country,
-            input.tvr,
-            input.currency,
-            input.date,
-            &[input.kind],
-            input.unpredictable_number,
-            input.interchange_profile,
-            &input.atc.to_be_bytes(),
-            results.map_or(&[], |results| results),
-        ],
-    )
+    let results = results.map_or(&[][..], |results| results);
+    input.covered(results, |pieces| retail_mac_zeros(key, pieces))
 }
 
 /// The authorisation response cryptogram by method 1 (EMV Book 2, 8.2.1): 3DES over the request cryptogram, to whose first two

@@ -11,23 +11,19 @@ pub(super) const KEYS_MAX: usize = (1 << 24) - 2;
 /// How many values stand together.
 const CHUNK: usize = 1 << 10;
 
-/// Values in the order in which they came. What is there is never moved; room that is not used yet is not memory yet.
+/// Values in the order in which they came. What is there is never moved, and the room that is not used is one chunk's.
 #[derive(Debug)]
 pub(super) struct Chunks<T> {
     chunks: Vec<Vec<T>>,
-    len: usize,
 }
 
 impl<T: Copy> Chunks<T> {
     pub(super) const fn new() -> Self {
-        Self {
-            chunks: Vec::new(),
-            len: 0,
-        }
+        Self { chunks: Vec::new() }
     }
 
     pub(super) const fn bytes(&self) -> usize {
-        self.len * size_of::<T>() + self.chunks.len() * size_of::<Vec<T>>()
+        self.chunks.len() * (CHUNK * size_of::<T>() + size_of::<Vec<T>>())
     }
 
     #[inline(always)]
@@ -37,12 +33,14 @@ impl<T: Copy> Chunks<T> {
 
     #[inline(always)]
     pub(super) fn push(&mut self, value: T) {
-        let chunk = self.len / CHUNK;
-        if chunk == self.chunks.len() {
-            self.chunks.push(Vec::with_capacity(CHUNK));
+        match self.chunks.last_mut() {
+            Some(last) if last.len() < CHUNK => last.push(value),
+            _ => {
+                let mut chunk = Vec::with_capacity(CHUNK);
+                chunk.push(value);
+                self.chunks.push(chunk);
+            }
         }
-        self.chunks[chunk].push(value);
-        self.len += 1;
     }
 }
 
