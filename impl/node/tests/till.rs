@@ -10,12 +10,14 @@ use kaika_node::chip::Remote;
 use kaika_node::clock::System;
 use kaika_node::frame;
 use kaika_node::line::Line;
-use kaika_node::store::{Dump, Job, Memory, Sqlite, Store};
+use kaika_node::store::{Dump, Job, Memory, Sqlite, Store, run};
 use kaika_node::till::{REVERSALS, Till};
 use kaika_node::{Fault, calendar};
-use kaika_pos::{Kind, Outcome, Sale};
+use kaika_pos::{Kind, Outcome, Reversal, Sale};
 use kaika_spec::limit::ISO8583_MAX;
+use kaika_wire::core::Write;
 use kaika_wire::iso8583::Message;
+use serde_json::json;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -356,7 +358,7 @@ async fn silence_is_reversed_and_the_reversal_repeated() {
 
 //= spec/75-tap.md#tap-21-old-reversals-first
 //= type=test
-//# The POS MUST have every stored reversal answered before it asks for another payment.
+//# The POS MUST have every reversal that an earlier payment left answered before it asks for another payment.
 #[tokio::test]
 async fn an_old_reversal_is_answered_before_anything_is_asked() {
     let dir = tempfile::tempdir().unwrap();
@@ -439,6 +441,57 @@ async fn payments_side_by_side_do_not_reverse_each_other() {
     assert!(matches!(first.unwrap(), Outcome::Approved { .. }));
     assert!(matches!(second.unwrap(), Outcome::Approved { .. }));
     assert_eq!(types(&heard), ["0800", "0100", "0100"]);
+    assert_eq!(due(&*store), 0);
+}
+
+#[tokio::test]
+async fn an_approval_that_comes_while_an_old_reversal_is_slow_stands() {
+    let manner = |message: &Message| match message.mti {
+        [_, b'4', ..] => Reaction::After(300, "00"),
+        _ => Reaction::After(200, "00"),
+    };
+    let (address, heard) = issuer(manner).await;
+    let store = Arc::new(Memory::default());
+    let till = till(store.clone(), address);
+    let (paid, settled) = tokio::join!(tapped(&till, 2), async {
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        assert_eq!(due(&*store), 1, "the payment is under way");
+        leave(&*store, &request(1)).await;
+        till.settle().await
+    });
+    assert!(matches!(paid.unwrap(), Outcome::Approved { .. }));
+    assert_eq!(settled.unwrap(), 1);
+    let heard = heard.lock().unwrap();
+    let reversed = heard.iter().filter(|message| message.mti[1] == b'4');
+    let reversed: Vec<_> = reversed.map(|message| message.text(11)).collect();
+    assert_eq!(reversed, [Some("000001")]);
+    assert_eq!(due(&*store), 0);
+}
+
+/// What a process that died leaves of a request.
+async fn leave(store: &dyn Store, request: &Message) {
+    let reversal = Reversal::of(request).unwrap();
+    let row = json!({"message": hex::encode(reversal.first()), "sent": true});
+    let write = Write::put(REVERSALS, reversal.name(), &row);
+    run(store, move |_| (vec![write], ())).await.unwrap();
+}
+
+//= spec/75-tap.md#tap-24-a-reversal-ends
+//= type=test
+//# The POS MUST take a reversal as answered when the response code is 00 or 64, and for no other.
+#[tokio::test]
+async fn a_reversal_whose_name_is_anothers_is_not_repeated_for_ever() {
+    let manner = |message: &Message| match message.mti {
+        [_, b'4', ..] => Reaction::After(0, "64"),
+        _ => Reaction::Silent,
+    };
+    let (address, heard) = issuer(manner).await;
+    let store = Arc::new(Memory::default());
+    let till = till(store.clone(), address);
+    assert_eq!(tapped(&till, 1).await.unwrap(), Outcome::Reversed);
+    assert_eq!(types(&heard), ["0800", "0100", "0400"]);
+    leave(&*store, &request(2)).await;
+    assert_eq!(till.settle().await.unwrap(), 1);
     assert_eq!(due(&*store), 0);
 }
 

@@ -65,7 +65,7 @@ pub(crate) struct Decision {
 }
 
 /// The fields that an answer must repeat.
-const ECHOED: [u8; 9] = [2, 3, 4, 7, 11, 37, 41, 42, 49];
+pub(crate) const ECHOED: [u8; 9] = [2, 3, 4, 7, 11, 37, 41, 42, 49];
 
 /// The decision in an answer, when it is the answer to this request: type, and every field that must be repeated.
 pub(crate) fn decision(answer: &[u8], request: &Message) -> Result<Decision, Malformed> {

@@ -18,8 +18,7 @@ impl Reversal {
             request.text(7)?,
             "0".repeat(22)
         );
-        let repeated = [2, 3, 4, 7, 11, 37, 41, 42, 49];
-        let message = repeated
+        let message = host::ECHOED
             .iter()
             .filter_map(|number| Some((*number, request.field(*number)?)))
             .fold(Message::new(*b"0400"), |message, (number, value)| {
@@ -53,9 +52,13 @@ impl Reversal {
         message.encode().unwrap_or_default()
     }
 
-    /// Whether this is the issuer's answer that it has taken it.
-    pub fn is_taken(&self, answer: &[u8]) -> bool {
-        host::decision(answer, &self.0).is_ok_and(|decision| decision.code == "00")
+    /// Whether this is an answer after which nothing of the request stands: it is undone, or its name is that of another
+    /// transaction, so that the issuer never approved it.
+    pub fn is_settled(&self, answer: &[u8]) -> bool {
+        //= spec/75-tap.md#tap-24-a-reversal-ends
+        //# The POS MUST take a reversal as answered when the response code is 00 or 64, and for no other.
+        host::decision(answer, &self.0)
+            .is_ok_and(|decision| matches!(decision.code.as_str(), "00" | "64"))
     }
 
     /// What names it in the terminal's store: terminal, shop, reference.

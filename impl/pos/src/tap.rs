@@ -197,7 +197,7 @@ impl Pos {
                 input,
             ) => self.proven(auth_code, reversal, &input),
             (Stage::Reversing { reversal }, Input::Issuer(answer))
-                if reversal.is_taken(&answer) =>
+                if reversal.is_settled(&answer) =>
             {
                 Effect::Show(Outcome::Reversed)
             }
