@@ -254,7 +254,7 @@ impl Case<'_> {
         };
         let is_approved = judged.booked.is_ok();
         //= spec/75-tap.md#tap-17-the-issuer-proves-itself
-        //# The issuer MUST answer a tap with a response cryptogram over its decision exactly when it verified the tap's cryptogram.
+        //# The issuer MUST answer a tap that it decides with a response cryptogram over its decision exactly when it verified the tap's cryptogram.
         let proof = judged.verified.map(|proofs| match is_approved {
             true => &proofs.approval,
             false => &proofs.decline,

@@ -50,6 +50,7 @@ impl<F: Flash> Chip<F> {
     pub(crate) fn close(&mut self) {
         self.volatile.secure = Secure::Closed;
         self.volatile.staging = None;
+        self.volatile.listing = None;
     }
 
     /// Opens a secured command into `plain` and gives the length of its data.

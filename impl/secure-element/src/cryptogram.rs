@@ -49,7 +49,7 @@ mod results {
 }
 
 impl<F: Flash> Chip<F> {
-    pub(crate) fn generate_ac(&self, command: &Command<'_>, out: &mut Data) -> Judged {
+    pub(crate) fn generate_ac(&mut self, command: &Command<'_>, out: &mut Data) -> Judged {
         let kind = match (command.p1, command.p2) {
             (0x00, 0) => Kind::Decline,
             (0x40, 0) => Kind::Approve,
@@ -76,7 +76,7 @@ impl<F: Flash> Chip<F> {
 
     /// The first cryptogram: this chip is online-only, so a wish to approve becomes a request.
     fn first(
-        &self,
+        &mut self,
         (place, slot): (usize, &Slot),
         kind: Kind,
         data: &[u8],
@@ -88,10 +88,11 @@ impl<F: Flash> Chip<F> {
         };
         let payment = self.volatile.payment;
         let issuer_data = issuer_data(slot, &payment, results::NO_SECOND | first);
-        let mac = signed(slot, data, &issuer_data)?;
+        let input = input(slot, data, &issuer_data).ok_or(StatusWord::WRONG_LENGTH)?;
+        self.store(&Record::Counters(place, Slot { given: 1, ..*slot }))?;
+        let mac = signed(slot, &input);
         answer(out, slot.atc, (kind, &mac), &issuer_data)?;
         Ok(Change {
-            record: Some(Record::Counters(place, Slot { given: 1, ..*slot })),
             then: Then::Pay(Payment {
                 stage,
                 request: mac,
@@ -103,7 +104,7 @@ impl<F: Flash> Chip<F> {
 
     /// The second: an approval only when the issuer's proof is not wrong and does not decline.
     fn second(
-        &self,
+        &mut self,
         (place, slot): (usize, &Slot),
         kind: Kind,
         data: &[u8],
@@ -119,15 +120,16 @@ impl<F: Flash> Chip<F> {
         };
         let issuer_data = issuer_data(slot, &payment, results::FIRST_REQUEST | second);
         let sale = data.get(RESPONSE_CODE_LEN..).unwrap_or_default();
-        let mac = signed(slot, sale, &issuer_data)?;
-        answer(out, slot.atc, (kind, &mac), &issuer_data)?;
+        let input = input(slot, sale, &issuer_data).ok_or(StatusWord::WRONG_LENGTH)?;
         let given = Slot {
             given: 3,
             last_online_atc: slot.atc,
             ..*slot
         };
+        self.store(&Record::Counters(place, given))?;
+        let mac = signed(slot, &input);
+        answer(out, slot.atc, (kind, &mac), &issuer_data)?;
         Ok(Change {
-            record: Some(Record::Counters(place, given)),
             then: Then::Pay(Payment {
                 stage: Stage::Done,
                 ..payment
@@ -162,18 +164,17 @@ fn issuer_data(slot: &Slot, payment: &Payment, kinds: u8) -> [u8; 7] {
 }
 
 /// The cryptogram over what the terminal sent and what the chip says of itself.
-fn signed(slot: &Slot, data: &[u8], issuer_data: &[u8; 7]) -> Result<[u8; 8], StatusWord> {
+fn signed(slot: &Slot, input: &CryptogramInput<'_>) -> [u8; 8] {
     //= spec/75-tap.md#tap-2-the-kind-is-inside
     //# The kind of application cryptogram MUST be part of what it covers.
     //= spec/75-tap.md#tap-1-the-cryptogram-covers-the-payment
     //# The application cryptogram MUST cover amount, currency, country, date, type, unpredictable number, counter, interchange
     //# profile and issuer application data.
-    let input = input(slot, data, issuer_data).ok_or(StatusWord::WRONG_LENGTH)?;
     let key = TokenKey::new(slot.key);
-    Ok(match slot.cryptogram {
-        Version::Eighteen => emv::cryptogram(&key, &input),
-        Version::Ten => emv10::cryptogram(&key, &input),
-    })
+    match slot.cryptogram {
+        Version::Eighteen => emv::cryptogram(&key, input),
+        Version::Ten => emv10::cryptogram(&key, input),
+    }
 }
 
 /// The values of CDOL1, which stand in the order of the list; `None` when there are more or fewer bytes.

@@ -3,7 +3,7 @@
 //! Read [`Chip::process`] first. A command is read, put together if it comes in a `chain`, opened if it is secured, judged by one
 //! function of its file (`select`, `data`, `channel`, `evidence`, `provision`, `manage`, `tap`, `verify`) into a `Change`, and only
 //! then is anything changed: first one record of the non-volatile [`image`], in one atomic write of the [`journal`], then what
-//! is volatile, then the answer.
+//! is volatile, then the answer. What must be stored before it is known what to answer is stored there: a try of a PIN, a cryptogram.
 #![no_std]
 #![cfg_attr(
     not(test),
@@ -337,6 +337,7 @@ impl<F: Flash> Chip<F> {
             Then::Secure(secure) => {
                 self.volatile.secure = secure;
                 self.volatile.staging = None;
+                self.volatile.listing = None;
             }
             Then::Staged => self.volatile.staging = None,
             Then::Pay(payment) => self.volatile.payment = payment,

@@ -192,7 +192,9 @@ impl<'a> Filter<'a> {
         };
         let tags = match objects.next() {
             None => None,
-            Some(Ok(object)) if object.tag == Tag::TAG_LIST => Some(object.value),
+            Some(Ok(object)) if object.tag == Tag::TAG_LIST && is_list(object.value) => {
+                Some(object.value)
+            }
             Some(_) => return Err(StatusWord::WRONG_DATA),
         };
         if objects.next().is_some() {
@@ -214,6 +216,14 @@ impl<'a> Filter<'a> {
         }
         tag == Tag::AID
     }
+}
+
+/// Whether these are tags, one behind the other.
+fn is_list(mut rest: &[u8]) -> bool {
+    while let Ok((_, behind)) = Tag::take(rest) {
+        rest = behind;
+    }
+    rest.is_empty()
 }
 
 /// One line of the registry.

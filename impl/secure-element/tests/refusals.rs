@@ -469,6 +469,8 @@ fn slots_are_named_and_change_only_as_they_may() {
         "",
         "4F",
         "5C014F",
+        "4F005C019F",
+        "4F005C024F9F",
         "4F0000",
         "4F005C014F00",
         "4F00 9F7000",

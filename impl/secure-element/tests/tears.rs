@@ -477,6 +477,26 @@ fn i4_no_cryptogram_after_deletion_or_suspension() {
     assert_eq!(bench.say(&gpo()).1, 0x6985);
 }
 
+/// A template that replaces another leaves nothing of it, wherever power fails, once the chip has started again.
+#[test]
+fn what_was_replaced_is_gone_when_the_chip_starts_again() {
+    let held = |bench: &mut Bench| {
+        let memory = bench.memory();
+        [1, 2].map(|n| memory.windows(16).any(|window| window == token_key(n)))
+    };
+    let mut ends = BTreeSet::new();
+    for words in 0..=2 * TOKEN {
+        let mut bench = staged();
+        bench.chip.flash().words_left = Some(words);
+        bench.say(&Say::Secured([0x84, 0xe2, 0x80, 0], template(2)));
+        bench.chip.flash().words_left = None;
+        let keys = held(&mut bench.again());
+        assert_ne!(keys, [true, true], "{words} words");
+        ends.insert(keys);
+    }
+    assert_eq!(ends.len(), 2);
+}
+
 /// I5. Power that fails may cost a try and gives none.
 #[test]
 fn i5_a_cut_gives_no_try() {

@@ -274,7 +274,7 @@ fn an_authorisation_is_held_and_a_financial_request_is_paid() {
 
 //= spec/75-tap.md#tap-17-the-issuer-proves-itself
 //= type=test
-//# The issuer MUST answer a tap with a response cryptogram over its decision exactly when it verified the tap's cryptogram.
+//# The issuer MUST answer a tap that it decides with a response cryptogram over its decision exactly when it verified the tap's cryptogram.
 #[test]
 fn the_answer_proves_the_issuer_and_its_decision() {
     let mut shop = shop();
