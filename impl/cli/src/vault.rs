@@ -57,16 +57,27 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
     }
 }
 
+/// Makes a new vault key and moves every PAN to it. A move that was cut off is brought to its end first: it began under the keys of
+/// then.
 async fn rotate(operator: &Operator) -> anyhow::Result<u8> {
-    let began = operator.post("/v1/vault/rotate", &json!({})).await?;
-    let going_on = began.1["code"] == "wrong-order";
-    if began.0 >= 300 && !going_on {
-        return told(began);
+    loop {
+        let began = operator.post("/v1/vault/rotate", &json!({})).await?;
+        let is_left_over = began.1["code"] == "wrong-order";
+        if began.0 >= 300 && !is_left_over {
+            return told(began);
+        }
+        let (status, body) = reseal(operator).await?;
+        if status >= 300 || !is_left_over {
+            return told((status, body));
+        }
     }
+}
+
+async fn reseal(operator: &Operator) -> anyhow::Result<(u16, Value)> {
     loop {
         let (status, body) = operator.post("/v1/vault/reseal", &json!({})).await?;
         if status >= 300 || body["left"] == 0 {
-            return told((status, body));
+            return Ok((status, body));
         }
         eprintln!("{} PANs left", body["left"]);
     }

@@ -51,6 +51,20 @@ pub enum HsmFault {
         /// Which label.
         token: String,
     },
+    /// The root key has gone.
+    #[error(
+        "the token holds no key labelled {root:?} any more; restore it before anything is wrapped"
+    )]
+    NoKey {
+        /// Its label.
+        root: String,
+    },
+    /// Nobody knows which of them wrapped what.
+    #[error("the token holds several keys labelled {root:?}; remove or rename all but one")]
+    ManyKeys {
+        /// Their label.
+        root: String,
+    },
     /// The thread could not be started, or ended.
     #[error("the thread of the PKCS#11 module does not run")]
     Stopped,
@@ -87,7 +101,7 @@ impl Hsm {
         let (tell, told) = sync_channel(1);
         let thread = std::thread::Builder::new()
             .name("hsm".into())
-            .spawn(move || match Session::open(&settings) {
+            .spawn(move || match Session::open(&settings, true) {
                 Ok(session) => {
                     drop(tell.send(Ok(())));
                     work(&settings, session, &orders);
@@ -132,7 +146,7 @@ fn work(settings: &Settings, first: Session, orders: &Receiver<Order>) {
     let mut session = Some(first);
     while let Ok(order) = orders.recv() {
         if session.is_none() {
-            session = Session::open(settings).ok();
+            session = Session::open(settings, false).ok();
         }
         let answer = session
             .as_ref()

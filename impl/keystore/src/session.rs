@@ -23,7 +23,8 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn open(settings: &Settings) -> Result<Self, HsmFault> {
+    /// Opens the module and logs in. A root key that is not there is made only when the service begins: later it is missing.
+    pub(crate) fn open(settings: &Settings, begins: bool) -> Result<Self, HsmFault> {
         let module = settings.module.display().to_string();
         let fault = |what| {
             let module = module.clone();
@@ -55,24 +56,28 @@ impl Session {
             Err(error) => return Err(fault("logging in")(error)),
         }
         let opened = Self { session };
-        let root = opened.find(&settings.root);
-        if root.map_err(fault("looking for the root key"))?.is_none() {
-            opened
+        let root = || settings.root.as_str().to_owned();
+        let found = opened.find(&settings.root);
+        match found.map_err(fault("looking for the root key"))?.len() {
+            0 if begins => opened
                 .make(&settings.root)
-                .map_err(fault("making the root key"))?;
+                .map(drop)
+                .map_err(fault("making the root key"))?,
+            0 => return Err(HsmFault::NoKey { root: root() }),
+            1 => {}
+            _ => return Err(HsmFault::ManyKeys { root: root() }),
         }
         Ok(opened)
     }
 
-    /// The key with this label.
-    fn find(&self, key: &KeyId) -> Result<Option<ObjectHandle>, Error> {
+    /// The keys with this label.
+    fn find(&self, key: &KeyId) -> Result<Vec<ObjectHandle>, Error> {
         let template = [
             Attribute::Class(ObjectClass::SECRET_KEY),
             Attribute::KeyType(KeyType::AES),
             Attribute::Label(key.as_str().into()),
         ];
-        let found = self.session.find_objects(&template)?;
-        Ok(found.first().copied())
+        self.session.find_objects(&template)
     }
 
     fn make(&self, key: &KeyId) -> Result<ObjectHandle, Error> {
@@ -92,10 +97,13 @@ impl Session {
     }
 
     pub(crate) fn done(&self, order: &Order) -> Answer {
-        let key = self
-            .find(&order.key)
-            .map_err(|_| KeyFault::Unavailable)?
-            .ok_or(KeyFault::Unknown)?;
+        let found = self.find(&order.key).map_err(|_| KeyFault::Unavailable)?;
+        let key = match found[..] {
+            [key] => key,
+            [] => return Err(KeyFault::Unknown),
+            // What one of them wraps, the other cannot open.
+            _ => return Err(KeyFault::Unavailable),
+        };
         let mut nonce = order.nonce;
         let gcm = GcmParams::new(&mut nonce, &order.name, TAG_BITS.into())
             .map_err(|_| KeyFault::Unavailable)?;

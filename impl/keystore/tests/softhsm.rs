@@ -11,6 +11,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass};
 use cryptoki::session::{Session, UserType};
 use cryptoki::types::AuthPin;
@@ -333,7 +334,37 @@ fn what_goes_wrong() {
     let wrong = said(wrong);
     assert!(wrong.contains("logging in"), "{wrong}");
     assert!(!wrong.contains("654321"), "a PIN is not said");
+    let made = [
+        Attribute::Class(ObjectClass::SECRET_KEY),
+        Attribute::KeyType(KeyType::AES),
+        Attribute::Label("twice".into()),
+        Attribute::ValueLen(32.into()),
+        Attribute::Token(true),
+    ];
+    let session = beside();
+    for _ in 0..2 {
+        let key = session.generate_key(&Mechanism::AesKeyGen, &made);
+        assert!(key.is_ok());
+    }
+    let twice = said(settings("twice"));
+    assert!(twice.contains("several keys labelled \"twice\""), "{twice}");
+    drop(session);
     let good = hsm("root-1");
     assert!(good.seal(&good.newest(), &[0; 12], b"", b"x").is_ok());
     let _: fn(HsmFault) -> String = |fault| fault.to_string();
+    a_root_key_that_goes_is_not_made_again(&good);
+}
+
+/// Nothing is wrapped under another key of the same name, not even when the session is opened anew.
+fn a_root_key_that_goes_is_not_made_again(hsm: &Hsm) {
+    let session = beside();
+    let labelled = [Attribute::Label("root-1".into())];
+    for key in session.find_objects(&labelled).unwrap() {
+        session.destroy_object(key).unwrap();
+    }
+    for _ in 0..3 {
+        let refused = hsm.seal(&hsm.newest(), &[0; 12], b"", b"x");
+        assert_eq!(refused, Err(KeyFault::Unknown));
+    }
+    assert!(session.find_objects(&labelled).unwrap().is_empty());
 }

@@ -226,7 +226,8 @@ impl<'a> Draft<'a> {
             if state.previous != 0 {
                 return Err(Refusal::WrongOrder);
             }
-            for name in [INDEX, FF1] {
+            // The present vault key too: until the last account has left it, it must outlive its old root key.
+            for name in [INDEX, FF1, &vault_key(state.current)] {
                 draft.rewrap(name)?;
             }
             state.previous = state.current;
@@ -368,7 +369,7 @@ impl<'a> Draft<'a> {
         let (new, stored) = (&self.new, self.stored);
         let taken = |digits: &str| is_taken(new, stored, &key, digits);
         let mut draw = |bound| self.entropy.below(bound);
-        let mut digits = mint::number(range, &mut Random(&mut draw), given, &taken)
+        let (mut digits, _) = mint::number(range, &mut Random(&mut draw), given, &taken)
             .map_err(|_| Refusal::RangeExhausted)?;
         let pan = Pan::of(&digits).ok_or(Refusal::RangeExhausted)?;
         digits.zeroize();
@@ -450,8 +451,10 @@ impl<'a> Draft<'a> {
                 mint::number(range, &mut Random(&mut draw), given, &taken)
             }
         };
-        let digits = drawn.map_err(|_| Refusal::RangeExhausted)?;
-        self.count(range, given);
+        let (digits, met) = drawn.map_err(|_| Refusal::RangeExhausted)?;
+        // A serial number that met a taken number is used up: it would meet it again.
+        let used_up = if serials.is_some() { met } else { 0 };
+        self.count(range, given.saturating_add(used_up));
         Ok(Token::of(&digits))
     }
 

@@ -1,7 +1,7 @@
 //! Who draws numbers: at random, or FF1 over a serial number. Both behind [`Generator`].
 //!
 //! FF1 (NIST SP 800-38G Rev. 1) permutes the numbers of a range under a key. It is fed with how many numbers were given,
-//! never with a PAN: so no key turns a token into a PAN, one PAN may have many tokens, and no draw meets a taken number.
+//! never with a PAN: so no key turns a token into a PAN, one PAN may have many tokens, and no draw meets a number that it gave.
 //! Crate `fpe` computes it.
 
 use alloc::vec::Vec;

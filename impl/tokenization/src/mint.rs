@@ -11,7 +11,7 @@ use crate::range::Range;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RangeExhausted;
 
-/// Draws a number from a range of which `given` numbers were given. `taken` says what exists.
+/// Draws a number from a range of which `given` numbers were given; and how many taken ones it met. `taken` says what exists.
 ///
 /// # Errors
 /// [`RangeExhausted`] when the range has no room, or after [`MINT_DRAWS_MAX`] draws.
@@ -20,17 +20,20 @@ pub fn number(
     generator: &mut dyn Generator,
     given: u64,
     taken: &dyn Fn(&str) -> bool,
-) -> Result<String, RangeExhausted> {
+) -> Result<(String, u64), RangeExhausted> {
     if !range.has_room(given) {
         return Err(RangeExhausted);
     }
     //= spec/40-issue.md#iss-26-draws-are-bounded
     //# The issuer MUST refuse as `range-exhausted` when `MINT_DRAWS_MAX` draws met taken numbers.
     (0..u64::from(MINT_DRAWS_MAX))
-        .filter_map(|turn| range.number(generator.body(range, given.saturating_add(turn))?))
+        .filter_map(|turn| {
+            let body = generator.body(range, given.saturating_add(turn))?;
+            Some((range.number(body)?, turn))
+        })
         //= spec/40-issue.md#iss-15-numbers-are-unique
         //# The issuer MUST NOT give the same card number, card code, agreement number or token twice.
-        .find(|digits| !taken(digits))
+        .find(|(digits, _)| !taken(digits))
         .ok_or(RangeExhausted)
 }
 
@@ -50,23 +53,24 @@ mod tests {
     fn a_taken_number_is_drawn_again() {
         let mut numbers = [5, 5, 6].into_iter().cycle();
         let mut draw = |_| numbers.next().unwrap_or(0);
-        let Ok(first) = number(&range(), &mut Random(&mut draw), 0, &|_| false) else {
+        let Ok((first, 0)) = number(&range(), &mut Random(&mut draw), 0, &|_| false) else {
             panic!("free")
         };
         let second = number(&range(), &mut Random(&mut draw), 1, &|digits| {
             digits == first
         });
-        assert!(second.is_ok_and(|second| second != first));
+        assert!(second.is_ok_and(|(second, met)| second != first && met == 1));
     }
 
     #[test]
     fn a_taken_serial_number_is_passed_over() {
         let mut generator = Ff1::new(&SealKey::new([7; 32]));
-        let Ok(first) = number(&range(), &mut generator, 0, &|_| false) else {
+        let Ok((first, _)) = number(&range(), &mut generator, 0, &|_| false) else {
             panic!("free")
         };
         let second = number(&range(), &mut generator, 0, &|digits| digits == first);
-        assert_eq!(second, number(&range(), &mut generator, 1, &|_| false));
+        let next = number(&range(), &mut generator, 1, &|_| false);
+        assert_eq!(second, next.map(|(digits, _)| (digits, 1)));
     }
 
     #[test]
@@ -98,7 +102,7 @@ mod tests {
                 number(&range(), &mut Random(&mut |bound| seed % bound), given, &|_| false),
                 number(&range(), &mut Ff1::new(&SealKey::new([7; 32])), given, &|_| false),
             ];
-            drawn.into_iter().all(|digits| digits.is_ok_and(|digits| luhn::holds(&digits) && range().holds(&digits)))
+            drawn.into_iter().all(|digits| digits.is_ok_and(|(digits, _)| luhn::holds(&digits) && range().holds(&digits)))
         }
     }
 }
