@@ -2,7 +2,7 @@
 
 use crate::codec::{find, tlv};
 use crate::crypto::channel::{Channel, ChipKeys, DOMAIN, card_challenge, receipt};
-use crate::crypto::{cbc_decrypt, emv};
+use crate::crypto::{cbc_decrypt, emv, emv10};
 
 /// What the chip does wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -330,7 +330,7 @@ impl SoftChip {
             (&[0x9A], &[0x30, 0x01, 0x01]),
             (&[0x9C], &[0x00]),
             (&[0x9F, 0x37], sale.unpredictable),
-            (&[0x82], &[0x18, 0x00]),
+            (&[0x82], &[0x1C, 0x00]),
             (&[0x9F, 0x36], &counter_bytes),
             (&[0x9F, 0x10], &issuer_data),
         ];
@@ -340,8 +340,10 @@ impl SoftChip {
             *byte ^= 1;
         }
         let proof = |update: [u8; 4]| {
-            let response = emv::response_cryptogram(&token.udk, counter, &cryptogram, update);
-            tlv(&[0x91], &[response, update].concat())
+            tlv(
+                &[0x91],
+                &emv10::proof_18(&token.udk, counter, &cryptogram, &update),
+            )
         };
         let (approval, decline) = (proof([0, 0x80, 0, 0]), proof([0; 4]));
         let kind = if sale.fault == TapFault::Kind {

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kaika_apdu::{Tag, tlv};
+use kaika_conformance::crypto as host;
 use kaika_crypto::chip::token_key;
 use kaika_crypto::emv::{CryptogramInput, cryptogram};
 use kaika_crypto::{ChipMasterKey, IssuerMasterKey, TokenKey};
@@ -273,6 +274,16 @@ fn has(fields: &Fields, all: &[u8]) -> bool {
     all.iter().all(|field| fields.contains_key(field))
 }
 
+/// Where the request cryptogram stands in field 55: behind its tag and length, first of all.
+const REQUEST_CRYPTOGRAM: core::ops::Range<usize> = 3..11;
+
+/// The issuer's proof, by the runner's own computation.
+fn proof(counter: u16, request: &[u8], approved: bool) -> Vec<u8> {
+    let key = host::emv::token_key(&[4; 16], TOKEN, "01");
+    let update = [0, if approved { 0x80 } else { 0 }, 0, 0];
+    host::emv10::proof_18(&key, counter, request, &update)
+}
+
 impl Twin {
     fn judge(&mut self, bytes: &[u8], answer: Option<&[u8]>) {
         let taken = by_table(bytes)
@@ -324,6 +335,11 @@ impl Twin {
         let (wanted, proven) = self.wanted(fields, made);
         assert_eq!(code, wanted);
         assert_eq!(told.contains_key(&55), proven, "a proof with {code}");
+        if proven {
+            let request = &fields[&55][REQUEST_CRYPTOGRAM];
+            let proof = proof(self.last, request, code == "00");
+            assert_eq!(told[&55][2..], proof, "another proof with {code}");
+        }
         if code == "14" {
             return;
         }
@@ -374,7 +390,7 @@ impl Twin {
     }
 
     fn reverse(&mut self, fields: &Fields) -> &'static str {
-        let Some(name) = name(fields).filter(|_| has(fields, &[2, 4, 11, 90])) else {
+        let Some(name) = name(fields).filter(|_| has(fields, &[2, 3, 4, 7, 11, 49, 90])) else {
             return "30";
         };
         let known = self.taps.entry(name).or_insert_with(|| Known {

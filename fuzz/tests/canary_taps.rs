@@ -20,6 +20,8 @@ enum Flaw {
     Says(&'static [u8; 2], &'static [u8; 2]),
     /// It proves itself to nobody.
     NoProof,
+    /// It proves itself with something else.
+    WrongProof,
     /// It answers what it cannot read.
     Answers,
 }
@@ -41,6 +43,15 @@ fn flawed(data: &[u8], flaw: Flaw) {
                 answer = answer.with(39, *wrong);
             }
             Flaw::NoProof => drop(answer.fields.remove(&55)),
+            Flaw::WrongProof => {
+                if let Some(byte) = answer
+                    .fields
+                    .get_mut(&55)
+                    .and_then(|proof| proof.last_mut())
+                {
+                    *byte ^= 1;
+                }
+            }
             _ => {}
         }
         answer.encode().ok()
@@ -70,6 +81,7 @@ fn every_flaw_is_caught() {
         Flaw::Says(b"64", b"00"),
         Flaw::Says(b"94", b"05"),
         Flaw::NoProof,
+        Flaw::WrongProof,
         Flaw::Answers,
     ] {
         let caught = plays

@@ -63,21 +63,6 @@ pub fn cryptogram(udk: &[u8; 16], counter: u16, message: &[u8]) -> Half {
     retail_mac(&session_key(udk, counter), message)
 }
 
-/// The authorisation response cryptogram by method 2 (EMV Book 2, 8.2.2), without proprietary data.
-pub fn response_cryptogram(
-    udk: &[u8; 16],
-    counter: u16,
-    request: &Half,
-    update: [u8; 4],
-) -> [u8; 4] {
-    let mac = retail_mac(
-        &session_key(udk, counter),
-        &[&request[..], &update].concat(),
-    );
-    let [a, b, c, d, ..] = mac;
-    [a, b, c, d]
-}
-
 /// The token key that an issuer with master key `imk` derives (EMV Book 2, A1.4.1, option A). `token` is decimal, `sequence` the two
 /// digits of its sequence number.
 ///
@@ -107,7 +92,7 @@ mod tests {
     use super::*;
 
     /// Computed with the Triple DES of Python's `cryptography`; the MAC agrees with `pyemv`, the session key with it up to DES parity bits;
-    /// token keys and the response cryptogram computed with `pyemv` (`kd.derive_icc_mk_a`, `ac.generate_arpc_2`).
+    /// token keys computed with `pyemv` (`kd.derive_icc_mk_a`).
     #[test]
     fn keys_and_macs_are_those_that_another_library_computes() {
         let udk = hex::decode("0123456789abcdeffedcba9876543210")
@@ -119,9 +104,6 @@ mod tests {
             "848c35717f66d40944f9286ff19abffd"
         );
         assert_eq!(hex::encode(retail_mac(&udk, b"kaika")), "edf1c2ad40a56070");
-        let request = 0x1234_5678_90ab_cdef_u64.to_be_bytes();
-        let response = response_cryptogram(&udk, 42, &request, [0, 0x82, 0, 0]);
-        assert_eq!(hex::encode(response), "3d18ced3");
         assert_eq!(
             hex::encode(cryptogram(&udk, 0x1234, &[0xAB; 43])),
             "29bea939fe69dab7"

@@ -109,9 +109,8 @@ impl Scene<'_> {
         let mut tries = INSERTIONS;
         let (chip, number) = loop {
             tries -= 1;
-            match self.inserted() {
-                Err(_) if tries > 0 => {}
-                other => break other?,
+            if let Some(inserted) = self.inserted(tries == 0)? {
+                break inserted;
             }
         };
         self.chip = Some(chip);
@@ -120,12 +119,17 @@ impl Scene<'_> {
         Ok(())
     }
 
-    fn inserted(&self) -> Result<(Link, String), (String, String)> {
+    /// Nothing when a reader did not see the chip, unless that was the last try.
+    fn inserted(&self, last: bool) -> Result<Option<(Link, String)>, (String, String)> {
         let answer = self.control("chip", &json!({}))?;
         let text = |key: &str| answer.get(key).and_then(Value::as_str).map(str::to_owned);
         match (text("tcp"), text("reader"), text("se_id")) {
-            (Some(address), _, Some(number)) => Ok((Link::Tcp(self.dial(&address)?), number)),
-            (None, Some(reader), Some(number)) => Ok((in_reader(&reader, Some(&number))?, number)),
+            (Some(address), _, Some(number)) => Ok(Some((Link::Tcp(self.dial(&address)?), number))),
+            (None, Some(reader), Some(number)) => match in_reader(&reader, Some(&number)) {
+                Ok(chip) => Ok(Some((chip, number))),
+                Err(_) if !last => Ok(None),
+                Err(unseen) => Err(unseen),
+            },
             _ => Err(wrong("tcp or reader, and se_id", answer)),
         }
     }

@@ -8,7 +8,7 @@ use kaika_wire::messages::issuer::{CardStatus, IssueRequest, Suspender};
 
 use crate::date::expiry;
 use crate::vault::{CHANNEL, Terms};
-use kaika_spec::limit::{CARD_CURRENCY, TOKEN_LIFE_MS};
+use kaika_spec::limit::TOKEN_LIFE_MS;
 
 mod vault;
 pub use vault::{
@@ -121,17 +121,11 @@ pub struct Card {
     /// Its token.
     pub token_ref: String,
     /// Tokens for other chips.
-    #[serde(default)]
     pub more_tokens: Vec<String>,
     /// What may still be spent, minor units.
     pub available_minor: u64,
     /// What it is kept in, ISO 4217 numeric.
-    #[serde(default = "card_currency")]
     pub currency: String,
-}
-
-fn card_currency() -> String {
-    CARD_CURRENCY.into()
 }
 
 impl Card {
@@ -328,13 +322,7 @@ pub struct Tap {
     /// In what, ISO 4217 numeric.
     pub currency: String,
     /// The account that took the money of an approved one.
-    #[serde(default = "reversals")]
     pub credited: String,
-}
-
-/// Where reversals were taken from before taps said whom they credit.
-fn reversals() -> String {
-    "reversals".into()
 }
 
 /// One balanced double entry.

@@ -1,6 +1,6 @@
 //! The vault in the issuer's rows: accounts, keys and tokens apart from everything else; and the operator's work at it.
 //!
-//! [`Case::vaulted`] is the only way in. It runs a [`Draft`] over the rows and hands back what to write with the rest.
+//! [`Case::vaulted`] is the only way to change it. It runs a [`Draft`] over the rows and hands back what to write with the rest.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -456,7 +456,7 @@ fn tapped(input: Input) -> Vec<Value> {
             let left_out = |tag: &&str| tap(&[], json!({ "without": tag }), "30");
             OBJECTS.iter().flat_map(left_out).collect()
         }
-        Input::TapReverseIncomplete => ["2", "4", "11", "37", "41", "42", "90"]
+        Input::TapReverseIncomplete => ["2", "3", "4", "7", "11", "37", "41", "42", "49", "90"]
             .iter()
             .map(|field| reversal("0400", &[(*field, Value::Null)], "30"))
             .collect(),

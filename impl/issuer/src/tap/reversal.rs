@@ -11,7 +11,7 @@ use crate::rows::{TAPS, Tap};
 
 impl Case<'_> {
     pub(super) fn reversal(self, message: &Message) -> Frame {
-        let complete = [2, 4, 11, 90]
+        let complete = [2, 3, 4, 7, 11, 49, 90]
             .iter()
             .all(|field| message.field(*field).is_some());
         let Some(name) = name(message).filter(|_| complete) else {

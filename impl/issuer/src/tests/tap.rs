@@ -87,7 +87,7 @@ impl Shop {
             (Tag::DATE, &[0x27, 0x01, 0x15]),
             (Tag::TYPE, &[0]),
             (Tag::UNPREDICTABLE_NUMBER, &[1, 2, 3, 4]),
-            (Tag::AIP, &[0x18, 0]),
+            (Tag::AIP, &[0x1c, 0]),
             (Tag::ATC, &said.atc.to_be_bytes()),
             (Tag::IAD, &IAD),
             (Tag::CRYPTOGRAM, &self.cryptogram(said)),
@@ -109,7 +109,9 @@ impl Shop {
         let original = [&said.mti[..], b"0000420115080000", &[b'0'; 22]].concat();
         named(Message::new(*b"0400"), said.number)
             .with(2, self.token.digits.clone())
+            .with(3, *b"000000")
             .with(4, format!("{:012}", said.amount))
+            .with(49, *b"156")
             .with(90, original)
     }
 
@@ -173,7 +175,7 @@ fn input<'a>(said: &Said, amount: &'a [u8; 6]) -> CryptogramInput<'a> {
         date: &[0x27, 0x01, 0x15],
         kind: 0,
         unpredictable_number: &[1, 2, 3, 4],
-        interchange_profile: &[0x18, 0],
+        interchange_profile: &[0x1c, 0],
         atc: said.atc,
         issuer_data: &IAD,
     }
@@ -353,6 +355,12 @@ fn every_refusal_has_its_code_and_books_nothing() {
     shop.refuses(&unknown, "14", Refusal::UnknownToken, false);
     for missing in [2, 3, 4, 7, 11, 14, 22, 37, 41, 42, 49, 55] {
         let mut message = fresh(&good);
+        message.fields.remove(&missing);
+        shop.refuses(&message, "30", Refusal::Malformed, false);
+    }
+    let undo = shop.reversal(&SAID);
+    for missing in [2, 3, 4, 7, 11, 37, 41, 42, 49, 90] {
+        let mut message = fresh(&undo);
         message.fields.remove(&missing);
         shop.refuses(&message, "30", Refusal::Malformed, false);
     }
