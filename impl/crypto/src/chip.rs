@@ -2,7 +2,7 @@
 
 use crate::digest::sha256;
 use crate::mac::aes_cmac;
-use crate::scp03::KEY_VERSION;
+use crate::scp03::KEY_VERSIONS;
 use crate::secret::{AesKey, ChipMasterKey, IssuerMasterKey, KeySize, TokenKey};
 
 /// The keys that a chip shares with the issuer alone.
@@ -49,7 +49,8 @@ impl ChipKeys {
     pub fn derive(master: &ChipMasterKey, se_id: &[u8; 8]) -> Self {
         let master = AesKey::new(*master.bytes());
         let key = |number: u8| AesKey::new(aes_cmac(&master, &[b"kaika/chip/1", &[number], se_id]));
-        let longer = |version: u8, size: KeySize| {
+        let [_, middle, long] = KEY_VERSIONS;
+        let longer = |(version, size): (u8, KeySize)| {
             let key = |number: u8| {
                 let block = |n: u8| {
                     let tail = [version, n];
@@ -68,25 +69,27 @@ impl ChipKeys {
             mac: key(2),
             dek: key(3),
             receipt: key(4),
-            longer: [longer(0x31, KeySize::Aes192), longer(0x32, KeySize::Aes256)],
+            longer: [middle, long].map(longer),
         }
     }
 
     /// The channel keys of this version; 00 stands for 30.
     pub const fn set(&self, version: u8) -> Option<KeySet<'_>> {
-        let [middle, long] = &self.longer;
-        let longer = match version {
-            0x00 | KEY_VERSION => {
-                return Some(KeySet {
-                    version: KEY_VERSION,
-                    enc: &self.enc,
-                    mac: &self.mac,
-                    dek: &self.dek,
-                });
-            }
-            0x31 => middle,
-            0x32 => long,
-            _ => return None,
+        let [(short, _), (middle, _), (long, _)] = KEY_VERSIONS;
+        let [of_middle, of_long] = &self.longer;
+        let longer = if version == 0x00 || version == short {
+            return Some(KeySet {
+                version: short,
+                enc: &self.enc,
+                mac: &self.mac,
+                dek: &self.dek,
+            });
+        } else if version == middle {
+            of_middle
+        } else if version == long {
+            of_long
+        } else {
+            return None;
         };
         Some(KeySet {
             version,

@@ -4,7 +4,7 @@ use kaika_crypto::digest;
 use kaika_spec::limit::{CARD_CURRENCY, CARD_LIMIT_MINOR, CARDS_PER_PRODUCT};
 use kaika_spec::{Refusal, TokenState};
 use kaika_tokenization::lifecycle::Event;
-use kaika_tokenization::{Assurance, Link, Minted};
+use kaika_tokenization::{Assurance, Minted};
 use kaika_wire::core::{Change, Refused, Write, read};
 use kaika_wire::messages::issuer::{
     CardStatus, Compensated, Evidence, IssueOutcome, IssueRequest, Undone,
@@ -163,15 +163,10 @@ impl Case<'_> {
     }
 
     fn minted(mut self, asked: &IssueRequest, person: &str) -> Result<Made, Refused> {
-        let requestor = self.issuer.config.vault.requestor.clone();
-        let chip = asked.se_id.0;
+        let issuer = self.issuer;
         let ((link, minted), vault) = self.vaulted(|draft| {
             let par = draft.open_account()?;
-            let link = Link {
-                par,
-                requestor,
-                chip,
-            };
+            let link = issuer.config.vault.link(par, asked.se_id.0);
             let minted = draft.mint(&link, &|_| false)?;
             Ok((link, minted))
         })?;

@@ -58,6 +58,14 @@ impl Vault {
 }
 
 impl Vault {
+    pub(crate) fn link(&self, par: Par, chip: [u8; 8]) -> Link {
+        Link {
+            par,
+            requestor: self.requestor.clone(),
+            chip,
+        }
+    }
+
     /// Works on the vault in an issuer's rows. Nothing is stored but what is returned, in one transaction.
     ///
     /// # Errors
@@ -104,15 +112,6 @@ impl Case<'_> {
     ) -> Result<(T, Vec<Write>), Refusal> {
         let vault = &self.issuer.config.vault;
         vault.work(self.rows, self.dice, work)
-    }
-
-    pub(crate) fn link(&self, par: Par, chip: [u8; 8]) -> Link {
-        let requestor = self.issuer.config.vault.requestor.clone();
-        Link {
-            par,
-            requestor,
-            chip,
-        }
     }
 
     /// Gives a card another PAN.
@@ -194,7 +193,8 @@ impl Case<'_> {
             .card_row(one.card_code.as_str())
             .ok_or(Refusal::UnknownCard)?;
         is_usable(&card)?;
-        let link = self.link(card.account()?, one.se_id.0);
+        let vault = &self.issuer.config.vault;
+        let link = vault.link(card.account()?, one.se_id.0);
         Ok((card, link))
     }
 }

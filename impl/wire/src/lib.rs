@@ -3,6 +3,7 @@
 //! Read [`core`] first: every server role is a [`core::Core`]. [`front`] admits a message by its headers,
 //! [`messages`] reads its body, [`problem`] says no, [`iso8583`] is the shop's side.
 
+pub mod calendar;
 pub mod core;
 pub mod dice;
 pub mod front;
