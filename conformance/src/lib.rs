@@ -25,3 +25,5 @@ pub mod softchip;
 pub mod suite;
 #[cfg(feature = "play")]
 pub mod transcript;
+#[cfg(feature = "play")]
+pub mod verdict;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use kaika_spec::Refusal;
 use serde_json::{Map, Value, json};
@@ -17,6 +17,7 @@ use crate::format::{Arrange, Asked, Expect, File, Iso, Meanwhile, Send, Step, Te
 use crate::manifest::Manifest;
 use crate::peers::{Answer, Peers, problem};
 use crate::transcript::Transcript;
+use crate::verdict::{Arrow, Failure, Played, Verdict};
 
 mod chip;
 mod http;
@@ -28,30 +29,6 @@ use link::Link;
 
 /// How long one answer may take.
 pub const PATIENCE: Duration = Duration::from_secs(5);
-
-/// What became of a test.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// As expected.
-    Pass,
-    /// Not played, and why.
-    Skip(String),
-    /// Not as expected.
-    Fail(Failure),
-}
-
-/// Where and why a test failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// Number of the step, from one.
-    pub step: usize,
-    /// The step in a few words: who to whom, and what.
-    pub what: String,
-    /// What was wanted.
-    pub expected: String,
-    /// What came.
-    pub seen: String,
-}
 
 /// Plays vectors against one subject.
 #[derive(Debug)]
@@ -137,39 +114,60 @@ impl Runner {
     }
 
     /// Plays one test.
-    pub fn play(&self, file: &File, test: &Test) -> Verdict {
-        if let Some(reason) = self.declined(test) {
-            return Verdict::Skip(reason);
-        }
-        let steps = [&test.steps[..], &test.post].concat();
-        let fail = |step, what: &str, (expected, seen)| {
-            Verdict::Fail(Failure {
-                step,
-                what: what.to_owned(),
-                expected,
-                seen,
-            })
+    pub fn play(&self, file: &File, test: &Test) -> Played {
+        let began = Instant::now();
+        let (verdict, chart) = match self.declined(test) {
+            Some(reason) => (Verdict::Skip(reason), Vec::new()),
+            None => self.conversation(file, test),
         };
+        Played {
+            id: test.id.clone(),
+            title: test.title.clone(),
+            requirements: test.requirements.clone(),
+            verdict,
+            took: began.elapsed(),
+            chart,
+        }
+    }
+
+    /// The steps in order, up to the first that is not as expected.
+    fn conversation(&self, file: &File, test: &Test) -> (Verdict, Vec<Arrow>) {
+        let steps = [&test.steps[..], &test.post].concat();
         let steps = match file.expanded(&steps) {
             Ok(steps) => steps,
-            Err(what) => return fail(0, "vector", wrong("a vector", what)),
+            Err(what) => {
+                let (expected, seen) = wrong("a vector", what);
+                let failure = Failure {
+                    step: 0,
+                    what: "vector".to_owned(),
+                    expected,
+                    seen,
+                };
+                return (Verdict::Error(failure), Vec::new());
+            }
         };
-        let bench = Bench::new(self.chip_master());
         let mut scene = Scene {
             runner: self,
             file,
             names: BTreeMap::new(),
-            bench,
+            bench: Bench::new(self.chip_master()),
             chip: None,
             channels: BTreeMap::new(),
             sequence: None,
         };
         for (at, step) in steps.iter().enumerate() {
-            if let Err(difference) = scene.step(step) {
-                return fail(at + 1, &describe(step), difference);
+            if let Err((expected, seen)) = scene.step(step) {
+                let chart: Vec<Arrow> = steps.iter().take(at + 1).map(arrow).collect();
+                let failure = Failure {
+                    step: at + 1,
+                    what: describe(step),
+                    expected,
+                    seen,
+                };
+                return (Verdict::Fail(failure), chart);
             }
         }
-        Verdict::Pass
+        (Verdict::Pass, Vec::new())
     }
 
     fn declined(&self, test: &Test) -> Option<String> {
@@ -220,7 +218,19 @@ impl Runner {
     }
 }
 
-/// A step as one line of a sequence chart.
+/// A step as an arrow of a sequence chart.
+fn arrow(step: &Step) -> Arrow {
+    let text = describe(step);
+    let (who, label) = text.split_once(" : ").unwrap_or(("runner", &text));
+    let (from, to) = who.split_once(" -> ").unwrap_or((who, who));
+    Arrow {
+        from: from.to_owned(),
+        to: to.to_owned(),
+        label: label.to_owned(),
+    }
+}
+
+/// A step as one line: who to whom, and what.
 fn describe(step: &Step) -> String {
     match step {
         Step::Send(send) => {

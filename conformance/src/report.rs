@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::play::Verdict;
 use crate::suite::Outcome;
+use crate::verdict::{Played, Verdict};
 
 /// Failures that are told in full.
 const TOLD: usize = 10;
@@ -21,10 +21,7 @@ pub fn text(suite: &str, outcome: &Outcome) -> String {
     let failures = outcome
         .played
         .iter()
-        .filter_map(|played| match &played.verdict {
-            Verdict::Fail(failure) => Some((played, failure)),
-            Verdict::Pass | Verdict::Skip(_) => None,
-        });
+        .filter_map(|played| Some((played, played.verdict.failure()?)));
     for (played, failure) in failures.take(TOLD) {
         let _ = writeln!(
             text,
@@ -64,22 +61,25 @@ fn skips(outcome: &Outcome) -> BTreeMap<&str, usize> {
 /// One suite as JSON: counts, a verdict for each requirement, every test.
 pub fn document(suite: &str, outcome: &Outcome) -> Value {
     let (passed, failed, skipped) = outcome.counts();
-    let tests: Vec<Value> = outcome
-        .played
-        .iter()
-        .map(|played| match &played.verdict {
-            Verdict::Pass => json!({"id": played.id, "verdict": "pass"}),
-            Verdict::Skip(reason) => json!({"id": played.id, "verdict": "skip", "reason": reason}),
-            Verdict::Fail(failure) => json!({
-                "id": played.id, "verdict": "fail", "step": failure.step, "what": failure.what,
-                "expected": failure.expected, "seen": failure.seen,
-            }),
-        })
-        .collect();
+    let tests: Vec<Value> = outcome.played.iter().map(test).collect();
     json!({
         "suite": suite, "passed": passed, "failed": failed, "skipped": skipped,
         "stopped": outcome.stopped, "requirements": requirements(outcome), "tests": tests,
     })
+}
+
+fn test(played: &Played) -> Value {
+    let mut test = json!({"id": played.id, "verdict": played.verdict.name()});
+    if let Some(reason) = played.verdict.reason() {
+        test["reason"] = json!(reason);
+    }
+    if let Some(failure) = played.verdict.failure() {
+        test["step"] = json!(failure.step);
+        test["what"] = json!(failure.what);
+        test["expected"] = json!(failure.expected);
+        test["seen"] = json!(failure.seen);
+    }
+    test
 }
 
 /// Each requirement: pass, fail, or skip when no test of it was played.
@@ -87,9 +87,9 @@ fn requirements(outcome: &Outcome) -> BTreeMap<&str, &'static str> {
     let mut all: BTreeMap<&str, BTreeSet<u8>> = BTreeMap::new();
     for played in &outcome.played {
         let rank = match played.verdict {
-            Verdict::Fail(_) => 0,
-            Verdict::Pass => 1,
-            Verdict::Skip(_) => 2,
+            Verdict::Fail(_) | Verdict::Error(_) | Verdict::Inconclusive(_) => 0,
+            Verdict::Pass | Verdict::Lenient(_) | Verdict::UnexpectedPass(_) => 1,
+            Verdict::ExpectedFail(..) | Verdict::Skip(_) | Verdict::Unimplemented(_) => 2,
         };
         for id in &played.requirements {
             all.entry(id).or_default().insert(rank);

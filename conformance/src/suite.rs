@@ -5,7 +5,8 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::format::{File, Kind, Test};
-use crate::play::{Failure, Runner, Verdict};
+use crate::play::Runner;
+use crate::verdict::{Played, Verdict};
 
 /// After this many failures in a row nothing more is to be learned.
 pub const PATIENCE: usize = 25;
@@ -15,17 +16,6 @@ pub const PATIENCE: usize = 25;
 pub struct Filter {
     /// Only ids that contain one of these; all when empty.
     pub only: Vec<String>,
-}
-
-/// What became of one test.
-#[derive(Clone, Debug)]
-pub struct Played {
-    /// Its id.
-    pub id: String,
-    /// Its requirements.
-    pub requirements: Vec<String>,
-    /// The verdict.
-    pub verdict: Verdict,
 }
 
 /// What became of a suite.
@@ -44,19 +34,15 @@ impl Filter {
 }
 
 impl Outcome {
+    /// How many tests have a verdict, by its name.
+    pub fn count(&self, name: &str) -> usize {
+        let fits = |played: &&Played| played.verdict.name() == name;
+        self.played.iter().filter(fits).count()
+    }
+
     /// How many passed, failed and were skipped.
     pub fn counts(&self) -> (usize, usize, usize) {
-        let count = |fits: fn(&Verdict) -> bool| {
-            self.played
-                .iter()
-                .filter(|played| fits(&played.verdict))
-                .count()
-        };
-        (
-            count(|verdict| *verdict == Verdict::Pass),
-            count(|verdict| matches!(verdict, Verdict::Fail(_))),
-            count(|verdict| matches!(verdict, Verdict::Skip(_))),
-        )
+        (self.count("pass"), self.count("fail"), self.count("skip"))
     }
 
     /// Something passed, nothing failed, and it came to its end.
@@ -121,22 +107,16 @@ fn sanity(runner: &Runner, file: &File, when: &str) -> Option<String> {
         test.result == Kind::Valid && test.needs.iter().all(|need| need != "hook:clock")
     };
     let test = file.tests.iter().find(good)?;
-    match runner.play(file, test) {
-        Verdict::Fail(Failure {
-            what,
-            expected,
-            seen,
-            ..
-        }) => Some(format!(
-            "the {when} sanity conversation fails ({}): {what}: expected {expected}, seen {seen}",
-            test.id
-        )),
-        Verdict::Pass | Verdict::Skip(_) => None,
-    }
+    let verdict = runner.play(file, test).verdict;
+    let failure = verdict.failure()?;
+    Some(format!(
+        "the {when} sanity conversation fails ({}): {}: expected {}, seen {}",
+        test.id, failure.what, failure.expected, failure.seen
+    ))
 }
 
 struct Desk<'a> {
-    verdicts: Mutex<Vec<Option<Verdict>>>,
+    played: Mutex<Vec<Option<Played>>>,
     done: AtomicUsize,
     in_a_row: AtomicUsize,
     total: usize,
@@ -146,7 +126,7 @@ struct Desk<'a> {
 impl<'a> Desk<'a> {
     fn new(tests: &[&Test], progress: &'a (dyn Fn(usize, usize) + Sync)) -> Self {
         Self {
-            verdicts: Mutex::new(vec![None; tests.len()]),
+            played: Mutex::new(vec![None; tests.len()]),
             done: AtomicUsize::new(0),
             in_a_row: AtomicUsize::new(0),
             total: tests.len(),
@@ -158,34 +138,45 @@ impl<'a> Desk<'a> {
         if self.in_a_row.load(Ordering::SeqCst) >= PATIENCE {
             return;
         }
-        let verdict = runner.play(file, test);
-        match &verdict {
-            Verdict::Fail(_) => self.in_a_row.fetch_add(1, Ordering::SeqCst),
-            Verdict::Pass => self.in_a_row.swap(0, Ordering::SeqCst),
-            Verdict::Skip(_) => 0,
+        let played = runner.play(file, test);
+        match &played.verdict {
+            Verdict::Pass | Verdict::Lenient(_) | Verdict::UnexpectedPass(_) => {
+                self.in_a_row.swap(0, Ordering::SeqCst)
+            }
+            Verdict::Fail(_) | Verdict::Inconclusive(_) | Verdict::Error(_) => {
+                self.in_a_row.fetch_add(1, Ordering::SeqCst)
+            }
+            Verdict::ExpectedFail(..) | Verdict::Skip(_) | Verdict::Unimplemented(_) => 0,
         };
-        let mut verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
-        verdicts[at] = Some(verdict);
+        let mut all = self.played.lock().unwrap_or_else(PoisonError::into_inner);
+        all[at] = Some(played);
         (self.progress)(self.done.fetch_add(1, Ordering::SeqCst) + 1, self.total);
     }
 
     fn done(self, tests: &[&Test]) -> Outcome {
-        let verdicts = self
-            .verdicts
+        let played = self
+            .played
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
         let stopped = (self.in_a_row.load(Ordering::SeqCst) >= PATIENCE)
             .then(|| format!("stopped after {PATIENCE} failures in a row"));
-        let played = verdicts
+        let played = played
             .into_iter()
             .zip(tests)
-            .map(|(verdict, test)| Played {
-                id: test.id.clone(),
-                requirements: test.requirements.clone(),
-                verdict: verdict
-                    .unwrap_or_else(|| Verdict::Skip("the suite was stopped".to_owned())),
-            })
+            .map(|(played, test)| played.unwrap_or_else(|| left_out(test)))
             .collect();
         Outcome { played, stopped }
+    }
+}
+
+/// A test that was not reached.
+fn left_out(test: &Test) -> Played {
+    Played {
+        id: test.id.clone(),
+        title: test.title.clone(),
+        requirements: test.requirements.clone(),
+        verdict: Verdict::Skip("the suite was stopped".to_owned()),
+        took: std::time::Duration::ZERO,
+        chart: Vec::new(),
     }
 }

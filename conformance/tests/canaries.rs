@@ -208,13 +208,8 @@ fn what_refuses_everything_passes_no_invalid_test() {
             .iter()
             .filter(|test| test.result == kaika_conformance::format::Kind::Invalid);
         for test in invalid.take(200) {
-            let verdict = runner.play(&file, test);
-            assert_ne!(
-                verdict,
-                kaika_conformance::play::Verdict::Pass,
-                "{}",
-                test.id
-            );
+            let played = runner.play(&file, test);
+            assert_ne!(played.verdict.name(), "pass", "{}", test.id);
         }
     }
 }
