@@ -3,7 +3,7 @@
 # cryptogram that they get is computed again by pyemv. Installs what is missing with apt; needs root.
 #
 #   tests/clients/run.sh            build, install, run
-#   KAIKA=target/debug/kaika …      takes this program; it must have been built with `--features pcsc`
+#   KAIKA=target/debug …            takes the programs that are there; they must have been built with `--features pcsc`
 #
 # The clients run in a network namespace of their own, since vpcd listens on every address.
 set -euo pipefail
@@ -35,16 +35,15 @@ if [ "${1:-}" != inside ]; then
         cp tests/clients/cards.txt "$stamp"
     fi
     if [ -z "${KAIKA:-}" ]; then
-        cargo build --locked --quiet --features pcsc
-        KAIKA=target/debug/kaika
+        KAIKA=target/debug
+        cargo build --locked --quiet --workspace --features pcsc --bins --examples
     fi
-    cargo build --locked --quiet -p kaika-node --example personalise
-    cargo build --locked --quiet -p kaika-conformance --features pcsc --example reader_speed
     as_root unshare -n "$0" inside "$KAIKA" "$python"
     exit
 fi
 
-kaika=$2
+kaika=$2/kaika
+examples=$2/examples
 python=$3
 emvtool=$(dirname "$python")/emvtool
 work=$(mktemp -d)
@@ -122,8 +121,8 @@ eject() {
 ip link set lo up
 say "a chip that the demonstration personalised, and two more tokens in it: one with a PIN, one with a PIN and CVN 10"
 "$kaika" demo --data "$work" >/dev/null
-target/debug/examples/personalise "$work/chip.bin" "$work/keys.json" 6299000000000011 1234
-target/debug/examples/personalise "$work/chip.bin" "$work/keys.json" 6299000000000029 1234 0A
+"$examples"/personalise "$work/chip.bin" "$work/keys.json" 6299000000000011 1234
+"$examples"/personalise "$work/chip.bin" "$work/keys.json" 6299000000000029 1234 0A
 
 say "without a reader the chip says what to start"
 shown nobody "$kaika" se --vpcd --file "$work/chip.bin" --keys "$work/keys.json"
@@ -198,7 +197,7 @@ expect '^0 right, 5 wrong$'
 
 say "how fast: whole payments (PPSE to cryptogram) and single commands, through pcscd and vpcd; the memory on this disk"
 insert
-shown speed target/debug/examples/reader_speed "$reader" 2
+shown speed "$examples"/reader_speed "$reader" 2
 expect 'commands a second'
 # 500 is the aim on a quiet machine; with vpcd's segments acknowledged late it would be 4.
 [ "$(sed -nE 's/.*: ([0-9]+) payments a second.*/\1/p' "$out")" -ge 50 ] || fail "fewer than 50 payments a second"
