@@ -14,6 +14,7 @@ use kaika_conformance::suite::{Filter, run};
 const SUITES: &[(&str, &str)] = &[
     ("issuer", include_str!("../vectors/issuer.json")),
     ("verifier", include_str!("../vectors/verifier.json")),
+    ("identity", include_str!("../vectors/identity.json")),
     ("chip", include_str!("../vectors/chip.json")),
     ("system", include_str!("../vectors/system.json")),
     ("chip by hand", include_str!("../vectors/hand/chip.json")),

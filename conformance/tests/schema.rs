@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 const SUITES: &[&str] = &[
     include_str!("../vectors/issuer.json"),
     include_str!("../vectors/verifier.json"),
+    include_str!("../vectors/identity.json"),
     include_str!("../vectors/chip.json"),
     include_str!("../vectors/system.json"),
     include_str!("../vectors/hand/chip.json"),
@@ -15,6 +16,7 @@ const SUITES: &[&str] = &[
 const SUBJECTS: &[&str] = &[
     include_str!("../subjects/issuer.json"),
     include_str!("../subjects/verifier.json"),
+    include_str!("../subjects/identity.json"),
     include_str!("../subjects/chip.json"),
 ];
 

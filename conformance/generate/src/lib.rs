@@ -6,6 +6,7 @@
 pub mod answers;
 pub mod chip;
 pub mod flows;
+pub mod identity;
 pub mod issuer;
 pub mod script;
 pub mod verifier;
@@ -22,6 +23,7 @@ pub fn all() -> Result<Vec<(String, String)>, String> {
     let mut files = [
         script::suite::<issuer::Templates>(&digest)?,
         script::suite::<verifier::Templates>(&digest)?,
+        script::suite::<identity::Templates>(&digest)?,
         script::suite::<chip::Templates>(&digest)?,
         flows::suite(&digest)?,
     ];

@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 /// The roles that can be a subject.
-pub(crate) const ROLES: &[&str] = &["issuer", "verifier", "chip", "system"];
+pub(crate) const ROLES: &[&str] = &["issuer", "verifier", "identity", "chip", "system"];
 
 /// The reference, running as a subject.
 pub(crate) struct Reference {

@@ -29,6 +29,10 @@ const CHECKED_IN: &[(&str, &str)] = &[
         include_str!("../../../conformance/vectors/verifier.json"),
     ),
     (
+        "identity.json",
+        include_str!("../../../conformance/vectors/identity.json"),
+    ),
+    (
         "system.json",
         include_str!("../../../conformance/vectors/system.json"),
     ),
