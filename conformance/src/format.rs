@@ -8,6 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+mod client;
+
+pub use client::{Card, Crash, Hear, Host, Reply, Shown, Told, Trigger};
+
 use crate::crypto::sha256;
 
 /// The format that this reader reads.
@@ -158,6 +162,22 @@ pub enum Step {
     Secure(Secure),
     /// Commands of the issuer, given to the chip one by one.
     Relay(Relay),
+    /// A card is held at the subject.
+    Card(Card),
+    /// The port of an issuer for shops opens.
+    Host(Host),
+    /// The subject begins something; needs `hook:trigger`.
+    Trigger(Trigger),
+    /// What the subject says to that issuer.
+    Hear(Hear),
+    /// What that issuer says.
+    Reply(Reply),
+    /// What the subject shows in the end.
+    Shown(Shown),
+    /// What the card was told.
+    Told(Told),
+    /// The subject dies; needs `hook:crash`.
+    Crash(Crash),
 }
 
 /// What the runner answers as a peer.
@@ -593,6 +613,11 @@ impl File {
             Step::Capture(named) => drop(bound.insert(named.name.clone())),
             Step::Insert(named) => drop(bound.insert(named.name.clone())),
             Step::Relay(named) => drop(bound.insert(named.name.clone())),
+            Step::Card(named) => drop(bound.insert(named.name.clone())),
+            Step::Host(named) => drop(bound.insert(named.name.clone())),
+            Step::Hear(Hear {
+                name: Some(name), ..
+            }) => drop(bound.insert(name.clone())),
             Step::Authenticate(Authenticate {
                 name: Some(name), ..
             })

@@ -20,7 +20,11 @@ pub mod play;
 #[cfg(feature = "play")]
 pub mod report;
 #[cfg(feature = "play")]
+pub mod softcard;
+#[cfg(feature = "play")]
 pub mod softchip;
+#[cfg(feature = "play")]
+pub mod stage;
 #[cfg(feature = "play")]
 pub mod suite;
 #[cfg(feature = "play")]

@@ -13,13 +13,16 @@ use crate::calc::Bench;
 use crate::codec::{Fields, iso_read, iso_write};
 use crate::crypto::channel::Channel;
 use crate::crypto::kaika_mac;
-use crate::format::{Arrange, Asked, Expect, File, Iso, Meanwhile, Send, Step, Test, operator};
+use crate::format::{
+    Arrange, Asked, Expect, File, Iso, Meanwhile, Reply, Send, Step, Test, operator,
+};
 use crate::manifest::Manifest;
 use crate::peers::{Answer, Peers, problem};
 use crate::transcript::Transcript;
 use crate::verdict::{Arrow, Failure, Played, Verdict};
 
 mod chip;
+mod client;
 mod http;
 mod link;
 #[cfg(feature = "pcsc")]
@@ -51,6 +54,7 @@ struct Scene<'a> {
     channels: BTreeMap<String, Channel>,
     /// The last sequence counter that the chip showed.
     sequence: Option<u32>,
+    stage: client::Stage,
 }
 
 type Outcome = Result<(), (String, String)>;
@@ -154,6 +158,7 @@ impl Runner {
             chip: None,
             channels: BTreeMap::new(),
             sequence: None,
+            stage: client::Stage::default(),
         };
         for (at, step) in steps.iter().enumerate() {
             if let Err((expected, seen)) = scene.step(step) {
@@ -265,6 +270,16 @@ fn describe(step: &Step) -> String {
         Step::Authenticate(_) => "issuer -> chip : EXTERNAL AUTHENTICATE".to_owned(),
         Step::Secure(step) => format!("issuer -> chip : {}", step.header),
         Step::Relay(_) => "terminal -> chip : the issuer's commands".to_owned(),
+        Step::Card(_) => "runner : a card".to_owned(),
+        Step::Host(_) => "runner : the issuer's port".to_owned(),
+        Step::Trigger(step) => format!("runner -> subject : {}", step.action),
+        Step::Hear(step) => format!("subject -> issuer : {}", step.mti),
+        Step::Reply(Reply { mti: Some(_), .. }) => "issuer -> subject : an answer".to_owned(),
+        Step::Reply(Reply { raw: Some(_), .. }) => "issuer -> subject : bytes".to_owned(),
+        Step::Reply(_) => "issuer -> subject : end of the line".to_owned(),
+        Step::Shown(_) => "subject -> runner : what is shown".to_owned(),
+        Step::Told(step) => format!("runner : how often the card heard {}", step.ins),
+        Step::Crash(_) => "runner -> subject : crash".to_owned(),
     }
 }
 
@@ -294,6 +309,14 @@ impl Scene<'_> {
             Step::Authenticate(step) => self.authenticate(step),
             Step::Secure(step) => self.secure(step),
             Step::Relay(step) => self.relay(step),
+            Step::Card(step) => self.card(step),
+            Step::Host(step) => self.host(step),
+            Step::Trigger(step) => self.trigger(step),
+            Step::Hear(step) => self.hear(step),
+            Step::Reply(step) => self.reply(step),
+            Step::Shown(step) => self.shown(step),
+            Step::Told(step) => self.told(step),
+            Step::Crash(step) => self.crash(step),
         }
     }
 
@@ -623,21 +646,24 @@ impl Scene<'_> {
         Ok(stream)
     }
 
+    /// Fields by number; null leaves one out.
+    fn iso_fields(&mut self, fields: &Value) -> Result<Fields, (String, String)> {
+        let Value::Object(given) = self.value(fields)? else {
+            return Ok(Fields::new());
+        };
+        let given = given.into_iter().filter(|(_, value)| !value.is_null());
+        let numbered = given.map(|(number, value)| {
+            let number = number
+                .parse()
+                .map_err(|_| wrong("a field number", &number))?;
+            let text = value.as_str().map(str::to_owned);
+            Ok((number, text.unwrap_or_else(|| value.to_string())))
+        });
+        numbered.collect()
+    }
+
     fn iso(&mut self, iso: &Iso) -> Outcome {
-        let mut fields = Fields::new();
-        if let Value::Object(given) = self.value(&iso.fields)? {
-            for (number, value) in given.into_iter().filter(|(_, value)| !value.is_null()) {
-                let number = number
-                    .parse()
-                    .map_err(|_| wrong("a field number", &number))?;
-                fields.insert(
-                    number,
-                    value
-                        .as_str()
-                        .map_or_else(|| value.to_string(), str::to_owned),
-                );
-            }
-        }
+        let fields = self.iso_fields(&iso.fields)?;
         let bytes = iso_write(&iso.mti, &fields).map_err(|e| wrong("a message", e))?;
         let mut stream = self.connect("issuer")?;
         write_frame(&mut stream, &bytes)?;

@@ -16,6 +16,7 @@ const SUITES: &[(&str, &str)] = &[
     ("verifier", include_str!("../vectors/verifier.json")),
     ("identity", include_str!("../vectors/identity.json")),
     ("chip", include_str!("../vectors/chip.json")),
+    ("pos", include_str!("../vectors/pos.json")),
     ("system", include_str!("../vectors/system.json")),
     ("chip by hand", include_str!("../vectors/hand/chip.json")),
 ];
@@ -157,7 +158,7 @@ fn subject(canary: Canary) -> Manifest {
             name: format!("{canary:?}"),
             version: "0".to_owned(),
         },
-        roles: ["issuer", "verifier", "identity", "sms", "chip"]
+        roles: ["issuer", "verifier", "identity", "sms", "chip", "pos"]
             .iter()
             .map(|role| ((*role).to_owned(), endpoint.clone()))
             .collect(),

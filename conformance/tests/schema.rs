@@ -9,6 +9,7 @@ const SUITES: &[&str] = &[
     include_str!("../vectors/verifier.json"),
     include_str!("../vectors/identity.json"),
     include_str!("../vectors/chip.json"),
+    include_str!("../vectors/pos.json"),
     include_str!("../vectors/system.json"),
     include_str!("../vectors/hand/chip.json"),
 ];
@@ -18,6 +19,7 @@ const SUBJECTS: &[&str] = &[
     include_str!("../subjects/verifier.json"),
     include_str!("../subjects/identity.json"),
     include_str!("../subjects/chip.json"),
+    include_str!("../subjects/pos.json"),
 ];
 
 fn parsed(text: &str) -> Value {

@@ -8,6 +8,7 @@ pub mod chip;
 pub mod flows;
 pub mod identity;
 pub mod issuer;
+pub mod pos;
 pub mod script;
 pub mod verifier;
 pub mod walk;
@@ -25,6 +26,7 @@ pub fn all() -> Result<Vec<(String, String)>, String> {
         script::suite::<verifier::Templates>(&digest)?,
         script::suite::<identity::Templates>(&digest)?,
         script::suite::<chip::Templates>(&digest)?,
+        script::suite::<pos::Templates>(&digest)?,
         flows::suite(&digest)?,
     ];
     files.iter_mut().for_each(answers::complete);

@@ -17,14 +17,6 @@ const ELSEWHERE: &[(Weakness, &str)] = &[
         "the terminal is no subject: the pay scope",
     ),
     (
-        Weakness::OfflineApprove,
-        "the shop's terminal is no subject: the tap scope",
-    ),
-    (
-        Weakness::ReversalOnce,
-        "the shop's terminal is no subject: the tap scope, `impl/pos`",
-    ),
-    (
         Weakness::CompensationOnce,
         "a message that is lost between two servers: the provisioning scope, `tests/serve.rs`",
     ),

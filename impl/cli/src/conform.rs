@@ -21,7 +21,7 @@ pub(crate) struct Args {
     /// The subject: a manifest, see conformance/subjects/; or `reference`, which is started for the run.
     #[arg(long, value_name = "FILE|reference")]
     subject: String,
-    /// Only the suite of this role: issuer, verifier, identity, chip (or `se`) or system.
+    /// Only the suite of this role: issuer, verifier, identity, chip (or `se`), pos or system.
     #[arg(long)]
     role: Option<String>,
     /// The chip is in this reader of PC/SC. The reference's chips go into it by vpcd. Needs a build with `--features pcsc`.

@@ -25,8 +25,10 @@ use kaika_node::world::World;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+mod trigger;
+
 /// The roles that can be a subject.
-pub(crate) const ROLES: &[&str] = &["issuer", "verifier", "identity", "chip", "system"];
+pub(crate) const ROLES: &[&str] = &["issuer", "verifier", "identity", "chip", "pos", "system"];
 
 /// The reference, running as a subject.
 pub(crate) struct Reference {
@@ -47,6 +49,8 @@ struct Control {
     inserted: Mutex<VecDeque<JoinHandle<Result<(), Fault>>>>,
     /// The reader that chips go into, one at a time; without it each has a port of its own.
     reader: Option<String>,
+    /// Shop terminals that pay just now.
+    terminals: trigger::Terminals,
 }
 
 /// Chips at once: more than tests at once.
@@ -139,6 +143,7 @@ fn manifest(role: &str, world: &World, control: SocketAddr) -> anyhow::Result<Ma
         ("identity", http(at.identity)),
         ("sms", http(at.sms)),
         ("chip", chip),
+        ("pos", Endpoint::default()),
         ("system", Endpoint::default()),
     ];
     let roles = all
@@ -172,10 +177,13 @@ async fn control(world: &World, data: PathBuf, reader: Option<&str>) -> anyhow::
         chips: AtomicU64::new(1),
         inserted: Mutex::default(),
         reader: reader.map(str::to_owned),
+        terminals: trigger::Terminals::default(),
     });
     let router = Router::new()
         .route("/ctl/v1/clock", post(advance))
         .route("/ctl/v1/chip", post(insert))
+        .route("/ctl/v1/trigger", post(trigger::trigger))
+        .route("/ctl/v1/crash", post(trigger::crash))
         .with_state(state);
     tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(address)

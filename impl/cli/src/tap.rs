@@ -12,7 +12,7 @@ use kaika_node::store::Sqlite;
 use kaika_node::till::Till;
 use kaika_node::{calendar, dice};
 use kaika_pos::{Kind, Outcome, Sale};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{NO, OK};
 
@@ -83,28 +83,24 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
     };
     let sale = sale(kind, args.amount_minor, &args.currency, &args.shop);
     let (outcome, _) = till.tap(sale, &mut chip).await?;
-    let (text, json, code) = match outcome {
-        Outcome::Approved { auth_code } => (
-            format!("approved: {auth_code}"),
-            json!({"result": "approved", "auth_code": auth_code}),
-            OK,
-        ),
-        Outcome::Declined { code } => (
-            format!("declined: {code}"),
-            json!({"result": "declined", "code": code}),
-            NO,
-        ),
-        Outcome::CardUnusable => (
-            "this card cannot pay here".into(),
-            json!({"result": "card-unusable"}),
-            NO,
-        ),
-        Outcome::Reversed => (
-            "no decision that can be trusted: reversed".into(),
-            json!({"result": "reversed"}),
-            NO,
-        ),
+    let text = match &outcome {
+        _ if args.json => shown(&outcome).to_string(),
+        Outcome::Approved { auth_code } => format!("approved: {auth_code}"),
+        Outcome::Declined { code } => format!("declined: {code}"),
+        Outcome::CardUnusable => "this card cannot pay here".into(),
+        Outcome::Reversed => "no decision that can be trusted: reversed".into(),
     };
-    println!("{}", if args.json { json.to_string() } else { text });
-    Ok(code)
+    println!("{text}");
+    let approved = matches!(outcome, Outcome::Approved { .. });
+    Ok(if approved { OK } else { NO })
+}
+
+/// How a payment ended, for machines.
+pub(crate) fn shown(outcome: &Outcome) -> Value {
+    match outcome {
+        Outcome::Approved { auth_code } => json!({"result": "approved", "auth_code": auth_code}),
+        Outcome::Declined { code } => json!({"result": "declined", "code": code}),
+        Outcome::CardUnusable => json!({"result": "card-unusable"}),
+        Outcome::Reversed => json!({"result": "reversed"}),
+    }
 }

@@ -33,6 +33,10 @@ const CHECKED_IN: &[(&str, &str)] = &[
         include_str!("../../../conformance/vectors/identity.json"),
     ),
     (
+        "pos.json",
+        include_str!("../../../conformance/vectors/pos.json"),
+    ),
+    (
         "system.json",
         include_str!("../../../conformance/vectors/system.json"),
     ),

@@ -134,7 +134,7 @@ impl Pack for identity::State {
     }
 }
 
-packed!(enum pos::State { Idle, Asked, Reversing, Approved, Declined });
+packed!(enum pos::State { Idle, Asked, Reversing, Approved, Declined, AskedPlain, Unusable });
 packed!(enum terminal::State { Idle, Confirming, Waiting, Unknown, Paid, Failed });
 packed!(struct sms::State { reserved = bool, other = bool });
 

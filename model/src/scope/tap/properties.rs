@@ -126,6 +126,8 @@ fn is_resolved(sale: &Sale) -> bool {
         pos::State::Reversing => false,
         pos::State::Approved => sale.record == Posting::Posted,
         pos::State::Declined => sale.record != Posting::Posted,
-        pos::State::Idle | pos::State::Asked => true,
+        pos::State::Idle | pos::State::Asked | pos::State::AskedPlain | pos::State::Unusable => {
+            true
+        }
     }
 }

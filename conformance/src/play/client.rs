@@ -1,0 +1,234 @@
+//! A client as the subject: it is started, its servers and its card are the runner's, and what it shows is judged.
+
+use std::sync::mpsc::{Receiver, channel};
+
+use super::*;
+use crate::format::{Card, Crash, Hear, Host, Reply, Shown, Told, Trigger};
+use crate::softcard::{self, SoftCard};
+use crate::stage;
+
+/// How long an action may take, with every wait in it.
+const ACTION: Duration = Duration::from_secs(60);
+/// How long nothing must be heard before nothing is said to have been heard.
+const QUIET: Duration = Duration::from_millis(50);
+
+/// What the client of one test has around it.
+#[derive(Default)]
+pub(super) struct Stage {
+    host: Option<stage::Host>,
+    field: Option<stage::Field>,
+    heard: Option<stage::Heard>,
+    acting: Option<Receiver<Result<Value, String>>>,
+}
+
+fn fault(name: Option<&str>) -> Result<softcard::Fault, (String, String)> {
+    use softcard::Fault;
+    Ok(match name {
+        None => Fault::None,
+        Some("no-directory") => Fault::NoDirectory,
+        Some("no-application") => Fault::NoApplication,
+        Some("suspended") => Fault::Suspended,
+        Some("twice") => Fault::Twice,
+        Some("no-list") => Fault::NoList,
+        Some("gone") => Fault::Gone,
+        Some(other) => return Err(wrong("a fault of a card", other)),
+    })
+}
+
+fn opinion(name: Option<&str>) -> Result<softcard::Proof, (String, String)> {
+    use softcard::Proof;
+    Ok(match name {
+        None | Some("taken") => Proof::Taken,
+        Some("refused") => Proof::Refused,
+        Some("gone") => Proof::Gone,
+        Some(other) => return Err(wrong("what a card thinks of a proof", other)),
+    })
+}
+
+fn bytes<const N: usize>(text: &str) -> Result<[u8; N], (String, String)> {
+    let bytes = hex::decode(text).ok().and_then(|all| all.try_into().ok());
+    bytes.ok_or_else(|| wrong(format!("{N} bytes in hexadecimal"), text))
+}
+
+fn array<const N: usize>() -> [u8; N] {
+    random(N).try_into().unwrap_or([0; N])
+}
+
+/// A token number that passes Luhn's check.
+fn token() -> String {
+    let digits: String = random(9)
+        .iter()
+        .map(|b| char::from(b'0' + b % 10))
+        .collect();
+    let body = format!("629900{digits}");
+    let doubled = |(at, digit): (usize, u32)| match (at % 2, digit * 2) {
+        (0, twice) => twice / 10 + twice % 10,
+        _ => digit,
+    };
+    let digits = body.chars().rev().filter_map(|digit| digit.to_digit(10));
+    let sum: u32 = digits.enumerate().map(doubled).sum();
+    format!("{body}{}", (10 - sum % 10) % 10)
+}
+
+impl Scene<'_> {
+    /// A card is held at the client; its numbers get a name.
+    pub(super) fn card(&mut self, step: &Card) -> Outcome {
+        let [kind] = bytes::<1>(&step.kind)?;
+        let proof = match &step.proof {
+            Some(proof) => Some(self.text(proof)?),
+            None => None,
+        };
+        let card = SoftCard {
+            profile: bytes(&step.profile)?,
+            kind,
+            fault: fault(step.fault.as_deref())?,
+            proof: opinion(proof.as_deref())?,
+            token: token(),
+            cryptogram: array(),
+            counter: array(),
+        };
+        let field = stage::Field::hold(&card).map_err(|e| wrong("a port", e))?;
+        let named = json!({
+            "tcp": field.address().to_string(), "token": card.token, "expiry": hex::encode(softcard::EXPIRY).get(..4),
+            "cryptogram": hex::encode(card.cryptogram), "counter": hex::encode(card.counter),
+            "profile": step.profile, "kind": step.kind, "issuer_data": hex::encode(softcard::ISSUER_DATA),
+        });
+        self.names.insert(step.name.clone(), named);
+        self.stage.field = Some(field);
+        Ok(())
+    }
+
+    /// The issuer's port for shops opens.
+    pub(super) fn host(&mut self, step: &Host) -> Outcome {
+        let host = stage::Host::open().map_err(|e| wrong("a port", e))?;
+        let address = json!(host.address().to_string());
+        self.names.insert(step.name.clone(), address);
+        self.stage.host = Some(host);
+        Ok(())
+    }
+
+    /// The client begins; what it shows in the end is judged later.
+    pub(super) fn trigger(&mut self, step: &Trigger) -> Outcome {
+        let mut asked = self.value(&step.with)?;
+        asked["action"] = json!(step.action);
+        let control = self.runner.subject.hooks.control.clone();
+        let control = control.ok_or_else(|| wrong("hook:trigger", "none"))?;
+        let (tell, told) = channel();
+        std::thread::spawn(move || tell.send(act(&control, &asked)));
+        self.stage.acting = Some(told);
+        Ok(())
+    }
+
+    /// The next message at the issuer's port.
+    pub(super) fn hear(&mut self, step: &Hear) -> Outcome {
+        let patience = self.runner.patience;
+        let host = self.stage.host.as_ref();
+        let host = host.ok_or_else(|| wrong("an open port", "none"))?;
+        let heard = host.hear(patience);
+        let heard = heard.ok_or_else(|| wrong(format!("a {}", step.mti), "nothing"))?;
+        let text = heard.text();
+        let Some((mti, fields)) = heard.message.clone() else {
+            return Err(wrong(format!("a {}", step.mti), text));
+        };
+        let repeated = step.again && mti.strip_suffix('1') == step.mti.strip_suffix('0');
+        if mti != step.mti && !repeated {
+            return Err(wrong(format!("a {}", step.mti), text));
+        }
+        self.stage.heard = Some(heard);
+        let there: Map<String, Value> = fields
+            .iter()
+            .map(|(number, text)| (number.to_string(), json!(text)))
+            .collect();
+        let wanted = |number: &str| step.fields.contains_key(number);
+        self.fields(step.fields.iter(), wanted, &there)?;
+        if let Some(name) = &step.name {
+            self.names.insert(name.clone(), Value::Object(there));
+        }
+        Ok(())
+    }
+
+    /// Something is said on the line of the last message.
+    pub(super) fn reply(&mut self, step: &Reply) -> Outcome {
+        let body = match (&step.raw, &step.mti) {
+            (Some(raw), _) => hex::decode(self.text(raw)?).map_err(|e| wrong("hexadecimal", e))?,
+            (None, Some(mti)) => {
+                let mti = self.text(mti)?;
+                let fields = self.iso_fields(step.fields.as_ref().unwrap_or(&Value::Null))?;
+                iso_write(&mti, &fields).map_err(|e| wrong("a message", e))?
+            }
+            (None, None) => Vec::new(),
+        };
+        let heard = self.stage.heard.as_mut();
+        let heard = heard.ok_or_else(|| wrong("a message to reply to", "none"))?;
+        if step.raw.is_none() && step.mti.is_none() {
+            heard.hang_up();
+        } else if !heard.reply(&body) {
+            return Err(wrong("a line that takes the answer", "it is closed"));
+        }
+        Ok(())
+    }
+
+    /// What the client shows when it is done; nothing more was said to its servers.
+    pub(super) fn shown(&mut self, step: &Shown) -> Outcome {
+        let acting = self.stage.acting.take();
+        let acting = acting.ok_or_else(|| wrong("an action", "none was started"))?;
+        let shown = acting.recv_timeout(ACTION);
+        let shown = shown.map_err(|_| wrong("the end of the action", "none in a minute"))?;
+        let shown = shown.map_err(|what| wrong("the end of the action", what))?;
+        let Value::Object(there) = &shown else {
+            return Err(wrong("an object", shown));
+        };
+        let wanted = |name: &str| step.expect.contains_key(name);
+        self.fields(step.expect.iter(), wanted, there)?;
+        let more = self.stage.host.as_ref().and_then(|host| host.hear(QUIET));
+        more.map_or(Ok(()), |heard| Err(wrong("no more messages", heard.text())))
+    }
+
+    /// What the card was told.
+    pub(super) fn told(&mut self, step: &Told) -> Outcome {
+        let [instruction] = bytes::<1>(&step.ins)?;
+        let field = self.stage.field.as_ref();
+        let commands = field.map_or_else(Vec::new, |field| field.commands(instruction));
+        if commands.len() != step.times {
+            let wanted = format!("instruction {} {} times", step.ins, step.times);
+            return Err(wrong(wanted, format!("{} times", commands.len())));
+        }
+        let Some(pattern) = &step.data else {
+            return Ok(());
+        };
+        commands.iter().try_for_each(|command| {
+            let length = command.get(4).copied().map_or(0, usize::from);
+            let data = command.get(5..5 + length).unwrap_or_default();
+            self.matches(pattern, Some(&json!(hex::encode(data))))
+        })
+    }
+
+    /// The client dies without a word, and may be started again.
+    pub(super) fn crash(&mut self, step: &Crash) -> Outcome {
+        let terminal = self.value(&step.terminal)?;
+        self.control("crash", &json!({ "terminal": terminal }))?;
+        self.stage.acting = None;
+        Ok(())
+    }
+}
+
+/// The action, from its beginning to what is shown.
+fn act(control: &str, asked: &Value) -> Result<Value, String> {
+    let config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(ACTION))
+        .build();
+    let agent: ureq::Agent = config.into();
+    let sent = agent
+        .post(format!("{control}/ctl/v1/trigger"))
+        .content_type("application/json")
+        .send(asked.to_string());
+    let mut answer = sent.map_err(|e| e.to_string())?;
+    let status = answer.status().as_u16();
+    let text = answer.body_mut().read_to_string();
+    let text = text.map_err(|e| e.to_string())?;
+    match serde_json::from_str(&text) {
+        Ok(shown) if status == 200 => Ok(shown),
+        _ => Err(format!("{status} {text:.200}")),
+    }
+}
