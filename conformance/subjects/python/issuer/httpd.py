@@ -1,0 +1,144 @@
+"""HTTP/1.1 on a socket: reads requests, bounds them, writes answers. What they mean is the handler's business."""
+
+import asyncio
+
+from .limits import BODY_MAX
+from .refusals import Refusal
+
+_HEAD_MAX = 16_384
+_REASONS = {200: "OK", 201: "Created", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
+            405: "Method Not Allowed", 409: "Conflict", 410: "Gone", 413: "Content Too Large",
+            415: "Unsupported Media Type", 422: "Unprocessable Content", 503: "Service Unavailable"}
+
+
+class Request:
+    """One request: `headers` by lower-case name; `body` is bytes."""
+
+    __slots__ = ("method", "target", "headers", "body")
+
+    def __init__(self, method, target, headers):
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.body = b""
+
+
+class Server(asyncio.Protocol):
+    """One connection. `handler(request)` answers `(status, body)` or a coroutine of it."""
+
+    def __init__(self, handler):
+        self._handler = handler
+        self._buffer = bytearray()
+        self._request = None
+        self._wanted = 0
+        self._chunked = False
+        self._busy = False
+
+    def connection_made(self, transport):
+        self._transport = transport
+
+    def data_received(self, data):
+        self._buffer += data
+        self._go_on()
+
+    def _go_on(self):
+        """Serves whatever is complete, one request after the other."""
+        try:
+            while not self._busy and not self._transport.is_closing():
+                if self._request is None and not self._read_head():
+                    return
+                if not self._read_body():
+                    return
+                self._serve()
+        except Refusal as refusal:
+            self._write(*refusal.problem(), close=True)
+
+    def _read_head(self):
+        end = self._buffer.find(b"\r\n\r\n")
+        if end < 0:
+            if len(self._buffer) > _HEAD_MAX:
+                raise Refusal("too-large", "head")
+            return False
+        lines = self._buffer[:end].decode("latin-1").split("\r\n")
+        del self._buffer[:end + 4]
+        words = lines[0].split(" ")
+        if len(words) != 3 or not words[2].startswith("HTTP/1."):
+            raise Refusal("malformed", "request line")
+        self._request = Request(words[0], words[1], _headers(lines[1:]))
+        self._measure()
+        return True
+
+    def _measure(self):
+        headers = self._request.headers
+        self._chunked = headers.get("transfer-encoding", "").lower() == "chunked"
+        length = headers.get("content-length", "0")
+        if not length.isascii() or not length.isdigit():
+            raise Refusal("malformed", "Content-Length")
+        self._wanted = int(length)
+        if self._wanted > BODY_MAX:
+            raise Refusal("too-large")
+        if headers.get("expect", "").lower() == "100-continue":
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _read_body(self):
+        if self._chunked:
+            return self._read_chunks()
+        if len(self._buffer) < self._wanted:
+            return False
+        self._request.body = bytes(self._buffer[:self._wanted])
+        del self._buffer[:self._wanted]
+        return True
+
+    def _read_chunks(self):
+        """Takes whole chunks off the buffer; the empty one ends the body. Trailers are not taken."""
+        while (end := self._buffer.find(b"\r\n")) >= 0:
+            try:
+                size = int(bytes(self._buffer[:end]).split(b";")[0], 16)
+            except ValueError:
+                raise Refusal("malformed", "chunk") from None
+            if size < 0 or len(self._request.body) + size > BODY_MAX:
+                raise Refusal("too-large")
+            if len(self._buffer) < end + 2 + size + 2:
+                return False
+            self._request.body += bytes(self._buffer[end + 2:end + 2 + size])
+            del self._buffer[:end + 2 + size + 2]
+            if size == 0:
+                return True
+        return False
+
+    def _serve(self):
+        request, self._request = self._request, None
+        close = request.headers.get("connection", "").lower() == "close"
+        answer = self._handler(request)
+        if asyncio.iscoroutine(answer):
+            self._busy = True
+            task = asyncio.get_running_loop().create_task(answer)
+            task.add_done_callback(lambda done: self._answered(done.result(), close))
+        else:
+            self._write(*answer, close=close)
+
+    def _answered(self, answer, close):
+        self._busy = False
+        if not self._transport.is_closing():
+            self._write(*answer, close=close)
+            self._go_on()
+
+    def _write(self, status, body, close):
+        kind = "application/problem+json" if status >= 400 else "application/json"
+        head = (f"HTTP/1.1 {status} {_REASONS.get(status, 'Status')}\r\nContent-Type: {kind}\r\n"
+                f"Content-Length: {len(body)}\r\n{'Connection: close' + chr(13) + chr(10) if close else ''}\r\n")
+        self._transport.write(head.encode() + body)
+        if close:
+            self._transport.close()
+
+
+def _headers(lines):
+    """By lower-case name. A name that stands twice is joined by commas, so that nothing takes it for one value."""
+    headers = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon or name != name.strip():
+            raise Refusal("malformed", "header")
+        name, value = name.lower(), value.strip()
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers

@@ -1,0 +1,156 @@
+"""The personalisation of a chip, relayed by verifier and terminal (60-provision). Start at [`provision`]."""
+
+import hmac
+import secrets
+
+from .chipcrypto import receipt, token_key
+from .issue import state_of
+from .issuer import fresh_id
+from .refusals import Refusal
+from .scp03 import KEY_VERSION, SECURITY_DOMAIN, Channel, ChannelError
+
+_OK = b"\x90\x00"
+_NOT_THERE = b"\x6a\x88"
+_SELECT = bytes([0x00, 0xA4, 0x04, 0x00, len(SECURITY_DOMAIN)]) + SECURITY_DOMAIN + b"\x00"
+_GET_RECEIPTS = bytes.fromhex("80CADF2100")
+_STORE_LAST, _COMMIT = bytes.fromhex("84E29000"), bytes.fromhex("84F0400F")
+_STAGED_SLOT = b"\x4f\x00"
+
+
+class Session:
+    """One conversation with the chip. `take` is what reads the answers to what was sent last."""
+
+    def __init__(self):
+        self.session_id = fresh_id()
+        self.sent = 0
+        self.take = None
+        self.challenge = None
+
+
+def provision(issuer, call):
+    body = call.body
+    token = issuer.store.tokens.get(call.parameters["token_ref"])
+    if token is None:
+        raise Refusal("unknown-token")
+    if body["binding_id"] is None:
+        raise Refusal("not-bound")
+    _judge_token(issuer, token, body["se_id"])
+    token.binding_id = body["binding_id"]
+    if token.state == "active":
+        return _done()
+    if body["session"] is None:
+        token.session = Session()
+        return _send(token, [_SELECT, _GET_RECEIPTS], _take_receipts)
+    session = token.session
+    if session is None or session.session_id != body["session"]:
+        raise Refusal("personalisation-failed")
+    return _go_on(issuer, token, session, body["responses"])
+
+
+def _judge_token(issuer, token, se_id):
+    if issuer.store.cards[token.card_code].status != "active":
+        raise Refusal("card-not-active")
+    if state_of(issuer, token) not in ("inactive", "active"):
+        raise Refusal("token-not-active")
+    if token.se_id != se_id:
+        raise Refusal("domain-violation")
+
+
+def _go_on(issuer, token, session, responses):
+    """One round. What does not fit ends the session."""
+    try:
+        answers = [bytes.fromhex(response) for response in responses]
+        if len(answers) != session.sent or any(len(answer) < 2 for answer in answers):
+            raise Refusal("personalisation-failed")
+        return session.take(issuer, token, session, answers)
+    except ChannelError:
+        token.session = None
+        raise Refusal("personalisation-failed") from None
+    except Refusal:
+        token.session = None
+        raise
+
+
+def _send(token, commands, take):
+    session = token.session
+    session.sent, session.take = len(commands), take
+    return 200, {"session": session.session_id, "commands": [command.hex() for command in commands],
+                 "state": "inactive"}
+
+
+def _done():
+    return 200, {"session": None, "commands": [], "state": "active"}
+
+
+def _take_receipts(issuer, token, session, answers):
+    """After SELECT and GET DATA: a receipt for this token ends it here, else the channel is opened."""
+    _expect_ok(answers[0])
+    if answers[1] != _NOT_THERE:
+        _expect_ok(answers[1])
+        found = _receipts(answers[1][:-2]).get(bytes.fromhex(token.token_ref))
+        if found is not None:
+            return _activate(issuer, token, found)
+    session.challenge = secrets.token_bytes(8)
+    return _send(token, [bytes([0x80, 0x50, KEY_VERSION, 0, 8]) + session.challenge + b"\x00"], _take_challenge)
+
+
+def _take_challenge(issuer, token, session, answers):
+    """After INITIALIZE UPDATE: everything else in one piece, since no command depends on an answer."""
+    _expect_ok(answers[0])
+    channel = Channel(issuer.keys.chip_master, bytes.fromhex(token.se_id), session.challenge, answers[0][:-2])
+    udk = _udk(issuer, token)
+    template = _template(token, channel.encrypt_key(udk))
+    data = b"\xe1" + bytes([len(template)]) + template
+    commands = [channel.external_authenticate(), channel.wrap(_STORE_LAST, data), channel.wrap(_COMMIT, _STAGED_SLOT)]
+    return _send(token, commands, _take_commit)
+
+
+def _take_commit(issuer, token, session, answers):
+    for answer in answers:
+        _expect_ok(answer)
+    committed = answers[-1][:-2]
+    if committed[:3] != bytes.fromhex("DF2310") or len(committed) != 19:
+        raise Refusal("personalisation-failed")
+    return _activate(issuer, token, committed[3:])
+
+
+def _activate(issuer, token, found):
+    """PRO-8: the receipt must be that of this token, chip, request and data."""
+    wanted = receipt(issuer.keys.chip_master, bytes.fromhex(token.se_id), bytes.fromhex(token.token_ref),
+                     bytes.fromhex(token.request_context), token.version, _template(token, _udk(issuer, token)))
+    if not hmac.compare_digest(wanted, found):
+        raise Refusal("receipt-invalid")
+    token.state, token.session = "active", None
+    return _done()
+
+
+def _udk(issuer, token):
+    return token_key(issuer.keys.token_master, token.number, token.psn)
+
+
+def _template(token, udk):
+    """The value of E1 (85-apdu, Token data), with the token key as given: in the clear or encrypted."""
+    parts = (("DF22", token.token_ref), ("5A", token.number), ("5F24", token.expiry), ("5F34", token.psn),
+             ("DF31", udk.hex()), ("DF33", "%02x" % token.version), ("DF35", token.request_context))
+    return b"".join(bytes.fromhex(tag) + bytes([len(value) // 2]) + bytes.fromhex(value) for tag, value in parts)
+
+
+def _receipts(data):
+    """`DF21 LL (DF22 10 token_ref, DF23 10 receipt)*`, by token reference."""
+    head = 4 if data[2:3] == b"\x81" else 3
+    length = data[head - 1] if len(data) >= head else -1
+    entries = data[head:]
+    if data[:2] != b"\xdf\x21" or len(entries) != length or length % 38:
+        raise Refusal("personalisation-failed")
+    found = {}
+    for at in range(0, length, 38):
+        entry = entries[at:at + 38]
+        if entry[:3] != b"\xdf\x22\x10" or entry[19:22] != b"\xdf\x23\x10":
+            raise Refusal("personalisation-failed")
+        found[entry[3:19]] = entry[22:]
+    return found
+
+
+def _expect_ok(answer):
+    if answer[-2:] != _OK:
+        raise Refusal("personalisation-failed")
