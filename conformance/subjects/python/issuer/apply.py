@@ -14,7 +14,7 @@ def enrol(issuer, call):
     person = person_of(call.body["applicant"])
     if person in customers:
         raise Refusal("already-enrolled")
-    customer_id = fresh_code("U", {known.customer_id for known in ()})
+    customer_id = fresh_code("U", ())
     customers[person] = Customer(customer_id, call.body["applicant"], call.body["phone"])
     return 201, {"customer_id": customer_id}
 
@@ -42,6 +42,8 @@ def decide(issuer, call):
     if outcome is not None:
         raise Refusal("request-tombstoned" if outcome.state == "tombstoned" else "wrong-order")
     customer = store.customers.get(person_of(body["applicant"]))
+    if person_of(body["applicant"]) in store.blocked:
+        raise Refusal("ineligible")
     if customer is not None and customer.applicant["name"] != body["applicant"]["name"]:
         raise Refusal("ineligible")
     decision = Decision(

@@ -46,6 +46,10 @@ _PARAMETER_FORMS = {
 }
 
 
+# The headers that say who calls may be absent, which is a bad signature, but must not be anything else.
+_HEADER_FORMS = {"kaika-caller": re.compile("verifier|issuer|operator"), "kaika-mac": re.compile("[0-9a-f]{64}")}
+
+
 class Front:
     """The issuer's HTTP face. `keys` are bytes by caller; answers are kept by (caller, method, path, key)."""
 
@@ -92,6 +96,9 @@ class Front:
         time = headers.get("kaika-time", "")
         if not re.fullmatch("[0-9]{1,15}", time):
             raise Refusal("malformed", "Kaika-Time")
+        for name, form in _HEADER_FORMS.items():
+            if name in headers and not form.fullmatch(headers[name]):
+                raise Refusal("malformed", name)
         key = headers.get("idempotency-key", "")
         if posts and not re.fullmatch("[0-9a-f]{32}", key):
             raise Refusal("idempotency-key-missing")

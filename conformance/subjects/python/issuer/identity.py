@@ -61,7 +61,7 @@ def _judge(status, answer):
         try:
             return shapes.read_body(answer, shapes.scored)
         except Refusal:
-            raise Refusal("in-progress") from None
+            raise Refusal("reference-unknown") from None
     if status == 409 and b'"evidence-refused"' in answer:
         raise Refusal("reference-unknown")
     raise Refusal("in-progress")

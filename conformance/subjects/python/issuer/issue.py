@@ -82,7 +82,7 @@ def _make(issuer, body, assurance):
     store, person = issuer.store, person_of(body["applicant"])
     preverify(issuer, body["applicant"])
     same = [card for card in store.cards.values()
-            if card.person == person and card.product == body["product"] and card.status != "closed"]
+            if card.person == person and card.product == body["product"] and card.status in ("active", "blocked")]
     if len(same) >= CARDS_PER_PRODUCT:
         raise Refusal("duplicate-card")
     number, = issuer.vault.draw_tokens(1)
@@ -133,7 +133,9 @@ def compensate(issuer, call):
     elif outcome.state == "issued":
         kill(store.tokens[outcome.token_ref])
         store.agreements[outcome.agreement][1] = "terminated"
-        store.cards[outcome.card_code].status = "closed"
+        card = store.cards[outcome.card_code]
+        if card.status in ("active", "blocked"):
+            card.status = "closed"
         outcome.state, outcome.undone = "tombstoned", "deleted"
     return 200, {"outcome": outcome.undone}
 

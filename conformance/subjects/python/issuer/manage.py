@@ -7,11 +7,12 @@ from .limits import REQUESTOR_ID
 from .refusals import Refusal
 
 _SPEAKS_FOR = {"verifier": ("user", "wallet"), "operator": ("issuer", "fraud")}
+_SUSPENDERS = ("user", "wallet", "issuer", "fraud")
 _CARD_LEAVES = {
     "active": ("blocked", "lost", "stolen", "closed"),
     "blocked": ("active", "lost", "stolen", "closed"),
-    "lost": ("closed",),
-    "stolen": ("closed",),
+    "lost": (),
+    "stolen": (),
     "closed": (),
 }
 
@@ -22,8 +23,7 @@ def show_token(issuer, call):
 
 def suspend(issuer, call):
     token = _token_to_change(issuer, call)
-    if call.body["by"] not in token.suspended_by:
-        token.suspended_by.append(call.body["by"])
+    token.suspended_by.add(call.body["by"])
     token.state = "suspended"
     return _shown(issuer, token)
 
@@ -31,14 +31,15 @@ def suspend(issuer, call):
 def resume(issuer, call):
     """MNG-3, MNG-4: one takes back one's own, and the last one makes the token pay again."""
     token = _token_to_change(issuer, call)
-    if call.body["by"] in token.suspended_by:
-        token.suspended_by.remove(call.body["by"])
+    token.suspended_by.discard(call.body["by"])
     token.state = "suspended" if token.suspended_by else "active"
     return _shown(issuer, token)
 
 
 def delete(issuer, call):
     token = _token(issuer, call)
+    if state_of(issuer, token) == "deleted":
+        raise Refusal("illegal-transition")
     kill(token)
     return _shown(issuer, token)
 
@@ -60,7 +61,8 @@ def _token_to_change(issuer, call):
 
 
 def _shown(issuer, token):
-    return 200, {"token_ref": token.token_ref, "state": state_of(issuer, token), "suspended_by": token.suspended_by}
+    return 200, {"token_ref": token.token_ref, "state": state_of(issuer, token), 
+                 "suspended_by": [by for by in _SUSPENDERS if by in token.suspended_by]}
 
 
 def show_card(issuer, call):

@@ -19,12 +19,12 @@ def debit(issuer, call):
     """PAY-7: a debit id is posted at most once, and a declined one stays declined."""
     body, debits = call.body, issuer.store.debits
     known = debits.get(body["debit_id"])
-    if known is not None and known.state == "posted" and known.asked == body:
-        return _posted(body, known)
+    if known is not None:
+        return _again(body, known)
     try:
-        card = _judge(issuer, body, known)
+        card = _judge(issuer, body)
     except Refusal as refusal:
-        if refusal.is_declined and known is None:
+        if refusal.is_declined:
             debits[body["debit_id"]] = Debit("declined", body)
         raise
     posting = issuer.store.post("card " + card.par, "payee " + body["payee"], body["amount_minor"])
@@ -32,23 +32,28 @@ def debit(issuer, call):
     return _posted(body, made)
 
 
+def _again(body, known):
+    """What a debit id that is known answers, before anything else in the message is looked at."""
+    if known.asked is not None and known.asked != body:
+        raise Refusal("idempotency-conflict")
+    if known.auth_code is None:
+        raise Refusal("debit-tombstoned")
+    return _posted(body, known)
+
+
 def _posted(body, known):
     return 201, {"debit_id": body["debit_id"], "result": "posted", "auth_code": known.auth_code}
 
 
-def _judge(issuer, body, known):
+def _judge(issuer, body):
     """By rank, in the transaction that posts (PAY-8, PAY-9, PAY-17)."""
     store = issuer.store
-    if known is not None and known.state == "posted":
-        raise Refusal("idempotency-conflict")
     card = store.cards.get(body["card_code"])
     if card is None:
         raise Refusal("unknown-card")
     of_card, state = store.agreements.get(body["agreement"], (None, None))
     if of_card != card.card_code:
         raise Refusal("agreement-mismatch")
-    if known is not None:
-        raise Refusal("debit-tombstoned")
     if card.status != "active":
         raise Refusal("card-not-active")
     if state != "current":

@@ -32,28 +32,28 @@ def provision(issuer, call):
     token = issuer.store.tokens.get(call.parameters["token_ref"])
     if token is None:
         raise Refusal("unknown-token")
+    if token.se_id != body["se_id"]:
+        raise Refusal("context-mismatch")
     if body["binding_id"] is None:
         raise Refusal("not-bound")
-    _judge_token(issuer, token, body["se_id"])
+    _judge_standing(issuer, token)
     token.binding_id = body["binding_id"]
     if token.state == "active":
         return _done()
     if body["session"] is None:
         token.session = Session()
-        return _send(token, [_SELECT, _GET_RECEIPTS], _take_receipts)
+        token.session.challenge = secrets.token_bytes(8)
+        initialize = bytes([0x80, 0x50, KEY_VERSION, 0, 8]) + token.session.challenge + b"\x00"
+        return _send(token, [_SELECT, _GET_RECEIPTS, initialize], _take_opening)
     session = token.session
     if session is None or session.session_id != body["session"]:
         raise Refusal("personalisation-failed")
     return _go_on(issuer, token, session, body["responses"])
 
 
-def _judge_token(issuer, token, se_id):
-    if issuer.store.cards[token.card_code].status != "active":
-        raise Refusal("card-not-active")
+def _judge_standing(issuer, token):
     if state_of(issuer, token) not in ("inactive", "active"):
         raise Refusal("token-not-active")
-    if token.se_id != se_id:
-        raise Refusal("domain-violation")
 
 
 def _go_on(issuer, token, session, responses):
@@ -82,22 +82,17 @@ def _done():
     return 200, {"session": None, "commands": [], "state": "active"}
 
 
-def _take_receipts(issuer, token, session, answers):
-    """After SELECT and GET DATA: a receipt for this token ends it here, else the channel is opened."""
+def _take_opening(issuer, token, session, answers):
+    """After SELECT, GET DATA and INITIALIZE UPDATE: a receipt for this token ends it here, else the channel is opened and
+    everything else follows in one piece, since no command depends on an answer."""
     _expect_ok(answers[0])
     if answers[1] != _NOT_THERE:
         _expect_ok(answers[1])
         found = _receipts(answers[1][:-2]).get(bytes.fromhex(token.token_ref))
-        if found is not None:
-            return _activate(issuer, token, found)
-    session.challenge = secrets.token_bytes(8)
-    return _send(token, [bytes([0x80, 0x50, KEY_VERSION, 0, 8]) + session.challenge + b"\x00"], _take_challenge)
-
-
-def _take_challenge(issuer, token, session, answers):
-    """After INITIALIZE UPDATE: everything else in one piece, since no command depends on an answer."""
-    _expect_ok(answers[0])
-    channel = Channel(issuer.keys.chip_master, bytes.fromhex(token.se_id), session.challenge, answers[0][:-2])
+        if found is not None and _receipt_holds(issuer, token, found):
+            return _activate(token)
+    _expect_ok(answers[2])
+    channel = Channel(issuer.keys.chip_master, bytes.fromhex(token.se_id), session.challenge, answers[2][:-2])
     udk = _udk(issuer, token)
     template = _template(token, channel.encrypt_key(udk))
     data = b"\xe1" + bytes([len(template)]) + template
@@ -110,18 +105,22 @@ def _take_commit(issuer, token, session, answers):
         _expect_ok(answer)
     committed = answers[-1][:-2]
     if committed[:3] != bytes.fromhex("DF2310") or len(committed) != 19:
-        raise Refusal("personalisation-failed")
-    return _activate(issuer, token, committed[3:])
+        raise Refusal("receipt-invalid")
+    if not _receipt_holds(issuer, token, committed[3:]):
+        raise Refusal("receipt-invalid")
+    return _activate(token)
 
 
-def _activate(issuer, token, found):
+def _activate(token):
+    token.state, token.session = "active", None
+    return _done()
+
+
+def _receipt_holds(issuer, token, found):
     """PRO-8: the receipt must be that of this token, chip, request and data."""
     wanted = receipt(issuer.keys.chip_master, bytes.fromhex(token.se_id), bytes.fromhex(token.token_ref),
                      bytes.fromhex(token.request_context), token.version, _template(token, _udk(issuer, token)))
-    if not hmac.compare_digest(wanted, found):
-        raise Refusal("receipt-invalid")
-    token.state, token.session = "active", None
-    return _done()
+    return hmac.compare_digest(wanted, found)
 
 
 def _udk(issuer, token):

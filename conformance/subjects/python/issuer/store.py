@@ -80,7 +80,7 @@ class Token:
     psn: str = "01"
     version: int = 1
     state: str = "inactive"
-    suspended_by: list = field(default_factory=list)
+    suspended_by: set = field(default_factory=set)
     binding_id: str | None = None
     counter: int = 0
     session: object = None

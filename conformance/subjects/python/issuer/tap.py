@@ -123,16 +123,17 @@ def _verify(issuer, message, objects, token):
     udk = token_key(issuer.keys.token_master, token.number, objects["5F34"].hex())
     key = session_key(udk, objects["9F36"])
     wanted = retail_mac(key, b"".join(objects[tag] for tag in _COVERED))
-    if not hmac.compare_digest(wanted, objects["9F26"]) or not _is_request(objects["9F10"]):
+    if not hmac.compare_digest(wanted, objects["9F26"]) or not _is_request(objects):
         raise Refusal("cryptogram-bad")
     if objects["9F02"].hex() != message[4] or objects["5F2A"].hex() != "0" + message[49]:
         raise Refusal("cryptogram-bad")
     return _Verified(token, objects, key)
 
 
-def _is_request(issuer_data):
-    """The kind inside (TAP-2): `06 01 12 03 CVR2 …`, bits 6-5 of CVR2 saying ARQC."""
-    return issuer_data[:4] == b"\x06\x01\x12\x03" and issuer_data[4] & 0x30 == 0x20
+def _is_request(objects):
+    """The kind inside (TAP-2), `06 01 12 03 CVR2 …` with bits 6-5 of CVR2 saying ARQC, and the kind outside."""
+    issuer_data = objects["9F10"]
+    return objects["9F27"] == b"\x80" and issuer_data[:4] == b"\x06\x01\x12\x03" and issuer_data[4] & 0x30 == 0x20
 
 
 def _judge_money(issuer, message, verified, card):
@@ -148,10 +149,9 @@ def _judge_money(issuer, message, verified, card):
 
 def _declined(issuer, message, refusal, verified):
     decision = {39: _CODES.get(refusal.name, "05")}
-    if verified is not None:
+    if verified is not None and refusal.name != "atc-replay":
         decision[55] = verified.response(approves=False)
-        if refusal.name != "atc-replay":
-            verified.token.counter = verified.counter
+        verified.token.counter = verified.counter
     if refusal.is_declined:
         issuer.store.taps[_name(message)] = Tap("declined", message, decision)
     return decision
