@@ -47,7 +47,7 @@ _PARAMETER_FORMS = {
 
 
 # The headers that say who calls may be absent, which is a bad signature, but must not be anything else.
-_HEADER_FORMS = {"kaika-caller": re.compile("verifier|issuer|operator"), "kaika-mac": re.compile("[0-9a-f]{64}")}
+_HEADER_FORMS = {"kaika-caller": re.compile("terminal|chip|verifier|issuer|identity|pos|sms|operator"), "kaika-mac": re.compile("[0-9a-f]{64}")}
 
 
 class Front:

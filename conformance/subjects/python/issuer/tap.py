@@ -131,9 +131,9 @@ def _verify(issuer, message, objects, token):
 
 
 def _is_request(objects):
-    """The kind inside (TAP-2), `06 01 12 03 CVR2 …` with bits 6-5 of CVR2 saying ARQC, and the kind outside."""
+    """The kind inside (TAP-2), `06 01 12 03 CVR2 …` where CVR2 says ARQC first and nothing after it, and outside."""
     issuer_data = objects["9F10"]
-    return objects["9F27"] == b"\x80" and issuer_data[:4] == b"\x06\x01\x12\x03" and issuer_data[4] & 0x30 == 0x20
+    return objects["9F27"] == b"\x80" and issuer_data[:4] == b"\x06\x01\x12\x03" and issuer_data[4] & 0xF0 == 0xA0
 
 
 def _judge_money(issuer, message, verified, card):
