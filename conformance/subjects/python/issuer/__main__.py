@@ -6,7 +6,7 @@ import json
 import secrets
 import signal
 
-from . import control
+from . import control, tap
 from .front import OPERATOR, VERIFIER, Front
 from .httpd import Server
 from .identity import Identity
@@ -29,6 +29,8 @@ def _arguments():
     parser.add_argument("--listen", default=("127.0.0.1", 0), type=_address, metavar="HOST:PORT", help="HTTP")
     parser.add_argument("--pos", default=("127.0.0.1", 0), type=_address, metavar="HOST:PORT", help="ISO 8583")
     parser.add_argument("--control", type=_address, metavar="HOST:PORT", help="the control channel; not for real use")
+    parser.add_argument("--wrong", action="store_true",
+                        help="be wrong on purpose: take a transaction counter from any distance (TAP-14)")
     return parser.parse_args()
 
 
@@ -47,6 +49,8 @@ def _read_keys(path):
 
 async def _serve(arguments):
     keys = _read_keys(arguments.keys)
+    if arguments.wrong:
+        tap.ATC_WINDOW = 0xFFFF
     issuer = Issuer(Keys(keys["chip_master"], keys["token_master"], keys["vault_root"]))
     issuer.identity = Identity(*arguments.identity, keys["issuer_identity"], issuer.clock)
     front = Front(issuer, ROUTES, {VERIFIER: keys["verifier_issuer"], OPERATOR: keys["operator_issuer"]})

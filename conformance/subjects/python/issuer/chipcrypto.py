@@ -53,7 +53,7 @@ def _des_ecb(key, data, decrypt=False):
     return worker.update(data) + worker.finalize()
 
 
-def _odd_parity(key):
+def odd_parity(key):
     return bytes(byte & 0xFE | (bin(byte >> 1).count("1") + 1) % 2 for byte in key)
 
 
@@ -61,7 +61,7 @@ def token_key(master, token, psn):
     """UDK by option A of EMV Book 2, A1.4.1; `psn` is two digits."""
     y = bytes.fromhex((token + psn)[-16:].rjust(16, "0"))
     inverted = bytes(byte ^ 0xFF for byte in y)
-    return _odd_parity(_des_ecb(master, y) + _des_ecb(master, inverted))
+    return odd_parity(_des_ecb(master, y) + _des_ecb(master, inverted))
 
 
 def session_key(udk, counter):

@@ -6,7 +6,7 @@ import json
 import re
 
 from . import digests, shapes
-from .limits import BODY_MAX, TIME_WINDOW_MS
+from .limits import TIME_WINDOW_MS
 from .refusals import Refusal
 
 VERIFIER, OPERATOR = "verifier", "operator"
@@ -75,8 +75,6 @@ class Front:
             return refusal.problem()
 
     def _find(self, request):
-        if len(request.body) > BODY_MAX:
-            raise Refusal("too-large")
         segments = request.target.split("/")[1:]
         here = [route for route in self._routes.get(len(segments), ()) if _fits(route.segments, segments)]
         if not here:

@@ -14,12 +14,13 @@ _REASONS = {200: "OK", 201: "Created", 400: "Bad Request", 401: "Unauthorized", 
 class Request:
     """One request: `headers` by lower-case name; `body` is bytes."""
 
-    __slots__ = ("method", "target", "headers", "body")
+    __slots__ = ("method", "target", "headers", "body", "closes")
 
-    def __init__(self, method, target, headers):
+    def __init__(self, method, target, version, headers):
         self.method = method
         self.target = target
         self.headers = headers
+        self.closes = version == "HTTP/1.0" or headers.get("connection", "").lower() == "close"
         self.body = b""
 
 
@@ -28,6 +29,7 @@ class Server(asyncio.Protocol):
 
     def __init__(self, handler):
         self._handler = handler
+        self._transport = None
         self._buffer = bytearray()
         self._request = None
         self._wanted = 0
@@ -64,14 +66,16 @@ class Server(asyncio.Protocol):
         words = lines[0].split(" ")
         if len(words) != 3 or not words[2].startswith("HTTP/1."):
             raise Refusal("malformed", "request line")
-        self._request = Request(words[0], words[1], _headers(lines[1:]))
+        self._request = Request(*words, _headers(lines[1:]))
         self._measure()
         return True
 
     def _measure(self):
         headers = self._request.headers
-        self._chunked = headers.get("transfer-encoding", "").lower() == "chunked"
-        length = headers.get("content-length", "0")
+        coding, length = headers.get("transfer-encoding"), headers.get("content-length", "0")
+        self._chunked = coding is not None
+        if self._chunked and (coding.lower() != "chunked" or "content-length" in headers):
+            raise Refusal("malformed", "Transfer-Encoding")
         if not length.isascii() or not length.isdigit():
             raise Refusal("malformed", "Content-Length")
         self._wanted = int(length)
@@ -104,24 +108,32 @@ class Server(asyncio.Protocol):
             del self._buffer[:end + 2 + size + 2]
             if size == 0:
                 return True
+        if len(self._buffer) > _HEAD_MAX:
+            raise Refusal("malformed", "chunk")
         return False
 
     def _serve(self):
         request, self._request = self._request, None
-        close = request.headers.get("connection", "").lower() == "close"
+        close = request.closes
         answer = self._handler(request)
         if asyncio.iscoroutine(answer):
             self._busy = True
             task = asyncio.get_running_loop().create_task(answer)
-            task.add_done_callback(lambda done: self._answered(done.result(), close))
+            task.add_done_callback(lambda done: self._answered(done, close))
+            self._transport.pause_reading()
         else:
             self._write(*answer, close=close)
 
-    def _answered(self, answer, close):
+    def _answered(self, task, close):
         self._busy = False
-        if not self._transport.is_closing():
-            self._write(*answer, close=close)
-            self._go_on()
+        if self._transport.is_closing():
+            return
+        if task.exception() is not None:
+            self._transport.close()
+            raise task.exception()
+        self._transport.resume_reading()
+        self._write(*task.result(), close=close)
+        self._go_on()
 
     def _write(self, status, body, close):
         kind = "application/problem+json" if status >= 400 else "application/json"

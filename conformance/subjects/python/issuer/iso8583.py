@@ -8,7 +8,7 @@ _DIGITS, _PRINTABLE = re.compile("[0-9]*"), re.compile("[ -~]*")
 _FIELDS = {
     2: (2, 19, _DIGITS), 3: (0, 6, _DIGITS), 4: (0, 12, _DIGITS), 7: (0, 10, _DIGITS), 11: (0, 6, _DIGITS),
     14: (0, 4, _DIGITS), 22: (0, 3, _DIGITS), 37: (0, 12, _PRINTABLE), 38: (0, 6, _PRINTABLE), 39: (0, 2, _PRINTABLE),
-    41: (0, 8, _PRINTABLE), 42: (0, 15, _PRINTABLE), 49: (0, 3, _DIGITS), 55: (3, 999, None), 70: (0, 3, _DIGITS),
+    41: (0, 8, _PRINTABLE), 42: (0, 15, _PRINTABLE), 49: (0, 3, _DIGITS), 55: (3, 255, None), 70: (0, 3, _DIGITS),
     90: (0, 42, _DIGITS),
 }
 _BITMAP = re.compile("[0-9A-F]{16}")

@@ -6,10 +6,12 @@ from .apply import preverify
 from .chipcrypto import evidence_holds
 from .digests import applicant_digest, phone_digest
 from .issuer import fresh_code, fresh_id, person_of
-from .limits import CARD_LIMIT_MINOR, CARDS_PER_PRODUCT, REQUESTOR_ID, SCORE_MIN, TOKEN_LIFE_MS
+from .limits import (CARD_LIMIT_MINOR, CARDS_PER_PRODUCT, INACTIVE_TOKEN_TTL_MS, REQUESTOR_ID, SCORE_MIN,
+                     TOKEN_LIFE_MS)
 from .refusals import Refusal
 from .store import Card, Outcome, Token
 
+LIVE = ("active", "blocked")  # what counts as a live card
 _NEEDED = {"known-customer": "otp", "first-card": "identity"}
 ACCOUNT_VERIFIED, ONE_FACTOR, ISSUER_ASSERTED = "10", "11", "14"
 
@@ -81,9 +83,8 @@ def _make(issuer, body, assurance):
     """Pre-verification, quota and draws, then all changes at once."""
     store, person = issuer.store, person_of(body["applicant"])
     preverify(issuer, body["applicant"])
-    same = [card for card in store.cards.values()
-            if card.person == person and card.product == body["product"] and card.status in ("active", "blocked")]
-    if len(same) >= CARDS_PER_PRODUCT:
+    same = store.cards_of.setdefault((person, body["product"]), [])
+    if sum(store.cards[code].status in LIVE for code in same) >= CARDS_PER_PRODUCT:
         raise Refusal("duplicate-card")
     number, = issuer.vault.draw_tokens(1)
     pan = issuer.vault.draw_pan()
@@ -92,6 +93,7 @@ def _make(issuer, body, assurance):
     card = Card(card_code, issuer.vault.open_account(pan), person, body["product"], body["se_id"], body["account_id"],
                 body["device_id"])
     store.cards[card_code] = card
+    same.append(card_code)
     store.agreements[agreement] = [card_code, "current"]
     store.balances["card " + card.par] = CARD_LIMIT_MINOR
     token = mint(issuer, number, card, body["se_id"], body["request_context"], body["consent"], assurance)
@@ -112,6 +114,7 @@ def mint(issuer, number, card, se_id, request_context, consent, assurance):
     issuer.vault.give_token(number)
     issuer.store.tokens[token.token_ref] = token
     issuer.store.token_numbers[number] = token.token_ref
+    issuer.store.token_uses[card.card_code, REQUESTOR_ID, se_id] = token.token_ref
     return token
 
 
@@ -134,7 +137,7 @@ def compensate(issuer, call):
         kill(store.tokens[outcome.token_ref])
         store.agreements[outcome.agreement][1] = "terminated"
         card = store.cards[outcome.card_code]
-        if card.status in ("active", "blocked"):
+        if card.status in LIVE:
             card.status = "closed"
         outcome.state, outcome.undone = "tombstoned", "deleted"
     return 200, {"outcome": outcome.undone}
@@ -142,7 +145,6 @@ def compensate(issuer, call):
 
 def state_of(issuer, token):
     """The state of a token; one that was inactive for too long counts as deleted (PRO-14)."""
-    from .limits import INACTIVE_TOKEN_TTL_MS
     if token.state == "inactive" and issuer.clock.now() - token.created_at > INACTIVE_TOKEN_TTL_MS:
         return "deleted"
     return token.state

@@ -113,27 +113,33 @@ def reseal(issuer, call):
 def mint_tokens(issuer, call):
     """ISS-34, ISS-35, ISS-41: one token for one chip of a card, all that are asked for or none."""
     wanted = call.body["tokens"]
-    for ask in wanted:
-        _judge_wanted(issuer, ask)
-    there = {(token.card_code, token.requestor, token.se_id): token.token_ref
-             for token in issuer.store.tokens.values() if state_of(issuer, token) != "deleted"}
-    missing = {}
-    for ask in wanted:
-        use = ask["card_code"], REQUESTOR_ID, ask["se_id"]
-        if use not in there:
-            missing.setdefault(use, ask)
-    for number, (use, ask) in zip(issuer.vault.draw_tokens(len(missing)), missing.items()):
+    for check in (_judge_consent, _judge_card):
+        for ask in wanted:
+            check(issuer, ask)
+    missing = {_use(ask): ask for ask in reversed(wanted) if not _has_token(issuer, _use(ask))}
+    for number, ask in zip(issuer.vault.draw_tokens(len(missing)), missing.values()):
         card = issuer.store.cards[ask["card_code"]]
-        there[use] = mint(issuer, number, card, ask["se_id"], ask["request_context"], ask["consent"],
-                          ACCOUNT_VERIFIED).token_ref
-    return 201, {"token_refs": [there[ask["card_code"], REQUESTOR_ID, ask["se_id"]] for ask in wanted]}
+        mint(issuer, number, card, ask["se_id"], ask["request_context"], ask["consent"], ACCOUNT_VERIFIED)
+    return 201, {"token_refs": [issuer.store.token_uses[_use(ask)] for ask in wanted]}
 
 
-def _judge_wanted(issuer, ask):
-    card = issuer.store.cards.get(ask["card_code"])
+def _use(ask):
+    return ask["card_code"], REQUESTOR_ID, ask["se_id"]
+
+
+def _has_token(issuer, use):
+    token = issuer.store.tokens.get(issuer.store.token_uses.get(use))
+    return token is not None and state_of(issuer, token) != "deleted"
+
+
+def _judge_consent(issuer, ask):
     se_id = bytes.fromhex(ask["se_id"])
     if not evidence_holds(issuer.keys.chip_master, "consent", se_id, ask["request_context"], ask["consent"]):
         raise Refusal("consent-invalid")
+
+
+def _judge_card(issuer, ask):
+    card = issuer.store.cards.get(ask["card_code"])
     if card is None:
         raise Refusal("unknown-card")
     if card.status != "active":

@@ -12,6 +12,7 @@ class Shop(asyncio.Protocol):
     def __init__(self, issuer):
         self._issuer = issuer
         self._buffer = bytearray()
+        self._transport = None
         self._timer = None
 
     def connection_made(self, transport):

@@ -3,7 +3,7 @@
 import hmac
 import secrets
 
-from .chipcrypto import receipt, token_key
+from .chipcrypto import DEK, aes_cbc, chip_key, receipt, token_key
 from .issue import state_of
 from .issuer import fresh_id
 from .refusals import Refusal
@@ -92,9 +92,10 @@ def _take_opening(issuer, token, session, answers):
         if found is not None and _receipt_holds(issuer, token, found):
             return _activate(token)
     _expect_ok(answers[2])
-    channel = Channel(issuer.keys.chip_master, bytes.fromhex(token.se_id), session.challenge, answers[2][:-2])
-    udk = _udk(issuer, token)
-    template = _template(token, channel.encrypt_key(udk))
+    se_id = bytes.fromhex(token.se_id)
+    channel = Channel.opened(issuer.keys.chip_master, se_id, session.challenge, answers[2][:-2])
+    dek = chip_key(issuer.keys.chip_master, DEK, se_id)
+    template = _template(token, aes_cbc(dek, bytes(16), _udk(issuer, token)))
     data = b"\xe1" + bytes([len(template)]) + template
     commands = [channel.external_authenticate(), channel.wrap(_STORE_LAST, data), channel.wrap(_COMMIT, _STAGED_SLOT)]
     return _send(token, commands, _take_commit)

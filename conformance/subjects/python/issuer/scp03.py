@@ -2,7 +2,7 @@
 
 import hmac
 
-from .chipcrypto import DEK, ENC, MAC, aes_block, aes_cbc, chip_key, cmac
+from .chipcrypto import ENC, MAC, aes_block, aes_cbc, chip_key, cmac
 
 SECURITY_DOMAIN = bytes.fromhex("F04B41494B4100")
 KEY_VERSION = 0x30
@@ -21,12 +21,16 @@ def _derive(key, constant, bits, context):
 class Channel:
     """From the answer to INITIALIZE UPDATE on; `wrap` secures one command after the other."""
 
-    def __init__(self, master, se_id, host_challenge, answer):
-        self._dek = chip_key(master, DEK, se_id)
-        card_challenge, card_cryptogram = self._read(se_id, answer)
-        enc, mac = chip_key(master, ENC, se_id), chip_key(master, MAC, se_id)
+    @classmethod
+    def opened(cls, master, se_id, host_challenge, answer):
+        """The channel to the chip `se_id`, by its answer: div(10) KVN 03 70 challenge(8) cryptogram(8) sequence(3)."""
+        if len(answer) != 32 or answer[:10] != b"\x00\x00" + se_id or answer[10:13] != bytes([KEY_VERSION, 3, 0x70]):
+            raise ChannelError("key information")
+        return cls(chip_key(master, ENC, se_id), chip_key(master, MAC, se_id), host_challenge, answer[13:21],
+                           answer[21:29], answer[29:32])
+
+    def __init__(self, enc, mac, host_challenge, card_challenge, card_cryptogram, sequence):
         context = host_challenge + card_challenge
-        sequence = answer[29:32]
         if not hmac.compare_digest(card_challenge, _derive(enc, 0x02, 64, sequence + SECURITY_DOMAIN)):
             raise ChannelError("card challenge")
         self._enc = _derive(enc, 0x04, 128, context)
@@ -36,13 +40,6 @@ class Channel:
         self._host_cryptogram = _derive(self._mac, 0x01, 64, context)
         self._chaining = bytes(16)
         self._counter = 0
-
-    @staticmethod
-    def _read(se_id, answer):
-        """div(10) KVN 03 70 challenge(8) cryptogram(8) sequence(3)."""
-        if len(answer) != 32 or answer[:10] != b"\x00\x00" + se_id or answer[10:13] != bytes([KEY_VERSION, 3, 0x70]):
-            raise ChannelError("key information")
-        return answer[13:21], answer[21:29]
 
     def external_authenticate(self):
         return self._with_mac(bytes([0x84, 0x82, LEVEL, 0x00]), self._host_cryptogram)
@@ -55,10 +52,6 @@ class Channel:
             padded = data + b"\x80" + bytes(-(len(data) + 1) % 16)
             data = aes_cbc(self._enc, iv, padded)
         return self._with_mac(header, data) + b"\x00"
-
-    def encrypt_key(self, key):
-        """A token key for DF31: under K_DEK, with a zero IV."""
-        return aes_cbc(self._dek, bytes(16), key)
 
     def _with_mac(self, header, data):
         command = header + bytes([len(data) + 8]) + data

@@ -46,7 +46,7 @@ class Outcome:
     agreement: str | None = None
     token_ref: str | None = None
     consent: str | None = None
-    undone: str | None = None
+    undone: str | None = None  # what compensation answered
 
 
 @dataclass
@@ -88,7 +88,8 @@ class Token:
 
 @dataclass
 class Debit:
-    """A debit by its id. `asked` is the message that posted or declined it, evidence included (PAY-18)."""
+    """A debit by its id. `asked` is the message that posted or declined it, evidence included (PAY-18); a posted one keeps
+    its code when it is reversed."""
 
     state: str
     asked: dict | None = None
@@ -113,9 +114,11 @@ class Store:
         self.decisions = {}  # eligibility_id -> Decision
         self.outcomes = {}  # request_id -> Outcome
         self.cards = {}  # card_code -> Card
+        self.cards_of = {}  # (person, product) -> card codes
         self.agreements = {}  # agreement -> [card_code, "current" or "terminated"]
         self.tokens = {}  # token_ref -> Token
         self.token_numbers = {}  # number -> token_ref
+        self.token_uses = {}  # (card_code, requestor, se_id) -> token_ref, the last that was minted for it
         self.references_used = set()
         self.debits = {}
         self.taps = {}
