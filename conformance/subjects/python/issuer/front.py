@@ -37,13 +37,9 @@ class Call:
         self.body = body
 
 
-_PARAMETER_FORMS = {
-    "request_id": shapes.identifier,
-    "token_ref": shapes.identifier,
-    "debit_id": shapes.identifier,
-    "card_code": shapes.card_code,
-    "agreement": shapes.agreement,
-}
+# Requests and debits may be named before they are known, so their names must have their form; any other name that has not
+# its form is simply not found.
+_PARAMETERS = {"request_id": "unknown-request", "debit_id": "unknown-debit"}
 
 
 # The headers that say who calls may be absent, which is a bad signature, but must not be anything else.
@@ -77,7 +73,7 @@ class Front:
     def _find(self, request):
         segments = request.target.split("/")[1:]
         here = [route for route in self._routes.get(len(segments), ()) if _fits(route.segments, segments)]
-        if not here:
+        if not here or "?" in request.target:
             raise Refusal("unknown-route")
         for route in here:
             if route.method == request.method:
@@ -97,7 +93,7 @@ class Front:
         for name, form in _HEADER_FORMS.items():
             if name in headers and not form.fullmatch(headers[name]):
                 raise Refusal("malformed", name)
-        key = headers.get("idempotency-key", "")
+        key = headers.get("idempotency-key", "") if posts else ""
         if posts and not re.fullmatch("[0-9a-f]{32}", key):
             raise Refusal("idempotency-key-missing")
         if abs(int(time) - self._issuer.clock.now()) > TIME_WINDOW_MS:
@@ -116,8 +112,6 @@ class Front:
         return caller
 
     def _read(self, route, request, caller, key, parameters):
-        for name, value in parameters.items():
-            _PARAMETER_FORMS[name](value, name)
         body = shapes.read_body(request.body, route.form) if route.form else None
         return Call(caller, request.target, key, parameters, body)
 
@@ -145,6 +139,7 @@ class Front:
 
     def _run(self, route, call, keep=lambda answer: None):
         try:
+            _judge_names(call.parameters)
             outcome = route.run(self._issuer, call)
         except Refusal as refusal:
             return _refused(refusal, keep)
@@ -171,6 +166,12 @@ def _refused(refusal, keep):
     if refusal.is_stored:
         keep(answer)
     return answer
+
+
+def _judge_names(parameters):
+    for name, unknown in _PARAMETERS.items():
+        if not re.fullmatch("[0-9a-f]{32}", parameters.get(name, "0" * 32)):
+            raise Refusal(unknown)
 
 
 def _fits(pattern, segments):

@@ -6,6 +6,7 @@ from .limits import BODY_MAX
 from .refusals import Refusal
 
 _HEAD_MAX = 16_384
+_LINGER_S = 2
 _REASONS = {200: "OK", 201: "Created", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
             405: "Method Not Allowed", 409: "Conflict", 410: "Gone", 413: "Content Too Large",
             415: "Unsupported Media Type", 422: "Unprocessable Content", 503: "Service Unavailable"}
@@ -35,18 +36,28 @@ class Server(asyncio.Protocol):
         self._wanted = 0
         self._chunked = False
         self._busy = False
+        self._is_over = False
+        self._leaves_after = False
 
     def connection_made(self, transport):
         self._transport = transport
 
     def data_received(self, data):
-        self._buffer += data
-        self._go_on()
+        if not self._is_over:
+            self._buffer += data
+            self._go_on()
+
+    def eof_received(self):
+        """The peer has said all; an answer that is being made still goes out."""
+        if not self._busy:
+            return False
+        self._leaves_after = True
+        return True
 
     def _go_on(self):
         """Serves whatever is complete, one request after the other."""
         try:
-            while not self._busy and not self._transport.is_closing():
+            while not self._busy and not self._is_over and not self._transport.is_closing():
                 if self._request is None and not self._read_head():
                     return
                 if not self._read_body():
@@ -132,7 +143,7 @@ class Server(asyncio.Protocol):
             self._transport.close()
             raise task.exception()
         self._transport.resume_reading()
-        self._write(*task.result(), close=close)
+        self._write(*task.result(), close=close or self._leaves_after)
         self._go_on()
 
     def _write(self, status, body, close):
@@ -141,7 +152,16 @@ class Server(asyncio.Protocol):
                 f"Content-Length: {len(body)}\r\n{'Connection: close' + chr(13) + chr(10) if close else ''}\r\n")
         self._transport.write(head.encode() + body)
         if close:
-            self._transport.close()
+            self._leave()
+
+    def _leave(self):
+        """Says that this was the last answer, and lets the peer read it before the connection goes: what still comes is
+        thrown away, for a while."""
+        self._is_over = True
+        self._buffer.clear()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        asyncio.get_running_loop().call_later(_LINGER_S, self._transport.close)
 
 
 def _headers(lines):

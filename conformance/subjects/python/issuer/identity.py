@@ -62,6 +62,13 @@ def _judge(status, answer):
             return shapes.read_body(answer, shapes.scored)
         except Refusal:
             raise Refusal("reference-unknown") from None
-    if status == 409 and b'"evidence-refused"' in answer:
-        raise Refusal("reference-unknown")
-    raise Refusal("in-progress")
+    raise Refusal("in-progress" if status >= 500 or _may_come_again(answer) else "reference-unknown")
+
+
+def _may_come_again(problem):
+    """Whether the class of this problem document is `retry`: the same again, later, under the same key."""
+    try:
+        document = json.loads(problem)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(document, dict) and document.get("class") == "retry"

@@ -1,5 +1,6 @@
 """From evidence to a card: one transaction, all or none (40-issue). Start at [`issue`]."""
 
+import calendar
 import datetime
 
 from .apply import preverify
@@ -108,7 +109,8 @@ def mint(issuer, number, card, se_id, request_context, consent, assurance):
     """Stores an inactive token with a number that was drawn (ISS-13, ISS-39)."""
     now = issuer.clock.now()
     ends = now + TOKEN_LIFE_MS
-    expiry = datetime.datetime.fromtimestamp(ends / 1000, datetime.UTC).strftime("%y%m%d")
+    month = datetime.datetime.fromtimestamp(ends / 1000, datetime.UTC)
+    expiry = month.strftime("%y%m") + str(calendar.monthrange(month.year, month.month)[1])
     token = Token(fresh_id(), number, card.card_code, card.par, se_id, REQUESTOR_ID, assurance, request_context, consent,
                   now, ends, expiry)
     issuer.vault.give_token(number)

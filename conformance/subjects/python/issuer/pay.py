@@ -25,7 +25,7 @@ def debit(issuer, call):
         card = _judge(issuer, body)
     except Refusal as refusal:
         if refusal.is_declined:
-            debits[body["debit_id"]] = Debit("declined", body)
+            debits[body["debit_id"]] = Debit("declined", body, refusal=refusal.name)
         raise
     posting = issuer.store.post("card " + card.par, "payee " + body["payee"], body["amount_minor"])
     made = debits[body["debit_id"]] = Debit("posted", body, fresh_auth_code(), posting)
@@ -34,10 +34,12 @@ def debit(issuer, call):
 
 def _again(body, known):
     """What a debit id that is known answers, before anything else in the message is looked at."""
-    if known.asked is not None and known.asked != body:
-        raise Refusal("idempotency-conflict")
-    if known.auth_code is None:
+    if known.state == "tombstoned":
         raise Refusal("debit-tombstoned")
+    if known.asked != body:
+        raise Refusal("idempotency-conflict")
+    if known.state == "declined":
+        raise Refusal(known.refusal)
     return _posted(body, known)
 
 

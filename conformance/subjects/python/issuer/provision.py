@@ -10,7 +10,6 @@ from .refusals import Refusal
 from .scp03 import KEY_VERSION, SECURITY_DOMAIN, Channel, ChannelError
 
 _OK = b"\x90\x00"
-_NOT_THERE = b"\x6a\x88"
 _SELECT = bytes([0x00, 0xA4, 0x04, 0x00, len(SECURITY_DOMAIN)]) + SECURITY_DOMAIN + b"\x00"
 _GET_RECEIPTS = bytes.fromhex("80CADF2100")
 _STORE_LAST, _COMMIT = bytes.fromhex("84E29000"), bytes.fromhex("84F0400F")
@@ -45,10 +44,7 @@ def provision(issuer, call):
         token.session.challenge = secrets.token_bytes(8)
         initialize = bytes([0x80, 0x50, KEY_VERSION, 0, 8]) + token.session.challenge + b"\x00"
         return _send(token, [_SELECT, _GET_RECEIPTS, initialize], _take_opening)
-    session = token.session
-    if session is None or session.session_id != body["session"]:
-        raise Refusal("personalisation-failed")
-    return _go_on(issuer, token, session, body["responses"])
+    return _go_on(issuer, token, body["session"], body["responses"])
 
 
 def _judge_standing(issuer, token):
@@ -56,10 +52,13 @@ def _judge_standing(issuer, token):
         raise Refusal("token-not-active")
 
 
-def _go_on(issuer, token, session, responses):
+def _go_on(issuer, token, session_id, responses):
     """One round. What does not fit ends the session."""
+    session = token.session
     try:
         answers = [bytes.fromhex(response) for response in responses]
+        if session is None or session.session_id != session_id:
+            raise Refusal("personalisation-failed")
         if len(answers) != session.sent or any(len(answer) < 2 for answer in answers):
             raise Refusal("personalisation-failed")
         return session.take(issuer, token, session, answers)
@@ -86,11 +85,9 @@ def _take_opening(issuer, token, session, answers):
     """After SELECT, GET DATA and INITIALIZE UPDATE: a receipt for this token ends it here, else the channel is opened and
     everything else follows in one piece, since no command depends on an answer."""
     _expect_ok(answers[0])
-    if answers[1] != _NOT_THERE:
-        _expect_ok(answers[1])
-        found = _receipts(answers[1][:-2]).get(bytes.fromhex(token.token_ref))
-        if found is not None and _receipt_holds(issuer, token, found):
-            return _activate(token)
+    found = _receipts(answers[1]).get(bytes.fromhex(token.token_ref))
+    if found is not None and _receipt_holds(issuer, token, found):
+        return _activate(token)
     _expect_ok(answers[2])
     se_id = bytes.fromhex(token.se_id)
     channel = Channel.opened(issuer.keys.chip_master, se_id, session.challenge, answers[2][:-2])
@@ -135,19 +132,18 @@ def _template(token, udk):
     return b"".join(bytes.fromhex(tag) + bytes([len(value) // 2]) + bytes.fromhex(value) for tag, value in parts)
 
 
-def _receipts(data):
-    """`DF21 LL (DF22 10 token_ref, DF23 10 receipt)*`, by token reference."""
-    head = 4 if data[2:3] == b"\x81" else 3
-    length = data[head - 1] if len(data) >= head else -1
-    entries = data[head:]
-    if data[:2] != b"\xdf\x21" or len(entries) != length or length % 38:
-        raise Refusal("personalisation-failed")
+def _receipts(answer):
+    """`DF21 LL (DF22 10 token_ref, DF23 10 receipt)* 9000`, by token reference. Nobody vouches for this answer: one of any
+    other form holds no receipt, and what follows shows whether the chip is well."""
+    head = 4 if answer[2:3] == b"\x81" else 3
+    entries = answer[head:-2]
+    if answer[:2] != b"\xdf\x21" or answer[-2:] != _OK or len(entries) != answer[head - 1]:
+        return {}
     found = {}
-    for at in range(0, length, 38):
+    for at in range(0, len(entries), 38):
         entry = entries[at:at + 38]
-        if entry[:3] != b"\xdf\x22\x10" or entry[19:22] != b"\xdf\x23\x10":
-            raise Refusal("personalisation-failed")
-        found[entry[3:19]] = entry[22:]
+        if entry[:3] == b"\xdf\x22\x10" and entry[19:22] == b"\xdf\x23\x10":
+            found[entry[3:19]] = entry[22:]
     return found
 
 

@@ -41,6 +41,7 @@ _TABLE = {
     "not-bound": ("fatal", 409, "not-bound", "The card is not bound to the account."),
     "personalisation-failed": ("retry", 409, "personalisation-failed", "The chip's answers do not fit the script."),
     "receipt-invalid": ("fatal", 403, "receipt-invalid", "The chip's receipt does not hold."),
+    "unknown-debit": ("fatal", 404, "unknown-debit", "No such debit."),
     "unknown-card": ("fatal", 404, "unknown-card", "No such card."),
     "agreement-mismatch": ("fatal", 403, "declined", ""),
     "debit-tombstoned": ("fatal", 403, "declined", ""),

@@ -95,6 +95,7 @@ class Debit:
     asked: dict | None = None
     auth_code: str | None = None
     posting: tuple | None = None
+    refusal: str | None = None
 
 
 @dataclass

@@ -92,10 +92,10 @@ def _authorise(issuer, message):
 
 def _again(message, known):
     """TAP-13: the same answer to the same request, and no second debit."""
-    if known.asked is not None and known.asked != message:
-        raise Refusal("idempotency-conflict")
     if known.state == "tombstoned":
         raise Refusal("debit-tombstoned")
+    if known.asked != message:
+        raise Refusal("idempotency-conflict")
     return known.answer
 
 
@@ -131,9 +131,8 @@ def _verify(issuer, message, objects, token):
 
 
 def _is_request(objects):
-    """The kind inside (TAP-2), `06 01 12 03 CVR2 …` where CVR2 says ARQC first and nothing after it, and outside."""
-    issuer_data = objects["9F10"]
-    return objects["9F27"] == b"\x80" and issuer_data[:4] == b"\x06\x01\x12\x03" and issuer_data[4] & 0xF0 == 0xA0
+    """The kind outside and inside (TAP-2): version 18, an ARQC, no second cryptogram, and no PIN, since no token has one."""
+    return objects["9F27"] == b"\x80" and objects["9F10"][:5] == bytes.fromhex("06011203A0")
 
 
 def _judge_money(issuer, message, verified, card):
@@ -195,5 +194,5 @@ def _reverse(issuer, message):
 
 
 def _names(reversal, request):
-    original = request["t"] + request[11] + request[7]
-    return reversal[4] == request[4] and reversal[90][:20] == original
+    original = request["t"] + request[11] + request[7] + "0" * 22
+    return reversal[4] == request[4] and reversal[90] == original
