@@ -1,12 +1,14 @@
 """HTTP/1.1 on a socket: reads requests, bounds them, writes answers. What they mean is the handler's business."""
 
 import asyncio
+import re
 
 from .limits import BODY_MAX
 from .refusals import Refusal
 
 _HEAD_MAX = 16_384
 _LINGER_S = 2
+_LENGTH, _CHUNK = re.compile("[0-9]+"), re.compile(rb"([0-9A-Fa-f]{1,8})(?:;|$)")
 _REASONS = {200: "OK", 201: "Created", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
             405: "Method Not Allowed", 409: "Conflict", 410: "Gone", 413: "Content Too Large",
             415: "Unsupported Media Type", 422: "Unprocessable Content", 503: "Service Unavailable"}
@@ -36,6 +38,7 @@ class Server(asyncio.Protocol):
         self._wanted = 0
         self._chunked = False
         self._busy = False
+        self._only_head = False
         self._is_over = False
         self._leaves_after = False
 
@@ -87,10 +90,10 @@ class Server(asyncio.Protocol):
         self._chunked = coding is not None
         if self._chunked and (coding.lower() != "chunked" or "content-length" in headers):
             raise Refusal("malformed", "Transfer-Encoding")
-        if not length.isascii() or not length.isdigit():
+        if not _LENGTH.fullmatch(length):
             raise Refusal("malformed", "Content-Length")
-        self._wanted = int(length)
-        if self._wanted > BODY_MAX:
+        self._wanted = int(length[-20:])
+        if len(length) > 20 or self._wanted > BODY_MAX:
             raise Refusal("too-large")
         if headers.get("expect", "").lower() == "100-continue":
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -107,11 +110,11 @@ class Server(asyncio.Protocol):
     def _read_chunks(self):
         """Takes whole chunks off the buffer; the empty one ends the body. Trailers are not taken."""
         while (end := self._buffer.find(b"\r\n")) >= 0:
-            try:
-                size = int(bytes(self._buffer[:end]).split(b";")[0], 16)
-            except ValueError:
-                raise Refusal("malformed", "chunk") from None
-            if size < 0 or len(self._request.body) + size > BODY_MAX:
+            line = _CHUNK.match(self._buffer[:end])
+            if line is None:
+                raise Refusal("malformed", "chunk")
+            size = int(line[1], 16)
+            if len(self._request.body) + size > BODY_MAX:
                 raise Refusal("too-large")
             if len(self._buffer) < end + 2 + size + 2:
                 return False
@@ -125,6 +128,7 @@ class Server(asyncio.Protocol):
 
     def _serve(self):
         request, self._request = self._request, None
+        self._only_head = request.method == "HEAD"
         close = request.closes
         answer = self._handler(request)
         if asyncio.iscoroutine(answer):
@@ -150,7 +154,7 @@ class Server(asyncio.Protocol):
         kind = "application/problem+json" if status >= 400 else "application/json"
         head = (f"HTTP/1.1 {status} {_REASONS.get(status, 'Status')}\r\nContent-Type: {kind}\r\n"
                 f"Content-Length: {len(body)}\r\n{'Connection: close' + chr(13) + chr(10) if close else ''}\r\n")
-        self._transport.write(head.encode() + body)
+        self._transport.write(head.encode() + (b"" if self._only_head else body))
         if close:
             self._leave()
 
