@@ -18,7 +18,6 @@ from .words import (
     LENGTH,
     LOGICAL_CHANNEL,
     NO_CHAINING,
-    NO_SUCH,
     P1P2,
     SECURITY,
     STATE,
@@ -28,7 +27,7 @@ from .words import (
 
 ATR = bytes.fromhex("3B6B00008073C001C0554B41494B41")
 CHAINING = 0x10
-STORE_DATA, EXTERNAL_AUTHENTICATE, GET_RESPONSE, GET_DATA = 0xE2, 0x82, 0xC0, 0xCA
+SELECT, STORE_DATA, EXTERNAL_AUTHENTICATE, GET_RESPONSE, GET_DATA = 0xA4, 0xE2, 0x82, 0xC0, 0xCA
 MANAGEMENT = (STORE_DATA, 0xE4, 0xF0, 0xF2)
 
 
@@ -39,7 +38,6 @@ class Row:
     params: Callable[[int, int], bool]
     lengths: tuple[int, ...] | None
     run: Callable[["Card", Command], tuple[bytes, int]]
-    otherwise: int = P1P2
 
 
 class Card:
@@ -69,11 +67,12 @@ class Card:
 
     def _answer(self, command: Command) -> tuple[bytes, int]:
         row = find_row(command)
-        self._goes_on(command)
+        if command.ins != SELECT:
+            self._goes_on(command)
         if command.chained:
             return self._collect(command)
         command, secured = self._open(self._whole(command))
-        require(row.params(command.p1, command.p2), row.otherwise)
+        require(row.params(command.p1, command.p2), P1P2)
         if command.ins == GET_RESPONSE:
             return self._get_response(command)
         self.session.pending = None
@@ -118,7 +117,7 @@ class Card:
     def _whole(self, command: Command) -> Command:
         """The one command that a chain is, when this is its last APDU."""
         chain, self.session.chain = self.session.chain, None
-        if chain is None:
+        if chain is None or command.ins == SELECT:
             return command
         whole = chain.data + command.data
         require(len(whole) <= DATA_MAX, LENGTH)
@@ -137,7 +136,7 @@ class Card:
         header = bytes([command.cla, command.ins, command.p1, command.p2])
         plain = channel.unwrap(header, command.data, command.extended)
         require(command.ins != STORE_DATA or bool(channel.level & ENCRYPTION), SECURITY)
-        return replace(command, data=plain), command.ins != GET_DATA
+        return replace(command, data=plain), True
 
     # Answers
 
@@ -182,11 +181,11 @@ def exactly(p1: int, p2: int) -> Callable[[int, int], bool]:
     return lambda a, b: (a, b) == (p1, p2)
 
 
-_GET_DATA = Row(data.known, (0,), data.get_data, NO_SUCH)
+_GET_DATA = Row(lambda a, b: True, (0,), data.get_data)
 
 #: By class without chaining and channel, and instruction.
 ROWS = {
-    (0x00, 0xA4): Row(lambda a, b: a == 4 and b in (0, 2, 4), None, files.select),
+    (0x00, SELECT): Row(lambda a, b: a == 4 and b in (0, 2, 4), None, files.select),
     (0x80, 0x50): Row(lambda a, b: b == 0, (8,), domain.initialize_update),
     (0x84, EXTERNAL_AUTHENTICATE): Row(lambda a, b: a in LEVELS and b == 0, (16,), domain.external_authenticate),
     (0x84, STORE_DATA): Row(lambda a, b: a in (0x00, 0x10, 0x80, 0x90), None, domain.store_data),
@@ -196,7 +195,7 @@ ROWS = {
     (0x80, GET_DATA): _GET_DATA,
     (0x84, GET_DATA): _GET_DATA,
     (0x80, 0xA8): Row(exactly(0, 0), None, payment.get_processing_options),
-    (0x00, 0xB2): Row(lambda a, b: b & 7 == 4, (0,), files.read_record),
+    (0x00, 0xB2): Row(lambda a, b: a > 0 and b & 7 == 4, (0,), files.read_record),
     (0x00, 0x20): Row(exactly(0, 0x80), (8,), payment.verify),
     (0x80, 0xAE): Row(lambda a, b: a in (0x80, 0x00, 0x40) and b == 0, None, payment.generate_ac),
     (0x00, EXTERNAL_AUTHENTICATE): Row(exactly(0, 0), (8, 10), payment.external_authenticate),

@@ -10,14 +10,9 @@ from .session import DOMAIN
 from .words import DONE, NO_SUCH, require
 
 RECOGNITION = bytes.fromhex(
-    "734206072A864886FC6B01600C060A2A864886FC6B0202030163090607"
+    "732F06072A864886FC6B01600C060A2A864886FC6B0202030163090607"
     "2A864886FC6B03640B06092A864886FC6B040370"
 )
-
-
-def known(p1: int, p2: int) -> bool:
-    """Whether P1-P2 is a tag of the table."""
-    return p1 << 8 | p2 in (*ALWAYS, *OF_DOMAIN, *OF_SLOT)
 
 
 def get_data(card, command: Command) -> tuple[bytes, int]:

@@ -5,12 +5,14 @@ from .apdu import Command
 from .channel import MAC_SIZE, Challenge, Channel, command_mac, derived
 from .files import DOMAIN_AID, slot_aid
 from .keys import DEFAULT_VERSION
-from .limits import CHANNEL_TRIES_MAX, DATA_MAX, SEQUENCE_MAX, SLOTS
+from .limits import CHANNEL_TRIES_MAX, SEQUENCE_MAX, SLOTS
 from .memory import ACTIVE, DELETED, STAGED, SUSPENDED, Slot
 from .personalise import read_template
 from .session import DOMAIN, Script
 from .words import BLOCKED, DATA, DONE, MORE, NO_SPACE, NO_SUCH, SECURITY, STATE, WRONG, Refusal, require
 
+#: Bytes of the blocks of one template.
+SCRIPT_MAX = 256
 COMMIT, ROLLBACK, SUSPEND, RESUME = 0x0F, 0x01, 0x80, 0x00
 STATUSES = (COMMIT, ROLLBACK, SUSPEND, RESUME)
 LABELS = {1: b"kaika/consent/1", 2: b"kaika/payment/1"}
@@ -64,14 +66,13 @@ def external_authenticate(card, command: Command) -> tuple[bytes, int]:
 
 def store_data(card, command: Command) -> tuple[bytes, int]:
     """Takes a block; the last one stages a token in one write."""
-    script = card.session.script or Script()
+    script, card.session.script = card.session.script or Script(), None
     require(command.p2 == script.following, STATE)
     whole = script.data + command.data
-    require(len(whole) <= DATA_MAX, DATA)
+    require(len(whole) <= SCRIPT_MAX, DATA)
     if not command.p1 & 0x80:
         card.session.script = Script(whole, script.following + 1)
         return b"", DONE
-    card.session.script = None
     slot = read_template(whole, card.session.channel.keys.dek, card.receipt_key, card.se_id)
     card.memory.commit_slot(free_slot(card, slot.token_ref), slot)
     return b"", DONE
@@ -124,7 +125,7 @@ def set_status(card, command: Command) -> tuple[bytes, int]:
     staging = command.p2 in (COMMIT, ROLLBACK)
     require(bool(aid) or staging, DATA)
     number = find_slot(card, aid) if aid else staged(card)
-    require(number is not None, STATE)
+    require(number is not None, NO_SUCH)
     state = card.memory.slot(number).state
     wanted = {COMMIT: STAGED, ROLLBACK: STAGED, SUSPEND: ACTIVE, RESUME: SUSPENDED}[command.p2]
     require(state == wanted, STATE)

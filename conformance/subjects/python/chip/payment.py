@@ -111,6 +111,7 @@ def second(card, pay: Payment, command: Command) -> tuple[bytes, int]:
     require(len(command.data) == total(CDOL2), LENGTH)
     refused = pay.proof_wrong or pay.declined
     pay.second = TC if command.p1 == TC and not refused else AAC
+    card.memory.change_slot(card.session.selected, last_online=selected_slot(card).atc)
     answer, _ = give(card, pay, pay.second, command.data[2:])
     return answer, DONE
 
@@ -161,5 +162,4 @@ def external_authenticate(card, command: Command) -> tuple[bytes, int]:
         approved = decision == APPROVED
     pay.proof_wrong, pay.declined = not good, good and not approved
     require(good, WRONG)
-    card.memory.change_slot(card.session.selected, last_online=slot.atc)
     return b"", DONE
