@@ -119,13 +119,20 @@ def find_slot(card, aid: bytes) -> int:
     raise Refusal(NO_SUCH)
 
 
+def find_staged(card) -> int:
+    """The staged slot; 6985 when there are only others, 6A88 when there is none at all."""
+    require(any(card.memory.state.slots), NO_SUCH)
+    number = staged(card)
+    require(number is not None, STATE)
+    return number
+
+
 def set_status(card, command: Command) -> tuple[bytes, int]:
     """COMMIT, ROLLBACK, SUSPEND and RESUME."""
     aid = named_aid(command.data)
     staging = command.p2 in (COMMIT, ROLLBACK)
     require(bool(aid) or staging, DATA)
-    number = find_slot(card, aid) if aid else staged(card)
-    require(number is not None, NO_SUCH)
+    number = find_slot(card, aid) if aid else find_staged(card)
     state = card.memory.slot(number).state
     wanted = {COMMIT: STAGED, ROLLBACK: STAGED, SUSPEND: ACTIVE, RESUME: SUSPENDED}[command.p2]
     require(state == wanted, STATE)
