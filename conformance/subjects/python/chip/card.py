@@ -72,10 +72,11 @@ class Card:
         if command.chained:
             return self._collect(command)
         command, secured = self._open(self._whole(command))
+        if command.ins != GET_RESPONSE:
+            self.session.pending = None
         require(row.params(command.p1, command.p2), P1P2)
         if command.ins == GET_RESPONSE:
             return self._get_response(command)
-        self.session.pending = None
         require(row.lengths is None or len(command.data) in row.lengths, LENGTH)
         answer, sw = row.run(self, command)
         if secured:
@@ -88,15 +89,13 @@ class Card:
         session.chain = None
         if command is None:
             return
+        if command.ins == STORE_DATA:
+            session.script = None
         opening = (command.cla, command.ins) == (0x84, EXTERNAL_AUTHENTICATE)
-        management = command.ins in MANAGEMENT
-        unsecured = command.cla & ~CHAINING == 0x80 and management
-        if (opening and sw != LAST_EXPECTED) or (unsecured and sw in (SECURITY, LAST_EXPECTED)):
+        unsecured = command.cla & ~CHAINING == 0x80 and command.ins in MANAGEMENT
+        if sw == SECURITY or (opening and sw != LAST_EXPECTED) or (unsecured and sw == LAST_EXPECTED):
             session.end_channel()
             session.challenge = None
-        if sw == SECURITY:
-            session.end_channel()
-            session.challenge = None if management else session.challenge
 
     # Chains
 
@@ -149,7 +148,6 @@ class Card:
         return answer[:ne], 0x6100 | min(len(rest), 256) & 0xFF
 
     def _get_response(self, command: Command) -> tuple[bytes, int]:
-        require(not command.data, LENGTH)
         require(self.session.pending is not None, STATE)
         answer, sw = self.session.pending
         require(command.any_le or command.ne <= len(answer), 0x6C00 | len(answer) & 0xFF)
@@ -181,7 +179,7 @@ def exactly(p1: int, p2: int) -> Callable[[int, int], bool]:
     return lambda a, b: (a, b) == (p1, p2)
 
 
-_GET_DATA = Row(lambda a, b: True, (0,), data.get_data)
+_GET_DATA = Row(lambda a, b: True, None, data.get_data)
 
 #: By class without chaining and channel, and instruction.
 ROWS = {
@@ -195,7 +193,7 @@ ROWS = {
     (0x80, GET_DATA): _GET_DATA,
     (0x84, GET_DATA): _GET_DATA,
     (0x80, 0xA8): Row(exactly(0, 0), None, payment.get_processing_options),
-    (0x00, 0xB2): Row(lambda a, b: a > 0 and b & 7 == 4, (0,), files.read_record),
+    (0x00, 0xB2): Row(lambda a, b: a > 0 and b & 7 == 4, None, files.read_record),
     (0x00, 0x20): Row(exactly(0, 0x80), (8,), payment.verify),
     (0x80, 0xAE): Row(lambda a, b: a in (0x80, 0x00, 0x40) and b == 0, None, payment.generate_ac),
     (0x00, EXTERNAL_AUTHENTICATE): Row(exactly(0, 0), (8, 10), payment.external_authenticate),

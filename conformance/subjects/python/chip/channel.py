@@ -70,7 +70,7 @@ class Channel:
 
     def _decrypt(self, body: bytes) -> bytes:
         require(len(body) % 16 == 0, SECURITY)
-        plain = crypto.unpad(crypto.aes_cbc_decrypt(self.keys.s_enc, self._iv(0), body))
+        plain = crypto.unpad(crypto.aes_cbc_decrypt(self.keys.s_enc, self._iv(0), body), 16)
         if plain is None:
             raise Refusal(SECURITY)
         return plain

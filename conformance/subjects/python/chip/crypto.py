@@ -39,10 +39,10 @@ def pad(data: bytes, block: int) -> bytes:
     return data + b"\x80" + bytes(-(len(data) + 1) % block)
 
 
-def unpad(data: bytes) -> bytes | None:
+def unpad(data: bytes, block: int) -> bytes | None:
     """What was filled up by `pad`, or None."""
     text = data.rstrip(b"\x00")
-    if not text.endswith(b"\x80"):
+    if not text.endswith(b"\x80") or len(data) - len(text) >= block:
         return None
     return text[:-1]
 

@@ -11,8 +11,8 @@ from .personalise import read_template
 from .session import DOMAIN, Script
 from .words import BLOCKED, DATA, DONE, MORE, NO_SPACE, NO_SUCH, SECURITY, STATE, WRONG, Refusal, require
 
-#: Bytes of the blocks of one template.
-SCRIPT_MAX = 256
+#: Bytes of the blocks of one template together, and the highest number of a block.
+SCRIPT_MAX, BLOCK_MAX = 255, 0xFE
 COMMIT, ROLLBACK, SUSPEND, RESUME = 0x0F, 0x01, 0x80, 0x00
 STATUSES = (COMMIT, ROLLBACK, SUSPEND, RESUME)
 LABELS = {1: b"kaika/consent/1", 2: b"kaika/payment/1"}
@@ -69,7 +69,7 @@ def store_data(card, command: Command) -> tuple[bytes, int]:
     script, card.session.script = card.session.script or Script(), None
     require(command.p2 == script.following, STATE)
     whole = script.data + command.data
-    require(len(whole) <= SCRIPT_MAX, DATA)
+    require(len(whole) <= SCRIPT_MAX and command.p2 <= BLOCK_MAX, DATA)
     if not command.p1 & 0x80:
         card.session.script = Script(whole, script.following + 1)
         return b"", DONE
@@ -161,20 +161,15 @@ def delete(card, command: Command) -> tuple[bytes, int]:
 def get_status(card, command: Command) -> tuple[bytes, int]:
     """As many whole entries as fit; what is left is asked for with P2 03."""
     aid, wanted = status_query(command.data)
-    start = 0
-    if command.p2 == 0x03:
-        listing = card.session.listing
-        require(listing is not None and listing[:2] == (command.p1, command.data), STATE)
-        start = listing[2]
-    card.session.listing = None
-    entries = [entry(fields, wanted) for fields in listed(card, command.p1) if fields[0x4F].startswith(aid)][start:]
-    require(bool(entries), NO_SUCH)
-    taken = fitting(card, entries, command.ne or 256)
-    answer = b"".join(entries[:taken])
-    if taken == len(entries):
-        return answer, DONE
-    card.session.listing = command.p1, command.data, start + taken
-    return answer, MORE
+    following = command.p2 == 0x03
+    require(not following or card.session.listing is not None, STATE)
+    start = card.session.listing if following else 0
+    found = [(place, fields) for place, fields in listed(card, command.p1) if place >= start]
+    found = [(place, entry(fields, wanted)) for place, fields in found if fields[0x4F].startswith(aid)]
+    require(bool(found), NO_SUCH)
+    taken = fitting(card, [text for _, text in found], command.ne or 256)
+    card.session.listing = found[taken][0] if taken < len(found) else None
+    return b"".join(text for _, text in found[:taken]), DONE if taken == len(found) else MORE
 
 
 def status_query(data: bytes) -> tuple[bytes, list[int] | None]:
@@ -187,14 +182,14 @@ def status_query(data: bytes) -> tuple[bytes, list[int] | None]:
         raise Refusal(DATA) from None
 
 
-def listed(card, p1: int) -> list[dict[int, bytes]]:
-    """The fields of every entry of one kind."""
+def listed(card, p1: int) -> list[tuple[int, dict[int, bytes]]]:
+    """Place and fields of every entry of one kind."""
     if p1 == 0x80:
-        return [{0x4F: DOMAIN_AID, 0x9F70: b"\x0f", 0xC5: bytes.fromhex("800080")}]
+        return [(0, {0x4F: DOMAIN_AID, 0x9F70: b"\x0f", 0xC5: bytes.fromhex("800080")})]
     if p1 != 0x40:
         return []
     return [
-        {0x4F: slot_aid(number), 0x9F70: bytes([slot.state]), 0xC5: bytes(3), 0xDF22: slot.token_ref}
+        (number, {0x4F: slot_aid(number), 0x9F70: bytes([slot.state]), 0xC5: bytes(3), 0xDF22: slot.token_ref})
         for number, slot in enumerate(card.memory.state.slots, 1)
         if slot
     ]

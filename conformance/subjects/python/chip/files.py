@@ -62,10 +62,8 @@ def is_found(card, number: int) -> bool:
 
 
 def after(candidates: list, selected) -> list:
-    """Those that come after the selected one; none after a directory, all when nothing is selected."""
-    if selected is None:
-        return candidates
-    return candidates[candidates.index(selected) + 1 :] if selected in candidates else []
+    """Those that come after the selected one; all of them after a directory, or when nothing is selected."""
+    return candidates[candidates.index(selected) + 1 :] if selected in candidates else candidates
 
 
 def matches(candidate: int | str, name: bytes) -> bool:
@@ -132,7 +130,7 @@ def slot_records(slot: Slot) -> list[bytes]:
         0x8E: bytes(8) + (PIN_CVM if slot.pin else b"") + NO_CVM,
         0x9F07: bytes.fromhex("FF00"),
         0x9F08: bytes.fromhex("0001"),
-        0x9F0D: bytes(5),
+        0x9F0D: bytes.fromhex("FFFFFFFFFF"),
         0x9F0E: bytes(5),
         0x9F0F: bytes.fromhex("FFFFFFFFFF"),
     }

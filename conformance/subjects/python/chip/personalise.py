@@ -22,7 +22,6 @@ def read_template(data: bytes, dek: bytes, receipt_key: bytes, se_id: bytes) -> 
     pin = read_pin(clear[0xDF36]) if 0xDF36 in clear else None
     cvn = clear.get(0xDF37, bytes([CVN_18]))[0]
     require(cvn in (CVN_18, CVN_10), DATA)
-    require(is_digits(clear[0x5A]) and is_digits(clear[0x5F24]) and is_digits(clear[0x5F34]), DATA)
     return Slot(
         state=STAGED,
         token_ref=clear[0xDF22],
@@ -40,6 +39,7 @@ def read_fields(data: bytes) -> dict[int, bytes]:
     """The objects of one E1, each with its length, in their order."""
     try:
         objects = tlv.parse(data)
+        require(tlv.is_shortest(data), DATA)
     except tlv.Malformed:
         raise Refusal(DATA) from None
     require(len(objects) == 1 and objects[0].tag == 0xE1, DATA)
@@ -73,8 +73,3 @@ def is_pin_block(block: bytes) -> bool:
     size = int(text[1], 16)
     digits, rest = text[2 : 2 + size], text[2 + size :]
     return text[0] == "2" and 4 <= size <= 12 and digits.isdecimal() and rest == "f" * len(rest)
-
-
-def is_digits(data: bytes) -> bool:
-    """Whether bytes are BCD."""
-    return data.hex().isdecimal()

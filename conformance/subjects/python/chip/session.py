@@ -46,7 +46,7 @@ class Session:
     channel: Channel | None = None
     chain: Chain | None = None
     script: Script | None = None
-    listing: tuple[int, bytes, int] | None = None
+    listing: int | None = None
     pending: tuple[bytes, int] | None = None
     payment: Payment | None = None
 

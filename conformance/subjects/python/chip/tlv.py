@@ -67,6 +67,16 @@ def _length(data: bytes) -> tuple[int, bytes]:
     return int.from_bytes(data[1 : 1 + size]), data[1 + size :]
 
 
+def is_shortest(data: bytes) -> bool:
+    """Whether objects that `parse` takes have the shortest lengths, outside and inside."""
+    return data == b"".join(_again(found) for found in parse(data))
+
+
+def _again(found: Object) -> bytes:
+    inside = b"".join(_again(child) for child in found.children)
+    return encode(found.tag, inside or found.value)
+
+
 def encode(tag: int, value: bytes) -> bytes:
     """One object with the shortest length."""
     size = len(value)
