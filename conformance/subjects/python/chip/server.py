@@ -7,21 +7,32 @@ from collections import deque
 
 from .card import ATR, Card
 
-POWER_OFF, POWER_ON, RESET, GET_ATR = range(4)
+POWER_OFF, POWER_ON, RESET, GET_ATR = b"\x00", b"\x01", b"\x02", b"\x04"
 #: So many chips are kept; the oldest goes when one more is made.
 CHIPS_KEPT = 256
 
 
 class Line(asyncio.Protocol):
-    """One connection to a chip: frames of two bytes of length and a body."""
+    """One connection to a chip: frames of two bytes of length and a body. `lines` are those to the same chip; the first has it."""
 
-    def __init__(self, card: Card):
-        self.card = card
+    def __init__(self, card: Card, lines: list["Line"]):
+        self.card, self.lines = card, lines
         self.buffer = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         self.transport = transport
-        self.card.reset()
+        self.lines.append(self)
+        if self.lines[0] is self:
+            self.card.reset()
+        else:
+            transport.pause_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        had = self.lines[0] is self
+        self.lines.remove(self)
+        if had and self.lines:
+            self.card.reset()
+            self.lines[0].transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
@@ -33,13 +44,16 @@ class Line(asyncio.Protocol):
             self.take(body)
 
     def take(self, body: bytes) -> None:
-        """A control, or a command."""
-        if len(body) != 1:
-            self.send(self.card.process(body))
-        elif body[0] == 4:
+        """A control, or a command. A frame without a body ends the connection."""
+        if not body:
+            self.buffer = b""
+            self.transport.close()
+        elif body == GET_ATR:
             self.send(ATR)
-        else:
+        elif body in (POWER_OFF, POWER_ON, RESET):
             self.card.reset()
+        else:
+            self.send(self.card.process(body))
 
     def send(self, body: bytes) -> None:
         self.transport.write(len(body).to_bytes(2) + body)
@@ -55,7 +69,8 @@ class Factory:
     async def make(self) -> dict[str, str]:
         """A new chip with a port of its own."""
         card = Card(secrets.token_bytes(8), self.master, self.wrong)
-        line = await asyncio.get_running_loop().create_server(lambda: Line(card), self.host, 0)
+        connections: list[Line] = []
+        line = await asyncio.get_running_loop().create_server(lambda: Line(card, connections), self.host, 0)
         self.lines.append(line)
         if len(self.lines) > CHIPS_KEPT:
             self.lines.popleft().close()
