@@ -89,7 +89,7 @@ class Card:
         session.chain = None
         if command is None:
             return
-        if command.ins == STORE_DATA:
+        if command.ins == STORE_DATA and sw == P1P2:
             session.script = None
         opening = (command.cla, command.ins) == (0x84, EXTERNAL_AUTHENTICATE)
         unsecured = command.cla & ~CHAINING == 0x80 and command.ins in MANAGEMENT
@@ -109,6 +109,7 @@ class Card:
         require(command.cla == 0x94 and channel is not None and bool(channel.level & ENCRYPTION), SECURITY)
         chain = self.session.chain or Chain(head(command))
         require(len(chain.data) + len(command.data) <= DATA_MAX, LENGTH)
+        self.session.pending = None
         chain.data += command.data
         self.session.chain = chain
         return b"", DONE
