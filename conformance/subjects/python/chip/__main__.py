@@ -11,8 +11,11 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="chip", description="A factory of Kaika chips.")
     parser.add_argument("--control", default="127.0.0.1:0", metavar="HOST:PORT", help="where it is controlled over HTTP")
     parser.add_argument("--chip-master", required=True, metavar="HEX", help="KMC, 16 bytes")
-    parser.add_argument("--wrong", default="", choices=("", "approve"), help="make every chip wrong in one rule")
-    return parser.parse_args()
+    parser.add_argument("--wrong", default="", choices=("approve", "suspended"), help="break one rule: APD-13 or MNG-9")
+    options = parser.parse_args()
+    if len(options.chip_master) != 32:
+        parser.error("--chip-master has 16 bytes, which are 32 hexadecimal digits")
+    return options
 
 
 async def run(options: argparse.Namespace) -> None:

@@ -41,7 +41,7 @@ class Row:
 
 
 class Card:
-    """A chip with its memory and its session."""
+    """A chip with its memory and its session. `wrong` names a rule that it breaks, for the canary; a good one breaks none."""
 
     def __init__(self, se_id: bytes, master: bytes, wrong: str = ""):
         self.se_id = se_id

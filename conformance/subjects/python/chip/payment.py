@@ -41,7 +41,8 @@ def get_processing_options(card, command: Command) -> tuple[bytes, int]:
     """Begins a payment; the counter is stored before the answer (TAP-4)."""
     require_options(command.data)
     slot = selected_slot(card)
-    require(slot.state == ACTIVE and slot.atc < ATC_MAX, STATE)
+    require(slot.state == ACTIVE or card.wrong == "suspended", STATE)
+    require(slot.atc < ATC_MAX, STATE)
     card.memory.change_slot(card.session.selected, atc=slot.atc + 1, given=False)
     card.session.payment = Payment()
     return tlv.encode(0x77, tlv.encode(0x82, PROFILE) + tlv.encode(0x94, LOCATOR)), DONE
@@ -109,7 +110,7 @@ def second(card, pay: Payment, command: Command) -> tuple[bytes, int]:
     """Approves only when it is asked to, and the issuer has not spoken against it (APD-13)."""
     require(pay.first == ARQC and pay.second is None and command.p1 != ARQC, STATE)
     require(len(command.data) == total(CDOL2), LENGTH)
-    refused = pay.proof_wrong or pay.declined
+    refused = (pay.proof_wrong or pay.declined) and card.wrong != "approve"
     pay.second = TC if command.p1 == TC and not refused else AAC
     card.memory.change_slot(card.session.selected, last_online=selected_slot(card).atc)
     answer, _ = give(card, pay, pay.second, command.data[2:])
