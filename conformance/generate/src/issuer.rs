@@ -109,6 +109,21 @@ impl Script for Templates {
         parts
     }
 
+    /// Whether the person is a customer is arranged first.
+    fn tells(input: &Input) -> bool {
+        *input != Input::EligibilityKnown
+    }
+
+    /// Another card of the person, another amount, two taps: the machine knows of one card and one tap.
+    fn leaves(way: &[Input], input: &Input) -> bool {
+        let others = [
+            Input::IssueQuotaFull,
+            Input::IssueQuotaBlocked,
+            Input::TapAtLimit,
+        ];
+        others.contains(input) || *input == Input::Tap && way.contains(input)
+    }
+
     fn part(state: &State, input: &Input) -> String {
         let branch = match state.request {
             Request::Decided(Branch::FirstCard) | Request::Stale(Branch::FirstCard) => FIRST,

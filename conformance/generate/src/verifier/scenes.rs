@@ -7,7 +7,7 @@ mod edges;
 mod forms;
 mod late;
 
-use kaika_conformance::format::Kind;
+use kaika_conformance::format::{Criterion, Kind, Tier};
 use kaika_model::role::verifier::Input;
 use serde_json::{Value, json};
 
@@ -75,6 +75,9 @@ fn good(id: &str, requirement: &'static str, acts: &[Vec<Act>]) -> Scene {
         id: id.to_owned(),
         requirement,
         needs: None,
+        tier: Tier::Standard,
+        criterion: Criterion::Hand,
+        source: None,
         result: Kind::Valid,
         acts: acts.concat(),
         post: Vec::new(),
