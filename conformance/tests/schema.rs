@@ -61,6 +61,16 @@ fn damage_is_refused_by_both() {
         ("a result of another kind", |file| {
             file["tests"][0]["result"] = json!("maybe")
         }),
+        ("a tier nobody knows", |file| {
+            file["tests"][0]["tier"] = json!("nightly")
+        }),
+        ("no tier", |file| {
+            drop(
+                file["tests"][0]
+                    .as_object_mut()
+                    .and_then(|test| test.remove("tier")),
+            )
+        }),
         ("no steps", |file| file["tests"][0]["steps"] = json!([])),
         ("a requirement of another form", |file| {
             file["tests"][0]["requirements"] = json!(["one"])

@@ -55,7 +55,7 @@ fn played(expect: &Value, status: u16, kind: &str, body: &Value) -> Result<(), S
         "generator": {"name": "hand", "criteria": ["one"]}, "notes": {}, "fixtures": {}, "parts": {},
         "numberOfTests": 1,
         "tests": [{
-            "id": "a", "title": "asks", "sut": ["issuer"], "result": "valid", "requirements": ["WIR-8"],
+            "id": "a", "tier": "standard", "title": "asks", "sut": ["issuer"], "result": "valid", "requirements": ["WIR-8"],
             "origin": {"criterion": "hand"}, "steps": [ask],
         }],
     });
