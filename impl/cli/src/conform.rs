@@ -3,33 +3,65 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use kaika_conformance::format::File;
+use kaika_conformance::again::Again;
+use kaika_conformance::contract::Level;
+use kaika_conformance::explain::Reach;
+use kaika_conformance::format::{File, Tier};
+use kaika_conformance::journal::{Head, Journal};
 use kaika_conformance::manifest::Manifest;
 use kaika_conformance::peers::Peers;
 use kaika_conformance::play::{PATIENCE, Runner};
 use kaika_conformance::report;
-use kaika_conformance::suite::{Filter, Outcome, run as play};
+use kaika_conformance::suite::{Filter, Outcome, Standing, run as play, stale};
 use kaika_conformance::transcript::Transcript;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::reference::{ROLES, Reference};
-use crate::{NO, OK, bar};
+use crate::{NO, OK, UNCLEAR, bar};
 
+/// Plays the vectors against a subject.
+///
+/// Exit codes: 0 something passed and everything is as expected; 1 a test failed, passed although it is known to fail, or a list of the
+/// manifest names no test; 2 the command line is wrong; 3 nothing failed, but there is no verdict: answers that did not come, a hook
+/// that failed, a run that was stopped, nothing that passed; 4 no run: no such manifest, nothing selected, a port in use.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The subject: a manifest, see conformance/subjects/; or `reference`, which is started for the run.
-    #[arg(long, value_name = "FILE|reference")]
-    subject: String,
+    #[arg(
+        long,
+        value_name = "FILE|reference",
+        required_unless_present = "explain",
+        default_value_if("explain", "true", "reference")
+    )]
+    subject: Option<String>,
     /// Only the suite of this role: issuer, verifier, chip (or `se`) or system.
     #[arg(long)]
     role: Option<String>,
+    /// Which tests: smoke, standard (with smoke, mutant and regression), identification, mutant, fault, race, regression, or all.
+    #[arg(long, value_name = "TIER", default_value = "standard", value_parser = tier)]
+    tier: Tiers,
     /// The chip is in this reader of PC/SC. The reference's chips go into it by vpcd. Needs a build with `--features pcsc`.
     #[arg(long, value_name = "NAME")]
     reader: Option<String>,
-    /// Only tests whose id contains this; may be given again.
+    /// Only tests whose id contains this, or is what follows a `=`; may be given again.
     #[arg(long, value_name = "TEXT")]
     only: Vec<String>,
+    /// Only tests of this requirement; may be given again.
+    #[arg(long, value_name = "ID")]
+    requirement: Vec<String>,
+    /// What every made-up value comes from: the same seed makes up the same people, keys and nonces.
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+    /// Writes what became of each test into this file while it runs; a run that was interrupted goes on from it.
+    #[arg(long, value_name = "FILE")]
+    resume: Option<PathBuf>,
+    /// Plays nothing: counts the tests and requirements that are within reach at each level of hooks.
+    #[arg(long)]
+    explain: bool,
+    /// With --explain: lists the requirements that are out of reach at this level, L0 to L6.
+    #[arg(long, value_name = "LEVEL", requires = "explain", value_parser = level)]
+    level: Option<Level>,
     /// Where report.txt and report.json are written.
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
@@ -41,6 +73,24 @@ pub(crate) struct Args {
     json: bool,
 }
 
+/// One tier with what belongs to it, or all.
+#[derive(Clone, Copy, Debug)]
+struct Tiers(Option<Tier>);
+
+fn tier(name: &str) -> Result<Tiers, String> {
+    if name == "all" {
+        return Ok(Tiers(None));
+    }
+    let all: Vec<&str> = Tier::ALL.iter().map(|tier| tier.name()).collect();
+    Tier::from_name(name)
+        .map(|tier| Tiers(Some(tier)))
+        .ok_or_else(|| format!("the tiers are {} and all", all.join(", ")))
+}
+
+fn level(name: &str) -> Result<Level, String> {
+    Level::from_name(name).ok_or_else(|| "the levels are L0 to L6".to_owned())
+}
+
 /// What was played of one suite.
 pub(crate) struct Run {
     /// Its name.
@@ -49,14 +99,69 @@ pub(crate) struct Run {
     pub(crate) outcome: Outcome,
 }
 
+/// What a run is begun with, whoever the subject is.
+#[derive(Default)]
+pub(crate) struct Plan {
+    /// Which tests.
+    pub(crate) filter: Filter,
+    /// What made-up values come from; any when none.
+    pub(crate) seed: Option<u64>,
+    /// Where HTTP is written down.
+    pub(crate) transcript: Option<Transcript>,
+    /// Where verdicts are written down.
+    pub(crate) resume: Option<PathBuf>,
+    /// The chips' reader.
+    pub(crate) reader: Option<String>,
+}
+
 pub(crate) fn run(args: &Args, runtime: &Runtime) -> anyhow::Result<u8> {
-    let filter = Filter {
-        only: args.only.clone(),
-    };
     let roles = roles(args.role.as_deref())?;
+    let mut plan = plan(args)?;
+    if args.explain {
+        return explain(args, &roles, &plan.filter);
+    }
     if args.reader.is_some() {
         check_reader(&roles)?;
     }
+    if plan.seed.is_none() {
+        plan.seed = Some(kaika_conformance::dice::any_seed());
+    }
+    let subject = args.subject.as_deref().unwrap_or_default();
+    let runs = match subject {
+        "reference" => {
+            let mut runs = Vec::new();
+            for role in roles {
+                runs.extend(reference(role, &plan, runtime)?);
+            }
+            runs
+        }
+        path => manifest(Path::new(path), args, &roles, &plan)?,
+    };
+    if runs.is_empty() {
+        bail!(
+            "no vector is selected: --role, --tier, --only and --requirement leave none that this subject could be asked"
+        );
+    }
+    let again = Again {
+        subject: subject.to_owned(),
+        seed: plan.seed.unwrap_or_default(),
+        reader: args.reader.clone(),
+    };
+    told(&runs, args, &again)?;
+    Ok(code(&runs))
+}
+
+/// The exit code: the worst of the suites.
+fn code(runs: &[Run]) -> u8 {
+    let worst = runs.iter().map(|run| run.outcome.standing()).max();
+    match worst {
+        Some(Standing::Good) => OK,
+        Some(Standing::Bad) => NO,
+        Some(Standing::Unclear) | None => UNCLEAR,
+    }
+}
+
+fn plan(args: &Args) -> anyhow::Result<Plan> {
     let transcript = match &args.transcript {
         Some(path) => {
             let begun = Transcript::begin(path);
@@ -64,32 +169,47 @@ pub(crate) fn run(args: &Args, runtime: &Runtime) -> anyhow::Result<u8> {
         }
         None => None,
     };
-    let mut runs = Vec::new();
-    if args.subject == "reference" {
-        for role in roles {
-            let reader = args.reader.as_deref();
-            runs.extend(reference(
-                role,
-                reader,
-                &filter,
-                transcript.as_ref(),
-                runtime,
-            )?);
-        }
-    } else {
-        runs = manifest(args, &roles, &filter, transcript.as_ref())?;
-    }
-    if runs.is_empty() {
-        bail!(
-            "no vector is selected: --role and --only leave none that this subject could be asked"
-        );
-    }
-    told(&runs, args)?;
-    Ok(if runs.iter().all(|run| run.outcome.is_good()) {
-        OK
-    } else {
-        NO
+    let seed = match &args.resume {
+        Some(path) => journal_of(path, Journal::seed_of(path))?,
+        None => None,
+    };
+    Ok(Plan {
+        filter: Filter {
+            only: args.only.clone(),
+            requirements: args.requirement.clone(),
+            tier: args.tier.0,
+        },
+        seed: args.seed.or(seed),
+        transcript,
+        resume: args.resume.clone(),
+        reader: args.reader.clone(),
     })
+}
+
+fn journal_of<T>(path: &Path, opened: Result<T, String>) -> anyhow::Result<T> {
+    opened
+        .map_err(anyhow::Error::msg)
+        .with_context(|| format!("the journal {}", path.display()))
+}
+
+fn explain(args: &Args, roles: &[&str], filter: &Filter) -> anyhow::Result<u8> {
+    let mut files = Vec::new();
+    for role in roles {
+        files.extend(suites(role, filter)?);
+    }
+    for file in &mut files {
+        file.tests.retain(|test| filter.takes(test));
+    }
+    let reach = Reach::of(&files);
+    if args.json {
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&reach.document(args.level))?
+        );
+    } else {
+        print!("{}", reach.text(args.level));
+    }
+    Ok(OK)
 }
 
 /// A reader holds chips, one at a time.
@@ -122,91 +242,126 @@ pub(crate) fn suites(role: &str, filter: &Filter) -> anyhow::Result<Vec<File>> {
     for (name, text) in crate::vectors::files_of(role) {
         files.push(File::read(name, text)?);
     }
-    files.retain(|file| selects(file, filter));
+    files.retain(|file| file.tests.iter().any(|test| filter.takes(test)));
     Ok(files)
 }
 
 /// Plays the suites of one role against the reference.
-pub(crate) fn reference(
-    role: &str,
-    reader: Option<&str>,
-    filter: &Filter,
-    transcript: Option<&Transcript>,
-    runtime: &Runtime,
-) -> anyhow::Result<Vec<Run>> {
-    let files = suites(role, filter)?;
+pub(crate) fn reference(role: &str, plan: &Plan, runtime: &Runtime) -> anyhow::Result<Vec<Run>> {
+    let files = suites(role, &plan.filter)?;
     if files.is_empty() {
         return Ok(Vec::new());
     }
-    let subject = runtime.block_on(Reference::start(role, reader))?;
+    let subject = runtime.block_on(Reference::start(role, plan.reader.as_deref()))?;
     let runner = Runner::new(subject.manifest.clone(), PATIENCE);
     let runner = match subject.peers {
         Some(peers) => runner.with_peers(peers),
         None => runner,
     };
-    let runner = written_down(runner, transcript);
-    let at_once = at_once(reader);
+    // Its addresses are others each time.
+    let name = &subject.manifest.implementation;
+    let runner = prepared(runner, plan, &format!("{} {}", name.name, name.version))?;
+    let at_once = at_once(&subject.manifest, plan.reader.as_deref());
     let runs = files
         .iter()
-        .map(|file| watched(&runner, file, filter, at_once));
+        .map(|file| watched(&runner, file, &plan.filter, at_once));
     runs.collect()
 }
 
-fn written_down(runner: Runner, transcript: Option<&Transcript>) -> Runner {
-    match transcript {
-        Some(transcript) => runner.with_transcript(transcript.clone()),
-        None => runner,
+/// With seed, transcript and journal as planned.
+fn prepared(mut runner: Runner, plan: &Plan, subject: &str) -> anyhow::Result<Runner> {
+    if let Some(transcript) = &plan.transcript {
+        runner = runner.with_transcript(transcript.clone());
     }
+    if let Some(seed) = plan.seed {
+        runner = runner.with_seed(seed);
+    }
+    if let Some(path) = &plan.resume {
+        let all = ROLES.iter().flat_map(|role| crate::vectors::files_of(role));
+        let head = Head::new(runner.seed(), subject, all);
+        runner = runner.with_journal(journal_of(path, Journal::open(path, &head))?);
+    }
+    Ok(runner)
 }
 
-fn selects(file: &File, filter: &Filter) -> bool {
-    let taken = |id: &str| {
-        filter.only.is_empty() || filter.only.iter().any(|part| id.contains(part.as_str()))
-    };
-    file.tests.iter().any(|test| taken(&test.id))
+fn read_manifest(path: &Path) -> anyhow::Result<Manifest> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let unfit = || format!("{} is no subject manifest", path.display());
+    let mut subject = Manifest::read(&text).with_context(unfit)?;
+    let beside = path.parent().unwrap_or(Path::new(""));
+    subject.gather(beside).with_context(unfit)?;
+    Ok(subject)
 }
 
 fn manifest(
+    path: &Path,
     args: &Args,
     roles: &[&'static str],
-    filter: &Filter,
-    transcript: Option<&Transcript>,
+    plan: &Plan,
 ) -> anyhow::Result<Vec<Run>> {
-    let (path, named) = (Path::new(&args.subject), args.role.is_some());
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    let mut subject: Manifest = serde_json::from_str(&text)
-        .with_context(|| format!("{} is no subject manifest", path.display()))?;
-    if let Some(reader) = &args.reader {
+    let mut subject = read_manifest(path)?;
+    if let Some(reader) = &plan.reader {
         let chip = subject.roles.entry("chip".to_owned()).or_default();
         chip.reader = Some(reader.clone());
     }
-    let chip = subject.roles.get("chip");
-    let at_once = at_once(chip.and_then(|chip| chip.reader.as_deref()));
+    let has = |role: &&&str| subject.roles.contains_key(**role);
+    if args.role.is_some() && !roles.iter().all(|role| has(&role)) {
+        bail!("{} names no {}", path.display(), roles.join(" or "));
+    }
+    let mut runs = baseline(&subject)?;
+    let mut files = Vec::new();
+    for role in roles.iter().filter(has) {
+        files.extend(suites(role, &plan.filter)?);
+    }
+    if files.is_empty() {
+        return Ok(Vec::new());
+    }
+    let at_once = at_once(&subject, None);
     let mut runner = Runner::new(subject.clone(), PATIENCE);
     if !subject.peers.is_empty() {
         runner = runner.with_peers(Peers::start(&subject.peers).map_err(anyhow::Error::msg)?);
     }
-    let runner = written_down(runner, transcript);
-    let mut runs = Vec::new();
-    for role in roles {
-        if !subject.roles.contains_key(*role) {
-            if named {
-                bail!("{} names no {role}", path.display());
-            }
-            continue;
-        }
-        for file in suites(role, filter)? {
-            runs.push(watched(&runner, &file, filter, at_once)?);
-        }
+    let runner = prepared(runner, plan, &serde_json::to_string(&subject)?)?;
+    for file in &files {
+        runs.push(watched(&runner, file, &plan.filter, at_once)?);
     }
     Ok(runs)
 }
 
-/// How many tests are played at once: one, where there is one reader.
-fn at_once(reader: Option<&str>) -> usize {
+/// What the manifest's lists name that no suite has.
+fn baseline(subject: &Manifest) -> anyhow::Result<Vec<Run>> {
+    let mut files = Vec::new();
+    for role in ROLES
+        .iter()
+        .filter(|role| subject.roles.contains_key(**role))
+    {
+        files.extend(suites(role, &Filter::default())?);
+    }
+    let played = stale(subject, &files);
+    let run = |played| Run {
+        suite: "manifest".to_owned(),
+        outcome: Outcome {
+            played,
+            stopped: None,
+        },
+    };
+    Ok((!played.is_empty())
+        .then(|| run(played))
+        .into_iter()
+        .collect())
+}
+
+/// How many tests are played at once: as the manifest says; one, where there is one reader.
+fn at_once(subject: &Manifest, reader: Option<&str>) -> usize {
+    let chip = subject.roles.get("chip");
+    let reader = reader.or_else(|| chip.and_then(|chip| chip.reader.as_deref()));
     let threads = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get);
-    if reader.is_some() { 1 } else { 2 * threads }
+    match (reader, subject.parameters.at_once) {
+        (Some(_), _) => 1,
+        (None, Some(at_once)) => at_once,
+        (None, None) => 2 * threads,
+    }
 }
 
 /// Plays one suite under a progress bar.
@@ -224,16 +379,18 @@ fn watched(runner: &Runner, file: &File, filter: &Filter, at_once: usize) -> any
     })
 }
 
-fn told(runs: &[Run], args: &Args) -> anyhow::Result<()> {
-    let text: String = runs
+fn told(runs: &[Run], args: &Args, again: &Again) -> anyhow::Result<()> {
+    let mut text: String = runs
         .iter()
         .map(|run| report::text(&run.suite, &run.outcome))
         .collect();
+    text += &format!("seed {}\n", again.seed);
     let all: Vec<Value> = runs
         .iter()
         .map(|run| report::document(&run.suite, &run.outcome))
         .collect();
-    let document = serde_json::to_string_pretty(&json!({"subject": args.subject, "suites": all}))?;
+    let document = json!({"subject": args.subject, "seed": again.seed, "suites": all});
+    let document = serde_json::to_string_pretty(&document)?;
     if let Some(dir) = &args.report {
         std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
         std::fs::write(dir.join("report.txt"), &text)?;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use kaika_conformance::format::Tier;
 use kaika_conformance::report;
 use kaika_conformance::suite::Filter;
 use kaika_model::check::{Engine, cores, tiers_of};
@@ -11,6 +12,7 @@ use kaika_spec::Scope;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
+use crate::conform::Plan;
 use crate::reference::ROLES;
 use crate::{NO, OK, check, conform, vectors};
 
@@ -95,8 +97,20 @@ fn explore(shown: &mut Shown, quiet: bool) {
     }
 }
 
+/// The standard tier, with any seed.
+fn standard() -> Plan {
+    let filter = Filter {
+        tier: Some(Tier::Standard),
+        ..Filter::default()
+    };
+    Plan {
+        filter,
+        ..Plan::default()
+    }
+}
+
 fn play(role: &str, shown: &mut Shown, quiet: bool, runtime: &Runtime) -> anyhow::Result<()> {
-    let runs = conform::reference(role, None, &Filter::default(), None, runtime)?;
+    let runs = conform::reference(role, &standard(), runtime)?;
     if runs.is_empty() {
         shown.failures.push(format!("the suite of {role} is empty"));
     }
