@@ -12,7 +12,8 @@ use ports::free;
 
 /// Every operation of the control channel, and what one might try beside it.
 const OPERATIONS: &[&str] = &[
-    "hello", "clock", "chip", "restart", "capture", "seed", "log", "state", "trigger", "outcome", "",
+    "hello", "clock", "chip", "restart", "capture", "seed", "log", "state", "trigger", "outcome",
+    "",
 ];
 
 struct Running(Child);
@@ -41,7 +42,10 @@ fn start(line: &str, address: SocketAddr) -> Running {
     let running = Running(child);
     let mut lines = BufReader::new(errors).lines();
     let said = |line: String| line.contains(&address.to_string());
-    assert!(lines.by_ref().map_while(Result::ok).any(said), "{line} did not start");
+    assert!(
+        lines.by_ref().map_while(Result::ok).any(said),
+        "{line} did not start"
+    );
     std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
     running
 }
@@ -63,9 +67,18 @@ fn no_server_answers_the_control_channel() {
     let urls = format!("--issuer http://{issuer} --identity http://{identity} --sms http://{sms}");
     let servers = [
         (sms, format!("serve sms --listen {sms}")),
-        (identity, format!("serve identity --listen {identity} --data {data}")),
-        (issuer, format!("serve issuer --listen {issuer} --pos {pos} --data {data} {urls}")),
-        (verifier, format!("serve verifier --listen {verifier} --data {data} {urls}")),
+        (
+            identity,
+            format!("serve identity --listen {identity} --data {data}"),
+        ),
+        (
+            issuer,
+            format!("serve issuer --listen {issuer} --pos {pos} --data {data} {urls}"),
+        ),
+        (
+            verifier,
+            format!("serve verifier --listen {verifier} --data {data} {urls}"),
+        ),
     ];
     for (address, line) in &servers {
         let running = start(line, *address);
@@ -78,7 +91,10 @@ fn no_server_answers_the_control_channel() {
                 );
                 let said = answer(*address, message.as_bytes());
                 let head = said.lines().next().unwrap_or_default();
-                assert!(head.contains(" 404 "), "{line}: {method} {operation}: {said}");
+                assert!(
+                    head.contains(" 404 "),
+                    "{line}: {method} {operation}: {said}"
+                );
             }
         }
         drop(running);
@@ -92,9 +108,18 @@ fn no_chip_answers_the_control_channel() {
     let data = dir.path().display();
     let issuer = free();
     // The key file is made by the first server.
-    drop(start(&format!("serve issuer --listen {issuer} --pos {} --data {data}", free()), issuer));
+    drop(start(
+        &format!(
+            "serve issuer --listen {issuer} --pos {} --data {data}",
+            free()
+        ),
+        issuer,
+    ));
     let chip = free();
-    let _chip = start(&format!("se --tcp {chip} --file {data}/chip.bin --keys {data}/keys.json"), chip);
+    let _chip = start(
+        &format!("se --tcp {chip} --file {data}/chip.bin --keys {data}/keys.json"),
+        chip,
+    );
     let message = "POST /ctl/v1/chip HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}";
     let mut stream = TcpStream::connect(chip).unwrap_or_else(|error| panic!("{error}"));
     let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
@@ -114,8 +139,14 @@ fn no_feature_of_a_build_adds_a_hook() {
         let features = text.split("[features]").nth(1).unwrap_or_default();
         let features = features.split("\n[").next().unwrap_or_default();
         let hooks = ["control", "hook", "clock", "seed", "weak"];
-        for name in features.lines().filter_map(|line| line.split_once(" = ").map(|(name, _)| name)) {
-            assert!(!hooks.iter().any(|hook| name.contains(hook)), "{file}: feature {name}");
+        for name in features
+            .lines()
+            .filter_map(|line| line.split_once(" = ").map(|(name, _)| name))
+        {
+            assert!(
+                !hooks.iter().any(|hook| name.contains(hook)),
+                "{file}: feature {name}"
+            );
         }
     }
 }
