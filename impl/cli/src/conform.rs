@@ -1,6 +1,7 @@
 //! `kaika conform`: plays the suites against a subject.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use kaika_conformance::again::Again;
@@ -68,6 +69,9 @@ pub(crate) struct Args {
     /// Where every HTTP message of the run and its answer are written, one JSON document a line.
     #[arg(long, value_name = "FILE")]
     transcript: Option<PathBuf>,
+    /// After each suite, as many bare round trips by the same client: vectors, messages and round trips a second.
+    #[arg(long)]
+    measure: bool,
     /// One JSON document instead of text.
     #[arg(long)]
     json: bool,
@@ -97,6 +101,45 @@ pub(crate) struct Run {
     pub(crate) suite: String,
     /// What became of it.
     pub(crate) outcome: Outcome,
+    /// How fast it was.
+    pub(crate) pace: Pace,
+}
+
+/// How fast a suite was played.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Pace {
+    /// From the first conversation to the last.
+    pub(crate) took: Duration,
+    /// HTTP messages to the subject.
+    messages: usize,
+    /// As many bare round trips, where they were made.
+    bare: Option<Duration>,
+}
+
+impl Pace {
+    fn text(&self, vectors: usize) -> String {
+        let rate = |count: usize, took: Duration| count as f64 / took.as_secs_f64().max(1e-9);
+        let vectors = rate(vectors, self.took);
+        let mut text = format!(
+            "  {vectors:.0} vectors/s in {:.1} s",
+            self.took.as_secs_f64()
+        );
+        if let Some(bare) = self.bare {
+            let (messages, bare) = (rate(self.messages, self.took), rate(self.messages, bare));
+            text += &format!(
+                "; {messages:.0} messages/s beside {bare:.0} bare round trips/s: {:.2}",
+                messages / bare
+            );
+        }
+        text + "\n"
+    }
+
+    fn document(&self) -> Value {
+        json!({
+            "milliseconds": self.took.as_millis(), "messages": self.messages,
+            "bare_milliseconds": self.bare.map(|bare| bare.as_millis()),
+        })
+    }
 }
 
 /// What a run is begun with, whoever the subject is.
@@ -112,6 +155,8 @@ pub(crate) struct Plan {
     pub(crate) resume: Option<PathBuf>,
     /// The chips' reader.
     pub(crate) reader: Option<String>,
+    /// Whether bare round trips are measured too.
+    pub(crate) measure: bool,
 }
 
 pub(crate) fn run(args: &Args, runtime: &Runtime) -> anyhow::Result<u8> {
@@ -183,6 +228,7 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
         transcript,
         resume: args.resume.clone(),
         reader: args.reader.clone(),
+        measure: args.measure,
     })
 }
 
@@ -264,7 +310,7 @@ pub(crate) fn reference(role: &str, plan: &Plan, runtime: &Runtime) -> anyhow::R
     let at_once = at_once(&subject.manifest, plan.reader.as_deref());
     let runs = files
         .iter()
-        .map(|file| watched(&runner, file, &plan.filter, at_once));
+        .map(|file| watched(&runner, file, plan, at_once, role));
     runs.collect()
 }
 
@@ -312,7 +358,8 @@ fn manifest(
     let mut runs = baseline(&subject)?;
     let mut files = Vec::new();
     for role in roles.iter().filter(has) {
-        files.extend(suites(role, &plan.filter)?);
+        let suites = suites(role, &plan.filter)?;
+        files.extend(suites.into_iter().map(|file| (*role, file)));
     }
     if files.is_empty() {
         return Ok(Vec::new());
@@ -323,14 +370,17 @@ fn manifest(
         runner = runner.with_peers(Peers::start(&subject.peers).map_err(anyhow::Error::msg)?);
     }
     let runner = prepared(runner, plan, &serde_json::to_string(&subject)?)?;
-    for file in &files {
-        runs.push(watched(&runner, file, &plan.filter, at_once)?);
+    for (role, file) in &files {
+        runs.push(watched(&runner, file, plan, at_once, role)?);
     }
     Ok(runs)
 }
 
 /// What the manifest's lists name that no suite has.
 fn baseline(subject: &Manifest) -> anyhow::Result<Vec<Run>> {
+    if subject.known_failures.entries().is_empty() && subject.deny.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut files = Vec::new();
     for role in ROLES
         .iter()
@@ -341,6 +391,7 @@ fn baseline(subject: &Manifest) -> anyhow::Result<Vec<Run>> {
     let played = stale(subject, &files);
     let run = |played| Run {
         suite: "manifest".to_owned(),
+        pace: Pace::default(),
         outcome: Outcome {
             played,
             stopped: None,
@@ -365,29 +416,54 @@ fn at_once(subject: &Manifest, reader: Option<&str>) -> usize {
 }
 
 /// Plays one suite under a progress bar.
-fn watched(runner: &Runner, file: &File, filter: &Filter, at_once: usize) -> anyhow::Result<Run> {
+fn watched(
+    runner: &Runner,
+    file: &File,
+    plan: &Plan,
+    at_once: usize,
+    role: &str,
+) -> anyhow::Result<Run> {
     let bar = bar::counted(&file.suite, file.tests.len());
-    let outcome = play(runner, file, filter, at_once, &|done, total| {
+    let (began, sent) = (Instant::now(), runner.sent());
+    let outcome = play(runner, file, &plan.filter, at_once, &|done, total| {
         bar.set_length(total as u64);
         bar.set_position(done as u64);
     })
     .map_err(anyhow::Error::msg)?;
     bar.finish_and_clear();
+    let mut pace = Pace {
+        took: began.elapsed(),
+        messages: runner.sent() - sent,
+        bare: None,
+    };
+    if plan.measure && pace.messages > 0 {
+        let role = if role == "system" { "verifier" } else { role };
+        let bare = runner.bare(role, pace.messages, at_once);
+        pace.bare = Some(bare.map_err(anyhow::Error::msg)?);
+    }
     Ok(Run {
         suite: file.suite.clone(),
         outcome,
+        pace,
     })
 }
 
 fn told(runs: &[Run], args: &Args, again: &Again) -> anyhow::Result<()> {
     let mut text: String = runs
         .iter()
-        .map(|run| report::text(&run.suite, &run.outcome))
+        .map(|run| {
+            let text = report::text(&run.suite, &run.outcome);
+            text + &run.pace.text(run.outcome.played.len())
+        })
         .collect();
     text += &format!("seed {}\n", again.seed);
     let all: Vec<Value> = runs
         .iter()
-        .map(|run| report::document(&run.suite, &run.outcome))
+        .map(|run| {
+            let mut document = report::document(&run.suite, &run.outcome);
+            document["pace"] = run.pace.document();
+            document
+        })
         .collect();
     let document = json!({"subject": args.subject, "seed": again.seed, "suites": all});
     let document = serde_json::to_string_pretty(&document)?;
