@@ -52,7 +52,8 @@ impl Outcome {
     }
 }
 
-/// Plays the tests that the filter takes, `threads` at a time.
+/// Plays the tests that the filter takes, `threads` at a time; `progress` hears how many are done, of how many, and the one
+/// that just ended.
 ///
 /// # Errors
 /// When the filter takes none.
@@ -61,7 +62,7 @@ pub fn run(
     file: &File,
     filter: &Filter,
     threads: usize,
-    progress: &(dyn Fn(usize, usize) + Sync),
+    progress: &(dyn Fn(usize, usize, &Played) + Sync),
 ) -> Result<Outcome, String> {
     let tests: Vec<&Test> = file
         .tests
@@ -120,11 +121,11 @@ struct Desk<'a> {
     done: AtomicUsize,
     in_a_row: AtomicUsize,
     total: usize,
-    progress: &'a (dyn Fn(usize, usize) + Sync),
+    progress: &'a (dyn Fn(usize, usize, &Played) + Sync),
 }
 
 impl<'a> Desk<'a> {
-    fn new(tests: &[&Test], progress: &'a (dyn Fn(usize, usize) + Sync)) -> Self {
+    fn new(tests: &[&Test], progress: &'a (dyn Fn(usize, usize, &Played) + Sync)) -> Self {
         Self {
             played: Mutex::new(vec![None; tests.len()]),
             done: AtomicUsize::new(0),
@@ -148,9 +149,10 @@ impl<'a> Desk<'a> {
             }
             Verdict::ExpectedFail(..) | Verdict::Skip(_) | Verdict::Unimplemented(_) => 0,
         };
+        let done = self.done.fetch_add(1, Ordering::SeqCst) + 1;
+        (self.progress)(done, self.total, &played);
         let mut all = self.played.lock().unwrap_or_else(PoisonError::into_inner);
         all[at] = Some(played);
-        (self.progress)(self.done.fetch_add(1, Ordering::SeqCst) + 1, self.total);
     }
 
     fn done(self, tests: &[&Test]) -> Outcome {

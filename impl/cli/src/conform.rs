@@ -1,19 +1,19 @@
 //! `kaika conform`: plays the suites against a subject.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::{Instant, SystemTime};
 
 use anyhow::{Context as _, bail};
-use kaika_conformance::format::File;
+use kaika_conformance::format::{File, Test};
 use kaika_conformance::manifest::Manifest;
 use kaika_conformance::peers::Peers;
 use kaika_conformance::play::{PATIENCE, Runner};
-use kaika_conformance::report;
-use kaika_conformance::suite::{Filter, Outcome, run as play};
+use kaika_conformance::report::{Lines, Report, Subject, Suite};
+use kaika_conformance::suite::{Filter, run as play};
 use kaika_conformance::transcript::Transcript;
-use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::reference::{ROLES, Reference};
+use crate::reference::{self, ROLES, Reference};
 use crate::{NO, OK, bar};
 
 #[derive(clap::Args)]
@@ -30,7 +30,7 @@ pub(crate) struct Args {
     /// Only tests whose id contains this; may be given again.
     #[arg(long, value_name = "TEXT")]
     only: Vec<String>,
-    /// Where report.txt and report.json are written.
+    /// Where report.txt, report.json, events.jsonl, junit.xml and report.html are written.
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
     /// Where every HTTP message of the run and its answer are written, one JSON document a line.
@@ -41,12 +41,11 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// What was played of one suite.
-pub(crate) struct Run {
-    /// Its name.
-    pub(crate) suite: String,
-    /// What became of it.
-    pub(crate) outcome: Outcome,
+/// What is written while tests are played.
+#[derive(Default)]
+pub(crate) struct Written {
+    transcript: Option<Transcript>,
+    lines: Option<Lines>,
 }
 
 pub(crate) fn run(args: &Args, runtime: &Runtime) -> anyhow::Result<u8> {
@@ -57,39 +56,67 @@ pub(crate) fn run(args: &Args, runtime: &Runtime) -> anyhow::Result<u8> {
     if args.reader.is_some() {
         check_reader(&roles)?;
     }
-    let transcript = match &args.transcript {
-        Some(path) => {
-            let begun = Transcript::begin(path);
-            Some(begun.with_context(|| format!("writing {}", path.display()))?)
-        }
-        None => None,
+    let subject = subject(args, &roles)?;
+    let written = Written {
+        transcript: transcript(args)?,
+        lines: lines(args, &subject)?,
     };
-    let mut runs = Vec::new();
+    let (began, clock) = (SystemTime::now(), Instant::now());
+    let mut suites = Vec::new();
     if args.subject == "reference" {
         for role in roles {
             let reader = args.reader.as_deref();
-            runs.extend(reference(
-                role,
-                reader,
-                &filter,
-                transcript.as_ref(),
-                runtime,
-            )?);
+            suites.extend(reference(role, reader, &filter, &written, runtime)?);
         }
     } else {
-        runs = manifest(args, &roles, &filter, transcript.as_ref())?;
+        suites = manifest(args, &roles, &filter, &written)?;
     }
-    if runs.is_empty() {
+    if suites.is_empty() {
         bail!(
             "no vector is selected: --role and --only leave none that this subject could be asked"
         );
     }
-    told(&runs, args)?;
-    Ok(if runs.iter().all(|run| run.outcome.is_good()) {
-        OK
-    } else {
-        NO
-    })
+    let report = Report {
+        subject,
+        seed: None,
+        began,
+        took: clock.elapsed(),
+        suites,
+    };
+    told(&report, &written, args)?;
+    let good = report.suites.iter().all(|suite| suite.outcome.is_good());
+    Ok(if good { OK } else { NO })
+}
+
+/// Who is asked, for the report.
+fn subject(args: &Args, roles: &[&str]) -> anyhow::Result<Subject> {
+    if args.subject == "reference" {
+        return Ok(reference::subject(roles));
+    }
+    Ok(Subject::of(&args.subject, &read(&args.subject)?))
+}
+
+fn read(path: &str) -> anyhow::Result<Manifest> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("reading {path}"))?;
+    serde_json::from_str(&text).with_context(|| format!("{path} is no subject manifest"))
+}
+
+fn transcript(args: &Args) -> anyhow::Result<Option<Transcript>> {
+    let path = args.transcript.as_ref();
+    path.map(|path| Transcript::begin(path).with_context(|| format!("writing {}", path.display())))
+        .transpose()
+}
+
+fn lines(args: &Args, subject: &Subject) -> anyhow::Result<Option<Lines>> {
+    let Some(dir) = &args.report else {
+        return Ok(None);
+    };
+    std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
+    let path = dir.join("events.jsonl");
+    let lines = Lines::begin(&path, subject.clone(), None);
+    Ok(Some(
+        lines.with_context(|| format!("writing {}", path.display()))?,
+    ))
 }
 
 /// A reader holds chips, one at a time.
@@ -122,7 +149,7 @@ pub(crate) fn suites(role: &str, filter: &Filter) -> anyhow::Result<Vec<File>> {
     for (name, text) in crate::vectors::files_of(role) {
         files.push(File::read(name, text)?);
     }
-    files.retain(|file| selects(file, filter));
+    files.retain(|file| selected(file, filter).next().is_some());
     Ok(files)
 }
 
@@ -131,9 +158,9 @@ pub(crate) fn reference(
     role: &str,
     reader: Option<&str>,
     filter: &Filter,
-    transcript: Option<&Transcript>,
+    written: &Written,
     runtime: &Runtime,
-) -> anyhow::Result<Vec<Run>> {
+) -> anyhow::Result<Vec<Suite>> {
     let files = suites(role, filter)?;
     if files.is_empty() {
         return Ok(Vec::new());
@@ -144,39 +171,36 @@ pub(crate) fn reference(
         Some(peers) => runner.with_peers(peers),
         None => runner,
     };
-    let runner = written_down(runner, transcript);
+    let runner = written_down(runner, written);
     let at_once = at_once(reader);
-    let runs = files
+    let suites = files
         .iter()
-        .map(|file| watched(&runner, file, filter, at_once));
-    runs.collect()
+        .map(|file| watched(&runner, file, filter, at_once, written));
+    suites.collect()
 }
 
-fn written_down(runner: Runner, transcript: Option<&Transcript>) -> Runner {
-    match transcript {
+fn written_down(runner: Runner, written: &Written) -> Runner {
+    match &written.transcript {
         Some(transcript) => runner.with_transcript(transcript.clone()),
         None => runner,
     }
 }
 
-fn selects(file: &File, filter: &Filter) -> bool {
+fn selected<'a>(file: &'a File, filter: &'a Filter) -> impl Iterator<Item = &'a Test> {
     let taken = |id: &str| {
         filter.only.is_empty() || filter.only.iter().any(|part| id.contains(part.as_str()))
     };
-    file.tests.iter().any(|test| taken(&test.id))
+    file.tests.iter().filter(move |test| taken(&test.id))
 }
 
 fn manifest(
     args: &Args,
     roles: &[&'static str],
     filter: &Filter,
-    transcript: Option<&Transcript>,
-) -> anyhow::Result<Vec<Run>> {
-    let (path, named) = (Path::new(&args.subject), args.role.is_some());
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    let mut subject: Manifest = serde_json::from_str(&text)
-        .with_context(|| format!("{} is no subject manifest", path.display()))?;
+    written: &Written,
+) -> anyhow::Result<Vec<Suite>> {
+    let (path, named) = (&args.subject, args.role.is_some());
+    let mut subject = read(path)?;
     if let Some(reader) = &args.reader {
         let chip = subject.roles.entry("chip".to_owned()).or_default();
         chip.reader = Some(reader.clone());
@@ -187,20 +211,20 @@ fn manifest(
     if !subject.peers.is_empty() {
         runner = runner.with_peers(Peers::start(&subject.peers).map_err(anyhow::Error::msg)?);
     }
-    let runner = written_down(runner, transcript);
-    let mut runs = Vec::new();
+    let runner = written_down(runner, written);
+    let mut suites_played = Vec::new();
     for role in roles {
         if !subject.roles.contains_key(*role) {
             if named {
-                bail!("{} names no {role}", path.display());
+                bail!("{path} names no {role}");
             }
             continue;
         }
         for file in suites(role, filter)? {
-            runs.push(watched(&runner, &file, filter, at_once)?);
+            suites_played.push(watched(&runner, &file, filter, at_once, written)?);
         }
     }
-    Ok(runs)
+    Ok(suites_played)
 }
 
 /// How many tests are played at once: one, where there is one reader.
@@ -210,39 +234,51 @@ fn at_once(reader: Option<&str>) -> usize {
 }
 
 /// Plays one suite under a progress bar.
-fn watched(runner: &Runner, file: &File, filter: &Filter, at_once: usize) -> anyhow::Result<Run> {
+fn watched(
+    runner: &Runner,
+    file: &File,
+    filter: &Filter,
+    at_once: usize,
+    written: &Written,
+) -> anyhow::Result<Suite> {
     let bar = bar::counted(&file.suite, file.tests.len());
-    let outcome = play(runner, file, filter, at_once, &|done, total| {
+    let (clock, digest) = (Instant::now(), &file.spec.catalogue_digest);
+    let lines = written.lines.as_ref();
+    if let Some(lines) = lines {
+        lines.suite(&file.suite, digest, selected(file, filter).count());
+    }
+    let outcome = play(runner, file, filter, at_once, &|done, total, played| {
         bar.set_length(total as u64);
         bar.set_position(done as u64);
+        if let Some(lines) = lines {
+            lines.test(&file.suite, played);
+        }
     })
     .map_err(anyhow::Error::msg)?;
     bar.finish_and_clear();
-    Ok(Run {
-        suite: file.suite.clone(),
+    let suite = Suite {
+        name: file.suite.clone(),
+        digest: digest.clone(),
+        took: clock.elapsed(),
         outcome,
-    })
+    };
+    if let Some(lines) = lines {
+        lines.suite_end(&suite);
+    }
+    Ok(suite)
 }
 
-fn told(runs: &[Run], args: &Args) -> anyhow::Result<()> {
-    let text: String = runs
-        .iter()
-        .map(|run| report::text(&run.suite, &run.outcome))
-        .collect();
-    let all: Vec<Value> = runs
-        .iter()
-        .map(|run| report::document(&run.suite, &run.outcome))
-        .collect();
-    let document = serde_json::to_string_pretty(&json!({"subject": args.subject, "suites": all}))?;
+fn told(report: &Report, written: &Written, args: &Args) -> anyhow::Result<()> {
+    if let Some(lines) = &written.lines {
+        lines.end(report).context("writing events.jsonl")?;
+    }
     if let Some(dir) = &args.report {
-        std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
-        std::fs::write(dir.join("report.txt"), &text)?;
-        std::fs::write(dir.join("report.json"), &document)?;
+        report.write(dir).map_err(anyhow::Error::msg)?;
     }
     if args.json {
-        println!("{document}");
+        println!("{:#}", report.json());
     } else {
-        print!("{text}");
+        print!("{}", report.text());
     }
     Ok(())
 }

@@ -16,6 +16,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use kaika_conformance::manifest::{Endpoint, Hooks, Implementation, Manifest};
 use kaika_conformance::peers::Peers;
+use kaika_conformance::report::Subject;
 use kaika_node::Fault;
 use kaika_node::chip;
 use kaika_node::clock::Shifted;
@@ -27,6 +28,20 @@ use tokio::task::JoinHandle;
 
 /// The roles that can be a subject.
 pub(crate) const ROLES: &[&str] = &["issuer", "verifier", "chip", "system"];
+
+const NAME: &str = "kaika reference";
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What a report says of the reference.
+pub(crate) fn subject(roles: &[&str]) -> Subject {
+    Subject {
+        asked: "reference".to_owned(),
+        name: NAME.to_owned(),
+        version: VERSION.to_owned(),
+        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+        hooks: ["control".to_owned()].into(),
+    }
+}
 
 /// The reference, running as a subject.
 pub(crate) struct Reference {
@@ -148,8 +163,8 @@ fn manifest(role: &str, world: &World, control: SocketAddr) -> anyhow::Result<Ma
         .collect();
     Ok(Manifest {
         implementation: Implementation {
-            name: "kaika reference".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            name: NAME.to_owned(),
+            version: VERSION.to_owned(),
         },
         roles,
         keys,

@@ -11,7 +11,8 @@ use kaika_spec::Scope;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use crate::reference::ROLES;
+use crate::conform::Written;
+use crate::reference::{self, ROLES};
 use crate::{NO, OK, check, conform, vectors};
 
 #[derive(clap::Args, Default)]
@@ -96,17 +97,17 @@ fn explore(shown: &mut Shown, quiet: bool) {
 }
 
 fn play(role: &str, shown: &mut Shown, quiet: bool, runtime: &Runtime) -> anyhow::Result<()> {
-    let runs = conform::reference(role, None, &Filter::default(), None, runtime)?;
+    let runs = conform::reference(role, None, &Filter::default(), &Written::default(), runtime)?;
     if runs.is_empty() {
         shown.failures.push(format!("the suite of {role} is empty"));
     }
     for run in runs {
         if !quiet {
-            print!("{}", report::text(&run.suite, &run.outcome));
+            print!("{}", report::suite_text(&reference::subject(&[role]), &run));
         }
         shown.passed += run.outcome.counts().0;
         if !run.outcome.is_good() {
-            shown.failures.push(format!("the suite {}", run.suite));
+            shown.failures.push(format!("the suite {}", run.name));
         }
     }
     Ok(())
