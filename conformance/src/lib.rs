@@ -5,6 +5,8 @@
 //! [`crypto`], for whoever wants a second computation and no sockets.
 
 #[cfg(feature = "play")]
+pub mod again;
+#[cfg(feature = "play")]
 pub mod calc;
 #[cfg(feature = "play")]
 pub mod codec;

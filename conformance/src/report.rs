@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
+use crate::again::Again;
 use crate::manifest::Manifest;
 use crate::suite::Outcome;
 use crate::verdict::{Played, Verdict};
@@ -35,6 +36,8 @@ pub const RUNNER: &str = env!("CARGO_PKG_VERSION");
 pub struct Report {
     /// Who was asked.
     pub subject: Subject,
+    /// How one of its tests is played again.
+    pub again: Again,
     /// The seed of the order, when one was given.
     pub seed: Option<u64>,
     /// When it began.
@@ -48,8 +51,6 @@ pub struct Report {
 /// Who is asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Subject {
-    /// What `--subject` names: a manifest, or `reference`.
-    pub asked: String,
     /// Name of the implementation.
     pub name: String,
     /// Its version.
@@ -75,25 +76,14 @@ pub struct Suite {
 
 impl Subject {
     /// What a manifest says of itself.
-    pub fn of(asked: &str, manifest: &Manifest) -> Self {
+    pub fn of(manifest: &Manifest) -> Self {
         let control = manifest.hooks.control.as_ref();
         Self {
-            asked: asked.to_owned(),
             name: manifest.implementation.name.clone(),
             version: manifest.implementation.version.clone(),
             roles: manifest.roles.keys().cloned().collect(),
             hooks: control.map(|_| "control".to_owned()).into_iter().collect(),
         }
-    }
-
-    /// The command that plays one test again, alone.
-    pub fn again(&self, id: &str) -> String {
-        let role = role_of(id);
-        format!(
-            "kaika conform --subject {} --role {role} --only {}",
-            word(&self.asked),
-            quoted(id)
-        )
     }
 }
 
@@ -194,21 +184,6 @@ fn role_of(id: &str) -> &str {
 /// Whole milliseconds.
 fn millis(took: Duration) -> u64 {
     u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// A text as one word of a shell.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
-/// The same, without quotes where none are needed.
-fn word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._/-".contains(c);
-    if !text.is_empty() && !text.starts_with('-') && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        quoted(text)
-    }
 }
 
 fn requirements<'a>(tests: impl Iterator<Item = &'a Played>) -> BTreeMap<&'a str, &'static str> {

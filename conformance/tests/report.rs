@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
+use kaika_conformance::again::Again;
 use kaika_conformance::crypto::sha256;
 use kaika_conformance::format::File;
 use kaika_conformance::report::{Lines, Report, Subject, Suite};
@@ -91,11 +92,14 @@ fn suite(played: Vec<Played>, stopped: Option<&str>) -> Suite {
 fn report(suites: Vec<Suite>) -> Report {
     Report {
         subject: Subject {
-            asked: "my issuer.json".to_owned(),
             name: HOSTILE.to_owned(),
             version: "1.2.3".to_owned(),
             roles: ["issuer".to_owned()].into(),
             hooks: ["control".to_owned()].into(),
+        },
+        again: Again {
+            subject: "my issuer.json".to_owned(),
+            reader: None,
         },
         seed: Some(7),
         began: SystemTime::UNIX_EPOCH + Duration::from_millis(1_900_000_000_123),
@@ -179,7 +183,12 @@ fn a_line_for_each_test_when_it_ends() {
     good(std::fs::create_dir_all(&dir));
     let path = dir.join("events.jsonl");
     let report = hostile();
-    let lines = good(Lines::begin(&path, report.subject.clone(), report.seed));
+    let lines = good(Lines::begin(
+        &path,
+        &report.subject,
+        report.again.clone(),
+        report.seed,
+    ));
     let suite = &report.suites[0];
     lines.suite(&suite.name, &suite.digest, suite.outcome.played.len());
     for played in suite.outcome.played.iter().take(8) {
@@ -239,13 +248,13 @@ fn text_counts_all_nine_and_steers_no_terminal() {
 /// A shell makes of the command the words that were meant.
 #[test]
 fn the_command_is_right_for_a_shell() {
-    let subject = hostile().subject;
+    let again = hostile().again;
     for id in [
         "issuer/a/b",
         "issuer/it's (a) $HOME `x` \"y\" \\ * !/c",
         "issuer/</script>",
     ] {
-        let command = subject.again(id).replace("kaika conform", "printf '%s\\n'");
+        let command = again.command(id).replace("kaika conform", "printf '%s\\n'");
         let output = good(Command::new("sh").args(["-c", &command]).output());
         let words = String::from_utf8_lossy(&output.stdout);
         let words: Vec<&str> = words.lines().collect();
@@ -317,10 +326,9 @@ fn nothing_that_a_subject_says_ends_a_script() {
     let test = &data["suites"][0]["tests"][2];
     assert_eq!(test[7][3], format!("400 {HOSTILE}"));
     let command = data["commands"][good(usize::try_from(test[5].as_u64().unwrap_or(99)))].as_str();
-    assert_eq!(
-        command,
-        Some("kaika conform --subject 'my issuer.json' --role issuer --only @id@")
-    );
+    let id = &report.suites[0].outcome.played[2].id;
+    let command = command.map(|command| command.replace("@id@", id));
+    assert_eq!(command, Some(report.again.command(id)));
 }
 
 /// The page loads nothing, and runs nothing but its own script.

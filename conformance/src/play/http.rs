@@ -200,7 +200,8 @@ impl Scene<'_> {
                     && text("class") == Some(refusal.class().name());
                 if !right {
                     let (status, seen) = (refusal.http_status(), refusal.seen());
-                    let expected = format!("{name}: {status} {seen} {}", refusal.class());
+                    let problem = json!({"class": refusal.class().name(), "code": seen});
+                    let expected = format!("{name}: {status} {problem}");
                     return Err(wrong(expected, heard));
                 }
                 heard.is_of("application/problem+json")?;

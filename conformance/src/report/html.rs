@@ -10,7 +10,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::catalogue::{Chapter, chapters};
-use super::{RUNNER, Report, SCHEMA, Subject, Suite, json, millis, quoted};
+use super::{RUNNER, Report, SCHEMA, Suite, json, millis};
+use crate::again::Again;
 use crate::crypto::sha256;
 use crate::verdict::{Failure, Played, Verdict};
 
@@ -136,13 +137,13 @@ fn run(report: &Report) -> Value {
     let mut tables = Tables::new(&chapters());
     let suites = report.suites.iter();
     let suites: Vec<Value> = suites
-        .map(|one| suite(&mut tables, &report.subject, one))
+        .map(|one| suite(&mut tables, &report.again, one))
         .collect();
     json!({
         "schema": SCHEMA,
         "runner": RUNNER,
         "digest": Report::catalogue(),
-        "subject": json::subject(&report.subject),
+        "subject": json::subject(&report.subject, &report.again),
         "seed": report.seed,
         "began": report.began_text(),
         "took": millis(report.took),
@@ -156,9 +157,9 @@ fn run(report: &Report) -> Value {
     })
 }
 
-fn suite(tables: &mut Tables, subject: &Subject, suite: &Suite) -> Value {
+fn suite(tables: &mut Tables, again: &Again, suite: &Suite) -> Value {
     let tests = suite.outcome.played.iter();
-    let tests: Vec<Value> = tests.map(|one| test(tables, subject, one)).collect();
+    let tests: Vec<Value> = tests.map(|one| test(tables, again, one)).collect();
     json!({
         "name": suite.name,
         "digest": suite.digest,
@@ -168,7 +169,7 @@ fn suite(tables: &mut Tables, subject: &Subject, suite: &Suite) -> Value {
 }
 
 /// `[id, title, [requirement], verdict, milliseconds, command, reason, failure]`; the last two only where there are any.
-fn test(tables: &mut Tables, subject: &Subject, played: &Played) -> Value {
+fn test(tables: &mut Tables, again: &Again, played: &Played) -> Value {
     let title = match played.title == title_of(&played.id) {
         true => json!(0),
         false => json!(played.title),
@@ -177,8 +178,7 @@ fn test(tables: &mut Tables, subject: &Subject, played: &Played) -> Value {
     let requirements: Vec<usize> = requirements.map(|id| tables.requirement(id)).collect();
     let name = played.verdict.name();
     let verdict = Verdict::NAMES.iter().position(|known| *known == name);
-    let command = subject.again(&played.id);
-    let command = command.replace(&quoted(&played.id), "@id@");
+    let command = again.command(&played.id).replace(&played.id, "@id@");
     let command = tables.commands.place(json!(command));
     let mut test = vec![
         json!(played.id),

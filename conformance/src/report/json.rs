@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{RUNNER, Report, SCHEMA, Subject, Suite, millis};
+use crate::again::Again;
 use crate::verdict::{Arrow, Played};
 
 /// The whole run.
@@ -12,13 +13,13 @@ pub(super) fn document(report: &Report) -> Value {
     let suites: Vec<Value> = report
         .suites
         .iter()
-        .map(|one| suite(&report.subject, one))
+        .map(|one| suite(&report.again, one))
         .collect();
     json!({
         "schema": SCHEMA,
         "runner": RUNNER,
         "catalogueDigest": Report::catalogue(),
-        "subject": subject(&report.subject),
+        "subject": subject(&report.subject, &report.again),
         "seed": report.seed,
         "began": report.began_text(),
         "milliseconds": millis(report.took),
@@ -29,9 +30,9 @@ pub(super) fn document(report: &Report) -> Value {
 }
 
 /// Who was asked.
-pub(super) fn subject(subject: &Subject) -> Value {
+pub(super) fn subject(subject: &Subject, again: &Again) -> Value {
     json!({
-        "asked": subject.asked,
+        "asked": again.subject,
         "name": subject.name,
         "version": subject.version,
         "roles": subject.roles,
@@ -45,14 +46,10 @@ pub(super) fn totals(counts: impl Iterator<Item = (&'static str, usize)>) -> Val
 }
 
 /// Counts, how it ended, and every test.
-fn suite(subject: &Subject, suite: &Suite) -> Value {
+fn suite(again: &Again, suite: &Suite) -> Value {
     let outcome = &suite.outcome;
     let names = crate::verdict::Verdict::NAMES.iter();
-    let tests: Vec<Value> = outcome
-        .played
-        .iter()
-        .map(|one| test(subject, one))
-        .collect();
+    let tests: Vec<Value> = outcome.played.iter().map(|one| test(again, one)).collect();
     json!({
         "suite": suite.name,
         "catalogueDigest": suite.digest,
@@ -65,7 +62,7 @@ fn suite(subject: &Subject, suite: &Suite) -> Value {
 }
 
 /// One test: its verdict, and what there is to know when it is not a plain pass.
-pub(super) fn test(subject: &Subject, played: &Played) -> Value {
+pub(super) fn test(again: &Again, played: &Played) -> Value {
     let mut test = json!({
         "id": played.id,
         "verdict": played.verdict.name(),
@@ -84,7 +81,7 @@ pub(super) fn test(subject: &Subject, played: &Played) -> Value {
         test["chart"] = played.chart.iter().map(arrow).collect();
     }
     if played.verdict.name() != "pass" {
-        test["again"] = json!(subject.again(&played.id));
+        test["again"] = json!(again.command(&played.id));
     }
     test
 }

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 
 use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
 
-use super::{Report, Subject, Suite, role_of};
+use super::{Report, Suite, role_of};
+use crate::again::Again;
 use crate::verdict::{Failure, Played, Verdict};
 
 /// The whole run.
@@ -48,13 +49,13 @@ fn suite(report: &Report, played: &Suite) -> TestSuite {
         suite.set_system_err(clean(stopped));
     }
     for test in &played.outcome.played {
-        suite.add_test_case(case(subject, test));
+        suite.add_test_case(case(&report.again, test));
     }
     suite
 }
 
-fn case(subject: &Subject, played: &Played) -> TestCase {
-    let mut case = TestCase::new(clean(&played.id), status(subject, played));
+fn case(again: &Again, played: &Played) -> TestCase {
+    let mut case = TestCase::new(clean(&played.id), status(again, played));
     case.set_classname(format!("kaika.{}", role_of(&played.id)));
     case.set_time(played.took);
     case.add_property(Property::new("verdict", played.verdict.name()));
@@ -64,16 +65,16 @@ fn case(subject: &Subject, played: &Played) -> TestCase {
     case
 }
 
-fn status(subject: &Subject, played: &Played) -> TestCaseStatus {
+fn status(again: &Again, played: &Played) -> TestCaseStatus {
     match &played.verdict {
         Verdict::Pass | Verdict::Lenient(_) => TestCaseStatus::success(),
-        Verdict::Fail(failure) => wrong(NonSuccessKind::Failure, subject, played, failure),
+        Verdict::Fail(failure) => wrong(NonSuccessKind::Failure, again, played, failure),
         Verdict::Inconclusive(failure) | Verdict::Error(failure) => {
-            wrong(NonSuccessKind::Error, subject, played, failure)
+            wrong(NonSuccessKind::Error, again, played, failure)
         }
         Verdict::UnexpectedPass(reason) => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            let again = subject.again(&played.id);
+            let again = again.command(&played.id);
             status.set_type("unexpected-pass");
             status.set_message(clean(&format!(
                 "passes, and is listed as failing: {reason}"
@@ -94,7 +95,7 @@ fn skipped(reason: &str) -> TestCaseStatus {
 
 fn wrong(
     kind: NonSuccessKind,
-    subject: &Subject,
+    again: &Again,
     played: &Played,
     failure: &Failure,
 ) -> TestCaseStatus {
@@ -107,7 +108,7 @@ fn wrong(
         failure.what,
         failure.expected,
         failure.seen,
-        subject.again(&played.id)
+        again.command(&played.id)
     )));
     status
 }

@@ -12,13 +12,14 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use super::{RUNNER, Report, SCHEMA, Subject, Suite, json, millis, moment};
+use crate::again::Again;
 use crate::verdict::{Played, Verdict};
 
 /// The lines of a run that is being played; clones write the same file. The first failure to write is what [`Lines::end`] answers.
 #[derive(Clone, Debug)]
 pub struct Lines {
     page: Arc<Mutex<Page>>,
-    subject: Subject,
+    again: Again,
 }
 
 #[derive(Debug)]
@@ -34,20 +35,25 @@ impl Lines {
     ///
     /// # Errors
     /// When the file cannot be made.
-    pub fn begin(path: &Path, subject: Subject, seed: Option<u64>) -> io::Result<Self> {
+    pub fn begin(
+        path: &Path,
+        subject: &Subject,
+        again: Again,
+        seed: Option<u64>,
+    ) -> io::Result<Self> {
         let page = Page {
             file: File::create(path)?,
             told: BTreeSet::new(),
             failed: None,
         };
         let page = Arc::new(Mutex::new(page));
-        let lines = Self { page, subject };
+        let lines = Self { page, again };
         lines.page().say(&json!({
             "event": "run",
             "schema": SCHEMA,
             "runner": RUNNER,
             "catalogueDigest": Report::catalogue(),
-            "subject": json::subject(&lines.subject),
+            "subject": json::subject(subject, &lines.again),
             "seed": seed,
             "began": moment(SystemTime::now()),
         }));
@@ -107,7 +113,7 @@ impl Lines {
     }
 
     fn line(&self, suite: &str, played: &Played) -> Value {
-        let mut line = json::test(&self.subject, played);
+        let mut line = json::test(&self.again, played);
         line["event"] = json!("test");
         line["suite"] = json!(suite);
         line

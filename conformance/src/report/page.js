@@ -39,7 +39,7 @@ const words = (name) => name.replace("-", " ");
 
 /** The command that plays one test again. */
 function again(test) {
-  return test.command.replace("@id@", () => "'" + test.id.replaceAll("'", "'\\''") + "'");
+  return test.command.replace("@id@", () => test.id);
 }
 
 // What is chosen. It is kept in the address, so that a view can be passed on.
@@ -187,7 +187,7 @@ function chapter(at, count, rows) {
     if (open) closed.add(at); else closed.delete(at);
     draw();
   };
-  const cells = run.verdicts.map((name) => el("td", {}, count[name] ? String(count[name]) : ""));
+  const cells = run.verdicts.map((name) => el("td", { class: name }, count[name] ? String(count[name]) : ""));
   const title = el("tr", { class: "chapter" },
     el("th", { scope: "rowgroup" }, el("button", { type: "button", "aria-expanded": String(open), click: press }, run.chapters[at])), ...cells);
   return el("tbody", {}, title, ...(open ? rows : []));
@@ -310,21 +310,35 @@ function lines(text) {
   return text.split("\n");
 }
 
+const bare = (line) => line?.replace(/,$/, "");
+const key = (line) => /^\s*"(?:[^"\\]|\\.)*":/.exec(line)?.[0];
+
+/** Pairs of lines of which none is on the other side: those of the same member beside each other. */
+function paired(gone, come) {
+  const rest = [...come];
+  const pairs = gone.map((line) => {
+    const at = rest.findIndex((other) => key(line) !== undefined && key(line) === key(other));
+    return [line, at >= 0 ? rest.splice(at, 1)[0] : undefined];
+  });
+  for (const pair of pairs) if (pair[1] === undefined && key(pair[0]) === undefined) pair[1] = rest.shift();
+  return [...pairs, ...rest.map((line) => [undefined, line])];
+}
+
 /** Pairs of lines: equal ones beside each other, the others with what replaces them. */
 function aligned(left, right) {
   if (left.length * right.length > 250000) return left.map((line, at) => [line, right[at]]).concat(right.slice(left.length).map((line) => [undefined, line]));
   const best = Array.from({ length: left.length + 1 }, () => new Uint16Array(right.length + 1));
   for (let a = left.length - 1; a >= 0; a--)
     for (let b = right.length - 1; b >= 0; b--)
-      best[a][b] = left[a] === right[b] ? best[a + 1][b + 1] + 1 : Math.max(best[a + 1][b], best[a][b + 1]);
+      best[a][b] = bare(left[a]) === bare(right[b]) ? best[a + 1][b + 1] + 1 : Math.max(best[a + 1][b], best[a][b + 1]);
   const pairs = [];
   let [a, b, gone, come] = [0, 0, [], []];
   const settle = () => {
-    for (let at = 0; at < Math.max(gone.length, come.length); at++) pairs.push([gone[at], come[at]]);
+    pairs.push(...paired(gone, come));
     [gone, come] = [[], []];
   };
   while (a < left.length || b < right.length) {
-    if (a < left.length && b < right.length && left[a] === right[b]) {
+    if (a < left.length && b < right.length && bare(left[a]) === bare(right[b])) {
       settle();
       pairs.push([left[a++], right[b++]]);
     } else if (b >= right.length || (a < left.length && best[a + 1][b] >= best[a][b + 1])) gone.push(left[a++]);
@@ -337,7 +351,7 @@ function aligned(left, right) {
 /** A line with the part marked in which it differs from the other. */
 function marked(line, other) {
   if (line === undefined) return [];
-  if (other === undefined) return [el("mark", {}, line)];
+  if (other === undefined) return [line];
   let [from, end] = [0, 0];
   while (from < line.length && line[from] === other[from]) from++;
   while (end < Math.min(line.length, other.length) - from && line.at(-1 - end) === other.at(-1 - end)) end++;
@@ -348,10 +362,12 @@ function marked(line, other) {
 function sides(expected, seen) {
   const made = el("div", { class: "sides" }, el("div", { class: "head" }, "expected"), el("div", { class: "head" }, "seen"));
   for (const [left, right] of aligned(lines(expected), lines(seen))) {
-    const differs = left !== right;
+    const differs = bare(left) !== bare(right);
+    // What is seen beside what was expected may be as it should be.
+    const shade = differs && left !== undefined ? "differs" : null;
     made.append(
-      el("code", { class: differs ? "differs" : null }, ...(differs ? marked(left, right) : [left])),
-      el("code", { class: differs ? "differs" : null }, ...(differs ? marked(right, left) : [right])));
+      el("code", { class: shade }, ...(differs ? marked(left, right) : [left])),
+      el("code", { class: shade }, ...(differs ? marked(right, left) : [right])));
   }
   return made;
 }
@@ -365,8 +381,24 @@ function svg(name, attributes = {}, text = null) {
   return made;
 }
 
+/** The steps, with what one does alone in a row folded into one line. */
+function folded(chart) {
+  const rows = [];
+  chart.forEach(([from, to, label], at) => {
+    const last = rows.at(-1);
+    const alone = from === to && at < chart.length - 1;
+    if (alone && last?.alone && last.from === from) { last.labels.push(label); last.to = to; last.number = `${last.first}–${at + 1}`; }
+    else rows.push({ from, to, alone, labels: [label], first: at + 1, number: String(at + 1) });
+  });
+  return rows.map((row) => {
+    const some = row.labels.slice(0, 3).join(", ");
+    const more = row.labels.length - 3;
+    return { ...row, label: short(more > 0 ? `${some} and ${more} more` : some, 80), full: row.labels.join(", ") };
+  });
+}
+
 const short = (text, most) => (text.length > most ? text.slice(0, most - 1) + "…" : text);
-const breadth = (text) => text.length * 6.3 + 18;
+const breadth = (text) => text.length * 6.5 + 20;
 
 /** Where each lane stands: far enough apart for the words between them. */
 function places(lanes, steps) {
@@ -378,13 +410,13 @@ function places(lanes, steps) {
     const missing = (breadth(step.label) + (a === b ? 14 : 0) - there) / (to - from);
     if (missing > 0) for (let at = from; at < to; at++) gaps[at] += missing;
   }
-  let x = 66;
+  let x = 84;
   return { xs: lanes.map((_, at) => { const here = x; x += gaps[at]; return here; }), width: Math.max(x, 120) };
 }
 
 function chart(test) {
   const failure = test.failure;
-  const steps = failure.chart.map(([from, to, label]) => ({ from, to, label: short(label, 70) }));
+  const steps = folded(failure.chart);
   const tested = test.role === "system" ? run.subject.roles : [test.role];
   const named = new Set([...steps.flatMap((step) => [step.from, step.to]), ...tested.filter((role) => test.role !== "system" || role !== "system")]);
   const rank = (lane) => (LANES.includes(lane) ? LANES.indexOf(lane) : LANES.length);
@@ -403,16 +435,16 @@ function chart(test) {
     made.append(svg("text", { class: "head", x: xs[at], y: 20, "text-anchor": "middle" }, lane));
     if (own) made.append(svg("text", { class: "under", x: xs[at], y: 33, "text-anchor": "middle" }, "under test"));
   });
-  steps.forEach((step, at) => made.append(drawn(step, at + 1, xs[lanes.indexOf(step.from)], xs[lanes.indexOf(step.to)], 68 + at * 32, at === steps.length - 1)));
+  steps.forEach((step, at) => made.append(drawn(step, xs[lanes.indexOf(step.from)], xs[lanes.indexOf(step.to)], 68 + at * 32, at === steps.length - 1)));
   made.append(judged(says, left, 68 + steps.length * 32));
   return made;
 }
 
-function drawn(step, number, from, to, y, wrong) {
+function drawn(step, from, to, y, wrong) {
   const group = svg("g", wrong ? { class: "wrong" } : {});
-  group.append(svg("text", { class: "number", x: 8, y: y + 4 }, String(number)));
+  group.append(svg("text", { class: "number", x: 8, y: y + 4 }, step.number), svg("title", {}, step.full));
   if (from === to) {
-    group.append(svg("rect", { x: from + 6, y: y - 14, width: breadth(step.label), height: 20, rx: 4 }), svg("text", { x: from + 14, y }, step.label));
+    group.append(svg("rect", { x: from + 6, y: y - 10, width: breadth(step.label), height: 20, rx: 4 }), svg("text", { x: from + 14, y: y + 4 }, step.label));
     return group;
   }
   const back = to > from ? -8 : 8;
@@ -466,6 +498,7 @@ function begin() {
   document.querySelector("#matrix thead").append(line);
   head();
   selects();
+  counts(tests).chapters.forEach((count, at) => { if (!Object.keys(count).length) closed.add(at); });
   const asked = fromAddress();
   draw();
   $("words").addEventListener("input", () => choose({ words: $("words").value }));

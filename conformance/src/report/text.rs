@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::{Report, Subject, Suite};
+use super::{Report, Suite};
+use crate::again::Again;
 use crate::suite::Outcome;
 use crate::verdict::{Failure, Played, Verdict};
 
@@ -14,7 +15,7 @@ const TOLD: usize = 10;
 pub(super) fn whole(report: &Report) -> String {
     let mut text = head(report);
     for played in &report.suites {
-        text.push_str(&suite(&report.subject, played));
+        text.push_str(&suite(&report.again, played));
     }
     let totals = report.totals().into_iter();
     let totals: Vec<String> = totals
@@ -47,7 +48,7 @@ fn head(report: &Report) -> String {
 }
 
 /// One suite.
-pub fn suite(subject: &Subject, suite: &Suite) -> String {
+pub fn suite(again: &Again, suite: &Suite) -> String {
     let outcome = &suite.outcome;
     let mut text = format!("{}: {}\n", suite.name, counts(outcome));
     if let Some(stopped) = &outcome.stopped {
@@ -55,7 +56,7 @@ pub fn suite(subject: &Subject, suite: &Suite) -> String {
     }
     let wrong: Vec<(&Played, &Failure)> = outcome.played.iter().filter_map(told).collect();
     for (played, failure) in wrong.iter().take(TOLD) {
-        text.push_str(&failed(subject, played, failure));
+        text.push_str(&failed(again, played, failure));
     }
     if wrong.len() > TOLD {
         let more = wrong.len() - TOLD;
@@ -64,10 +65,10 @@ pub fn suite(subject: &Subject, suite: &Suite) -> String {
     for played in &outcome.played {
         if let Verdict::UnexpectedPass(reason) = &played.verdict {
             let (id, reason) = (harmless(&played.id), harmless(reason));
-            let again = harmless(&subject.again(&played.id));
+            let command = harmless(&again.command(&played.id));
             let _ = writeln!(
                 text,
-                "  UNEXPECTED PASS {id}\n    listed as a known failure: {reason}\n    again: {again}"
+                "  UNEXPECTED PASS {id}\n    listed as a known failure: {reason}\n    again: {command}"
             );
         }
     }
@@ -99,7 +100,7 @@ fn told(played: &Played) -> Option<(&Played, &Failure)> {
     Some((played, failure))
 }
 
-fn failed(subject: &Subject, played: &Played, failure: &Failure) -> String {
+fn failed(again: &Again, played: &Played, failure: &Failure) -> String {
     format!(
         "  {} {}\n    requirements {}\n    step {}: {}\n    expected {}\n    seen     {}\n    again: {}\n",
         played.verdict.name().to_ascii_uppercase(),
@@ -109,7 +110,7 @@ fn failed(subject: &Subject, played: &Played, failure: &Failure) -> String {
         harmless(&failure.what),
         harmless(&failure.expected),
         harmless(&failure.seen),
-        harmless(&subject.again(&played.id))
+        harmless(&again.command(&played.id))
     )
 }
 

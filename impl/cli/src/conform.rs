@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::{Instant, SystemTime};
 
 use anyhow::{Context as _, bail};
+use kaika_conformance::again::Again;
 use kaika_conformance::format::{File, Test};
 use kaika_conformance::manifest::Manifest;
 use kaika_conformance::peers::Peers;
@@ -78,6 +79,7 @@ pub(crate) fn run(args: &Args, runtime: &Runtime) -> anyhow::Result<u8> {
     }
     let report = Report {
         subject,
+        again: again(args),
         seed: None,
         began,
         took: clock.elapsed(),
@@ -88,12 +90,19 @@ pub(crate) fn run(args: &Args, runtime: &Runtime) -> anyhow::Result<u8> {
     Ok(if good { OK } else { NO })
 }
 
+fn again(args: &Args) -> Again {
+    Again {
+        subject: args.subject.clone(),
+        reader: args.reader.clone(),
+    }
+}
+
 /// Who is asked, for the report.
 fn subject(args: &Args, roles: &[&str]) -> anyhow::Result<Subject> {
     if args.subject == "reference" {
         return Ok(reference::subject(roles));
     }
-    Ok(Subject::of(&args.subject, &read(&args.subject)?))
+    Ok(Subject::of(&read(&args.subject)?))
 }
 
 fn read(path: &str) -> anyhow::Result<Manifest> {
@@ -113,7 +122,7 @@ fn lines(args: &Args, subject: &Subject) -> anyhow::Result<Option<Lines>> {
     };
     std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
     let path = dir.join("events.jsonl");
-    let lines = Lines::begin(&path, subject.clone(), None);
+    let lines = Lines::begin(&path, subject, again(args), None);
     Ok(Some(
         lines.with_context(|| format!("writing {}", path.display()))?,
     ))

@@ -35,7 +35,6 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// What a report says of the reference.
 pub(crate) fn subject(roles: &[&str]) -> Subject {
     Subject {
-        asked: "reference".to_owned(),
         name: NAME.to_owned(),
         version: VERSION.to_owned(),
         roles: roles.iter().map(|role| (*role).to_owned()).collect(),

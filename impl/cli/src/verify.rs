@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use kaika_conformance::again::Again;
 use kaika_conformance::report;
 use kaika_conformance::suite::Filter;
 use kaika_model::check::{Engine, cores, tiers_of};
@@ -12,7 +13,7 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 
 use crate::conform::Written;
-use crate::reference::{self, ROLES};
+use crate::reference::ROLES;
 use crate::{NO, OK, check, conform, vectors};
 
 #[derive(clap::Args, Default)]
@@ -102,8 +103,12 @@ fn play(role: &str, shown: &mut Shown, quiet: bool, runtime: &Runtime) -> anyhow
         shown.failures.push(format!("the suite of {role} is empty"));
     }
     for run in runs {
+        let again = Again {
+            subject: "reference".to_owned(),
+            reader: None,
+        };
         if !quiet {
-            print!("{}", report::suite_text(&reference::subject(&[role]), &run));
+            print!("{}", report::suite_text(&again, &run));
         }
         shown.passed += run.outcome.counts().0;
         if !run.outcome.is_good() {
