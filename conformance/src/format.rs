@@ -3,12 +3,17 @@
 //! Start at [`File::read`]. Bodies are JSON in which an object whose only key begins with `$` is an operator
 //! ([`OPERATORS`]); everything else is fixed, and what is not known is refused.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::crypto::sha256;
+
+mod lint;
+mod step;
+
+pub use step::*;
 
 /// The format that this reader reads.
 pub const FORMAT: u32 = 1;
@@ -71,11 +76,13 @@ pub enum Kind {
 pub struct Test {
     /// Never reused.
     pub id: String,
+    /// How much playing it costs, and what it is for.
+    pub tier: Tier,
     /// In words.
     pub title: String,
     /// Roles under test; the runner plays the others.
     pub sut: Vec<String>,
-    /// What the subject must offer: `hook:clock`.
+    /// What the subject must offer: `hook:clock`, `hook:chip`, `hook:restart`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<String>,
     /// Whether the last step is refused.
@@ -106,6 +113,79 @@ pub struct Origin {
     /// The weaknesses that it tells from the specification.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kills: Vec<String>,
+    /// Which fault, finding or attack asked for it, when that was none of the model's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+}
+
+/// How much of a suite is played. Every test is in one tier; [`Tier::plays`] says which are played with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tier {
+    /// A happy path of each chapter, and a test of each requirement.
+    Smoke,
+    /// Every distinguishable state with every input, and what the alphabet cannot say.
+    Standard,
+    /// The same, and then what tells the state that was reached from every other.
+    Identification,
+    /// What tells a mutant of the model that nothing before it tells.
+    Mutant,
+    /// A happy path with something going wrong at each of its steps.
+    Fault,
+    /// Messages at the same time.
+    Race,
+    /// What was once found to be wrong.
+    Regression,
+}
+
+impl Tier {
+    /// Every tier.
+    pub const ALL: &'static [Self] = &[
+        Self::Smoke,
+        Self::Standard,
+        Self::Identification,
+        Self::Mutant,
+        Self::Fault,
+        Self::Race,
+        Self::Regression,
+    ];
+
+    /// Its name in files and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Smoke => "smoke",
+            Self::Standard => "standard",
+            Self::Identification => "identification",
+            Self::Mutant => "mutant",
+            Self::Fault => "fault",
+            Self::Race => "race",
+            Self::Regression => "regression",
+        }
+    }
+
+    /// The tier with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|tier| tier.name() == name)
+    }
+
+    /// The tiers that are played when this one is asked for: with the standard one all that are cheap.
+    pub const fn plays(self) -> &'static [Self] {
+        match self {
+            Self::Smoke => &[Self::Smoke],
+            Self::Standard => &[Self::Smoke, Self::Standard, Self::Mutant, Self::Regression],
+            Self::Identification => &[Self::Identification],
+            Self::Mutant => &[Self::Mutant],
+            Self::Fault => &[Self::Fault],
+            Self::Race => &[Self::Race],
+            Self::Regression => &[Self::Regression],
+        }
+    }
+}
+
+impl std::fmt::Display for Tier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// Why a test exists.
@@ -116,298 +196,20 @@ pub enum Criterion {
     Transition,
     /// The shortest way to tell a weakness.
     Mutant,
+    /// A transition of the model, and a sequence that tells its state.
+    Identification,
     /// A whole flow.
     Flow,
+    /// A wrong variant of a field of a message.
+    Field,
+    /// A fault on a happy path.
+    Fault,
+    /// Messages at the same time.
+    Race,
+    /// Something that was wrong once; `source` says what.
+    Regression,
     /// Written by hand.
     Hand,
-}
-
-/// What a test does.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "op", rename_all = "lowercase")]
-pub enum Step {
-    /// An HTTP message to a server.
-    Send(Send),
-    /// A command to the chip.
-    Apdu(Apdu),
-    /// Power of the chip.
-    Power(Power),
-    /// A message to the issuer's POS port.
-    Iso(Iso),
-    /// A name for a value.
-    Let(Let),
-    /// Time passes; needs `hook:clock`.
-    Advance(Advance),
-    /// A named part.
-    Do(Do),
-    /// The code that was sent to a phone.
-    Capture(Capture),
-    /// What the runner answers as a peer of the subject.
-    Arrange(Arrange),
-    /// How often the subject asked a peer.
-    Asked(Asked),
-    /// A message, and what happens before the peer that it waits for has answered.
-    Meanwhile(Meanwhile),
-    /// A chip from the factory; needs `hook:chip`.
-    Insert(Insert),
-    /// INITIALIZE UPDATE: the beginning of a secure channel.
-    Challenge(Challenge),
-    /// EXTERNAL AUTHENTICATE: the rest of it.
-    Authenticate(Authenticate),
-    /// A command in a secure channel.
-    Secure(Secure),
-    /// Commands of the issuer, given to the chip one by one.
-    Relay(Relay),
-}
-
-/// What the runner answers as a peer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Arrange {
-    /// As whom.
-    pub at: String,
-    /// The path asked for.
-    pub path: Vec<Value>,
-    /// A text that path or body contains: what makes the question this test's.
-    pub having: Value,
-    /// The answer's body, with status 200.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body: Option<Value>,
-    /// A refusal in its place.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refuse: Option<String>,
-}
-
-/// How often the subject asked a peer since the test began.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Asked {
-    /// Whom.
-    pub at: String,
-    /// The beginning of the path.
-    pub path: String,
-    /// As in [`Arrange`].
-    pub having: Value,
-    /// How often.
-    pub times: usize,
-    /// A pattern that the body of each of these questions matches.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub with: Option<Value>,
-}
-
-/// A message whose answer waits for a peer that the runner plays, and is late.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Meanwhile {
-    /// The message.
-    pub send: Send,
-    /// The peer that is asked because of it.
-    pub at: String,
-    /// The path of that question.
-    pub path: Vec<Value>,
-    /// As in [`Arrange`].
-    pub having: Value,
-    /// What is done between the question and its answer.
-    pub steps: Vec<Step>,
-}
-
-/// A chip from the factory.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Insert {
-    /// Name of its number.
-    #[serde(rename = "as")]
-    pub name: String,
-}
-
-/// INITIALIZE UPDATE.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Challenge {
-    /// Name of the channel.
-    pub channel: String,
-    /// Number of the chip whose keys are meant.
-    pub se_id: Value,
-    /// Key version, hexadecimal.
-    pub version: String,
-    /// Status word.
-    pub sw: String,
-}
-
-/// EXTERNAL AUTHENTICATE.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Authenticate {
-    /// The channel.
-    pub channel: String,
-    /// Security level, hexadecimal.
-    pub level: String,
-    /// `cryptogram` or `mac`: one bit of it is wrong.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fault: Option<String>,
-    /// Name for the bytes that were sent.
-    #[serde(rename = "as", default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Status word.
-    pub sw: String,
-}
-
-/// A command in a secure channel.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Secure {
-    /// The channel.
-    pub channel: String,
-    /// CLA INS P1 P2.
-    pub header: String,
-    /// Data in the clear, hexadecimal.
-    pub data: Value,
-    /// `mac`: one bit of it is wrong; `padding`: the MAC is right and the padding is not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fault: Option<String>,
-    /// The command comes in a chain of pieces with so many bytes of data; all but the last are answered 9000.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pieces: Option<usize>,
-    /// Name for the bytes that were sent.
-    #[serde(rename = "as", default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Status word.
-    pub sw: String,
-    /// Pattern of the answer's data in the clear.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub out: Option<Value>,
-}
-
-/// Commands for the chip.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Relay {
-    /// A list of commands, hexadecimal.
-    pub commands: Value,
-    /// Name for the list of answers.
-    #[serde(rename = "as")]
-    pub name: String,
-}
-
-/// An HTTP message.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Send {
-    /// As whom.
-    pub from: String,
-    /// To whom.
-    pub to: String,
-    /// Method.
-    pub method: String,
-    /// Segments of the path.
-    pub path: Vec<Value>,
-    /// Headers that differ from the right ones; null leaves one out.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub headers: BTreeMap<String, Value>,
-    /// The body.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body: Option<Value>,
-    /// The body's text, when it is no JSON.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub raw: Option<Value>,
-    /// The terminal's session key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub session: Option<Value>,
-    /// What must come back.
-    pub expect: Expect,
-}
-
-/// What must come back over HTTP.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "lowercase")]
-pub enum Expect {
-    /// An answer of class 2xx, `application/json`, with these fields and no other.
-    Accept(BTreeMap<String, Value>),
-    /// A refusal, by its name in 95-refusals: `application/problem+json`.
-    Refuse(String),
-}
-
-/// A command.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Apdu {
-    /// Hexadecimal.
-    pub command: Value,
-    /// The channel that the answer is read with.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub channel: Option<String>,
-    /// Status word.
-    pub sw: String,
-    /// Pattern of the data.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub data: Option<Value>,
-}
-
-/// Power of the chip.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Power {
-    /// `reset`, `off` or `on`; `atr` asks what the chip says after reset; `leave` is another reader's coming.
-    pub kind: String,
-}
-
-/// A message at the POS port.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Iso {
-    /// Four digits.
-    pub mti: String,
-    /// Fields by number; 55 in hexadecimal; null leaves one out.
-    pub fields: Value,
-    /// Patterns of the answer's fields.
-    pub expect: BTreeMap<String, Value>,
-}
-
-/// A name for a value.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Let {
-    /// Name.
-    #[serde(rename = "as")]
-    pub name: String,
-    /// Value.
-    pub value: Value,
-}
-
-/// Time passes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Advance {
-    /// Milliseconds.
-    pub ms: i64,
-}
-
-/// A named part; the override is for its last message.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Do {
-    /// Which.
-    pub part: String,
-    /// Refused instead.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refuse: Option<String>,
-    /// Another status word.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sw: Option<String>,
-    /// Other fields of a good answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub accept: Option<BTreeMap<String, Value>>,
-}
-
-/// The code that was sent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Capture {
-    /// To which phone.
-    pub phone: Value,
-    /// Name.
-    #[serde(rename = "as")]
-    pub name: String,
 }
 
 /// The operators that a value or a pattern may hold.
@@ -480,255 +282,6 @@ impl File {
         let head = head.trim_end_matches("[]\n}");
         format!("{head}[\n    {}\n  ]\n}}\n", lines.join(",\n    "))
     }
-
-    fn lint(&self) -> Result<(), String> {
-        if self.number_of_tests != self.tests.len() || self.tests.is_empty() {
-            return Err(format!(
-                "numberOfTests says {}, there are {}",
-                self.number_of_tests,
-                self.tests.len()
-            ));
-        }
-        let mut ids = BTreeSet::new();
-        for test in &self.tests {
-            if !ids.insert(&test.id) {
-                return Err(format!("{} twice", test.id));
-            }
-            self.lint_test(test)
-                .map_err(|what| format!("{}: {what}", test.id))?;
-        }
-        self.parts
-            .values()
-            .flatten()
-            .try_for_each(|step| match step {
-                Step::Do(_) => Err("a part within a part".to_owned()),
-                _ => Ok(()),
-            })
-    }
-
-    fn lint_test(&self, test: &Test) -> Result<(), String> {
-        if test.steps.is_empty() || test.requirements.is_empty() || test.sut.is_empty() {
-            return Err("no step, requirement or subject".to_owned());
-        }
-        if test.result == Kind::Invalid && test.post.is_empty() {
-            return Err("invalid without post".to_owned());
-        }
-        if let Some(flag) = test
-            .flags
-            .iter()
-            .find(|flag| !self.notes.contains_key(*flag))
-        {
-            return Err(format!("flag {flag} has no note"));
-        }
-        if let Some(bad) = test.requirements.iter().find(|id| !is_requirement(id)) {
-            return Err(format!("{bad} is no requirement id"));
-        }
-        if let Some(bad) = test
-            .sut
-            .iter()
-            .find(|role| kaika_spec::Role::from_name(role).is_none())
-        {
-            return Err(format!("{bad} is no role"));
-        }
-        let mut bound = BTreeSet::new();
-        for step in self
-            .expanded(&test.steps)?
-            .iter()
-            .chain(&self.expanded(&test.post)?)
-        {
-            self.lint_step(step, &mut bound)?;
-        }
-        Ok(())
-    }
-
-    /// The steps with every part in the place of its name.
-    ///
-    /// # Errors
-    /// When a part is unknown or takes no override.
-    pub fn expanded(&self, steps: &[Step]) -> Result<Vec<Step>, String> {
-        let mut all = Vec::new();
-        for step in steps {
-            match step {
-                Step::Do(named) => {
-                    let part = self
-                        .parts
-                        .get(&named.part)
-                        .ok_or_else(|| format!("no part {}", named.part))?;
-                    all.extend(overridden(part, named)?);
-                }
-                Step::Meanwhile(waits) => all.push(Step::Meanwhile(Meanwhile {
-                    steps: self.expanded(&waits.steps)?,
-                    ..waits.clone()
-                })),
-                other => all.push(other.clone()),
-            }
-        }
-        Ok(all)
-    }
-
-    fn lint_step(&self, step: &Step, bound: &mut BTreeSet<String>) -> Result<(), String> {
-        if let Step::Meanwhile(waits) = step {
-            let asked = waits.path.iter().chain([&waits.having]);
-            asked
-                .cloned()
-                .try_for_each(|value| self.lint_value(&value, bound))?;
-            let inner = waits.steps.iter();
-            inner
-                .chain([&Step::Send(waits.send.clone())])
-                .try_for_each(|step| self.lint_step(step, bound))?;
-            return Ok(());
-        }
-        let value = serde_json::to_value(step).map_err(|e| e.to_string())?;
-        if let Step::Send(Send {
-            expect: Expect::Refuse(name),
-            ..
-        }) = step
-            && kaika_spec::Refusal::from_name(name).is_none()
-        {
-            return Err(format!("{name} is no refusal"));
-        }
-        self.lint_value(&value, bound)?;
-        match step {
-            Step::Let(named) => drop(bound.insert(named.name.clone())),
-            Step::Capture(named) => drop(bound.insert(named.name.clone())),
-            Step::Insert(named) => drop(bound.insert(named.name.clone())),
-            Step::Relay(named) => drop(bound.insert(named.name.clone())),
-            Step::Authenticate(Authenticate {
-                name: Some(name), ..
-            })
-            | Step::Secure(Secure {
-                name: Some(name), ..
-            }) => drop(bound.insert(name.clone())),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn lint_value(&self, value: &Value, bound: &mut BTreeSet<String>) -> Result<(), String> {
-        match value {
-            Value::Array(items) => items
-                .iter()
-                .try_for_each(|item| self.lint_value(item, bound)),
-            Value::Object(map) => {
-                if let Some((name, argument)) = operator(value) {
-                    return self.lint_operator(name, argument, bound);
-                }
-                if let Some(key) = map.keys().find(|key| key.starts_with('$')) {
-                    return Err(format!("{key} is not an operator here"));
-                }
-                map.values()
-                    .try_for_each(|item| self.lint_value(item, bound))
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
-        }
-    }
-
-    fn lint_operator(
-        &self,
-        name: &str,
-        argument: &Value,
-        bound: &mut BTreeSet<String>,
-    ) -> Result<(), String> {
-        let text = argument.as_str();
-        match name {
-            "$ref" => {
-                let root = text
-                    .and_then(|text| text.split('.').next())
-                    .unwrap_or_default();
-                bound
-                    .contains(root)
-                    .then_some(())
-                    .ok_or_else(|| format!("{argument} is not bound"))
-            }
-            "$fixture" => {
-                let known = text.is_some_and(|text| self.fixtures.contains_key(text));
-                known
-                    .then_some(())
-                    .ok_or_else(|| format!("no fixture {argument}"))
-            }
-            "$bind" => {
-                if let Some(pattern) = argument.get("match") {
-                    self.lint_value(pattern, bound)?;
-                }
-                let name = argument
-                    .get("as")
-                    .and_then(Value::as_str)
-                    .ok_or("a $bind without name")?;
-                bound.insert(name.to_owned());
-                Ok(())
-            }
-            "$calc" => {
-                let function = argument
-                    .get("fn")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default();
-                if !crate::calc::FUNCTIONS.contains(&function) {
-                    return Err(format!("no function {function}"));
-                }
-                self.lint_value(argument.get("args").unwrap_or(&Value::Null), bound)
-            }
-            "$text" => {
-                let known = ["has", "lacks"];
-                let map = argument.as_object().ok_or("$text takes has and lacks")?;
-                match map.keys().find(|key| !known.contains(&key.as_str())) {
-                    Some(key) => Err(format!("$text knows no {key}")),
-                    None => map
-                        .values()
-                        .try_for_each(|texts| self.lint_value(texts, bound)),
-                }
-            }
-            "$mutate" | "$repeat" => {
-                self.lint_value(argument.get("of").unwrap_or(&Value::Null), bound)
-            }
-            _ if OPERATORS.contains(&name) => Ok(()),
-            _ => Err(format!("unknown operator {name}")),
-        }
-    }
-}
-
-fn overridden(part: &[Step], named: &Do) -> Result<Vec<Step>, String> {
-    let mut steps = part.to_vec();
-    let nothing = named.refuse.is_none() && named.sw.is_none() && named.accept.is_none();
-    if nothing {
-        return Ok(steps);
-    }
-    let last = steps.iter().rposition(is_message);
-    let last = last.ok_or_else(|| format!("{} has no message", named.part))?;
-    steps.truncate(last + 1);
-    match (steps.last_mut(), &named.refuse, &named.sw, &named.accept) {
-        (Some(Step::Send(send)), Some(refusal), None, None) => {
-            send.expect = Expect::Refuse(refusal.clone())
-        }
-        (Some(Step::Send(send)), None, None, Some(fields)) => {
-            send.expect = Expect::Accept(fields.clone())
-        }
-        (Some(Step::Iso(iso)), None, None, Some(fields)) => iso.expect = fields.clone(),
-        (Some(Step::Apdu(apdu)), None, Some(sw), None) => {
-            apdu.sw = sw.clone();
-            apdu.data = None;
-        }
-        (Some(Step::Challenge(step)), None, Some(sw), None) => step.sw = sw.clone(),
-        (Some(Step::Authenticate(step)), None, Some(sw), None) => step.sw = sw.clone(),
-        (Some(Step::Secure(step)), None, Some(sw), None) => {
-            step.sw = sw.clone();
-            step.out = None;
-        }
-        _ => return Err(format!("{} does not take this override", named.part)),
-    }
-    Ok(steps)
-}
-
-/// A step that is answered: what an override is for.
-const fn is_message(step: &Step) -> bool {
-    matches!(
-        step,
-        Step::Send(_)
-            | Step::Apdu(_)
-            | Step::Iso(_)
-            | Step::Challenge(_)
-            | Step::Authenticate(_)
-            | Step::Secure(_)
-    )
 }
 
 /// An object with one key that begins with `$`.

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::again::Again;
+use crate::contract::{HOOKS, Level};
 use crate::manifest::Manifest;
 use crate::suite::Outcome;
 use crate::verdict::{Played, Verdict};
@@ -38,8 +39,6 @@ pub struct Report {
     pub subject: Subject,
     /// How one of its tests is played again.
     pub again: Again,
-    /// The seed of the order, when one was given.
-    pub seed: Option<u64>,
     /// When it began.
     pub began: SystemTime,
     /// How long it took.
@@ -57,7 +56,7 @@ pub struct Subject {
     pub version: String,
     /// Its roles.
     pub roles: BTreeSet<String>,
-    /// What it offers beside the protocol: `control`, when there is a control channel.
+    /// The hooks that it offers, or may be asked for when it does not say.
     pub hooks: BTreeSet<String>,
 }
 
@@ -77,13 +76,22 @@ pub struct Suite {
 impl Subject {
     /// What a manifest says of itself.
     pub fn of(manifest: &Manifest) -> Self {
-        let control = manifest.hooks.control.as_ref();
+        let all = HOOKS.iter().map(|hook| hook.name);
         Self {
             name: manifest.implementation.name.clone(),
             version: manifest.implementation.version.clone(),
             roles: manifest.roles.keys().cloned().collect(),
-            hooks: control.map(|_| "control".to_owned()).into_iter().collect(),
+            hooks: all
+                .filter(|hook| manifest.hooks.has(hook))
+                .map(str::to_owned)
+                .collect(),
         }
+    }
+
+    /// The level that its hooks reach; L0 without any.
+    pub fn level(&self) -> Level {
+        let own = HOOKS.iter().filter(|hook| self.hooks.contains(hook.name));
+        own.map(|hook| hook.level).max().unwrap_or(Level::L0)
     }
 }
 

@@ -11,7 +11,7 @@ fn good() -> Value {
             "path": ["v1", {"$ref": "id"}], "expect": {"accept": {"state": "none"}}}]},
         "numberOfTests": 1,
         "tests": [{
-            "id": "a", "title": "asks", "sut": ["issuer"], "result": "invalid", "requirements": ["WIR-1"],
+            "id": "a", "tier": "standard", "title": "asks", "sut": ["issuer"], "result": "invalid", "requirements": ["WIR-1"],
             "origin": {"criterion": "hand"},
             "steps": [{"op": "let", "as": "id", "value": {"$fresh": {"len": 16}}}, {"op": "do", "part": "ask", "refuse": "malformed"}],
             "post": [{"op": "do", "part": "ask"}],
@@ -34,7 +34,7 @@ fn a_good_file_is_read_and_written_again_byte_by_byte() {
 #[test]
 fn each_damage_is_refused_by_name() {
     type Damage = fn(&mut Value);
-    let damages: [(&str, Damage); 14] = [
+    let damages: [(&str, Damage); 16] = [
         ("format", |file| file["format"] = json!(2)),
         ("unknown field", |file| file["more"] = json!(1)),
         ("numberOfTests", |file| file["numberOfTests"] = json!(2)),
@@ -67,6 +67,16 @@ fn each_damage_is_refused_by_name() {
         }),
         ("no function", |file| {
             file["tests"][0]["steps"][0]["value"] = json!({"$calc": {"fn": "evil", "args": {}}})
+        }),
+        ("missing field `tier`", |file| {
+            drop(
+                file["tests"][0]
+                    .as_object_mut()
+                    .and_then(|test| test.remove("tier")),
+            );
+        }),
+        ("unknown variant `nightly`", |file| {
+            file["tests"][0]["tier"] = json!("nightly")
         }),
         ("unknown variant", |file| {
             file["tests"][0]["steps"][0] = json!({"op": "run"})

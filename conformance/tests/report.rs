@@ -95,13 +95,13 @@ fn report(suites: Vec<Suite>) -> Report {
             name: HOSTILE.to_owned(),
             version: "1.2.3".to_owned(),
             roles: ["issuer".to_owned()].into(),
-            hooks: ["control".to_owned()].into(),
+            hooks: ["clock".to_owned()].into(),
         },
         again: Again {
             subject: "my issuer.json".to_owned(),
+            seed: 7,
             reader: None,
         },
-        seed: Some(7),
         began: SystemTime::UNIX_EPOCH + Duration::from_millis(1_900_000_000_123),
         took: Duration::from_secs(2),
         suites,
@@ -183,12 +183,7 @@ fn a_line_for_each_test_when_it_ends() {
     good(std::fs::create_dir_all(&dir));
     let path = dir.join("events.jsonl");
     let report = hostile();
-    let lines = good(Lines::begin(
-        &path,
-        &report.subject,
-        report.again.clone(),
-        report.seed,
-    ));
+    let lines = good(Lines::begin(&path, &report.subject, report.again.clone()));
     let suite = &report.suites[0];
     lines.suite(&suite.name, &suite.digest, suite.outcome.played.len());
     for played in suite.outcome.played.iter().take(8) {

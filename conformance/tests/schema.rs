@@ -41,7 +41,7 @@ fn every_suite_and_every_example_fits() {
     let subjects = schema(include_str!("../../spec/schema/subject.schema.json"));
     for text in SUBJECTS {
         assert!(subjects.is_valid(&parsed(text)), "{text:.60}");
-        assert!(serde_json::from_str::<Manifest>(text).is_ok(), "{text:.60}");
+        assert!(Manifest::read(text).is_ok(), "{text:.60}");
     }
 }
 
@@ -60,6 +60,16 @@ fn damage_is_refused_by_both() {
         }),
         ("a result of another kind", |file| {
             file["tests"][0]["result"] = json!("maybe")
+        }),
+        ("a tier nobody knows", |file| {
+            file["tests"][0]["tier"] = json!("nightly")
+        }),
+        ("no tier", |file| {
+            drop(
+                file["tests"][0]
+                    .as_object_mut()
+                    .and_then(|test| test.remove("tier")),
+            )
         }),
         ("no steps", |file| file["tests"][0]["steps"] = json!([])),
         ("a requirement of another form", |file| {

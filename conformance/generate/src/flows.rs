@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kaika_conformance::format::{Criterion, File, Kind, Origin, Step, Test};
+use kaika_conformance::format::{Criterion, File, Kind, Origin, Step, Test, Tier};
 use serde_json::{Value, json};
 
 use crate::script::{
@@ -69,6 +69,7 @@ fn flow(letter: &str, title: &str, parts: &[&str], requirements: &[&str]) -> Tes
     };
     Test {
         id: format!("system/flow-{letter}"),
+        tier: Tier::Smoke,
         title: title.to_owned(),
         sut: ["issuer", "verifier", "identity", "chip"]
             .map(str::to_owned)
@@ -81,6 +82,7 @@ fn flow(letter: &str, title: &str, parts: &[&str], requirements: &[&str]) -> Tes
             criterion: Criterion::Flow,
             model_path: parts.iter().map(|part| (*part).to_owned()).collect(),
             kills: Vec::new(),
+            source: None,
         },
         steps: parts.iter().map(act).collect(),
         post: Vec::new(),

@@ -8,6 +8,7 @@ pub mod chip;
 pub mod flows;
 pub mod issuer;
 pub mod script;
+mod tiers;
 pub mod verifier;
 pub mod walk;
 

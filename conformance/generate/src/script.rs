@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kaika_conformance::format::{
-    Criterion, Do, FORMAT, File, Generator, Kind, Origin, SpecDigest, Step, Test,
+    Criterion, Do, FORMAT, File, Generator, Kind, Origin, SpecDigest, Step, Test, Tier,
 };
 use kaika_model::{Machine, Outcome, Verdict};
 use kaika_spec::Weakness;
 use serde_json::{Value, json};
 
+use crate::tiers::{Happy, smoke};
 use crate::walk::{LENGTH, Transition, transitions, walked};
 
 /// How an outcome differs from what a part expects by itself.
@@ -250,6 +251,7 @@ fn test<S: Script>(
     };
     let test = Test {
         id: format!("{}/{chapter}/{}", S::ROLE, names.join(" ")),
+        tier: Tier::Standard,
         title: names.join(", then "),
         sut: vec![S::ROLE.to_owned()],
         needs: needs.into_iter().map(str::to_owned).collect(),
@@ -260,6 +262,7 @@ fn test<S: Script>(
             criterion,
             model_path: names,
             kills,
+            source: None,
         },
         steps,
         post,
@@ -282,6 +285,7 @@ fn staged<S: Script>(scene: Scene) -> Result<(Test, BTreeSet<String>), String> {
     let test = Test {
         title: scene.id.replacen('/', ": ", 1),
         id: format!("{}/{}", S::ROLE, scene.id),
+        tier: Tier::Standard,
         sut: vec![S::ROLE.to_owned()],
         needs: scene.needs.map(str::to_owned).into_iter().collect(),
         result: scene.result,
@@ -291,6 +295,7 @@ fn staged<S: Script>(scene: Scene) -> Result<(Test, BTreeSet<String>), String> {
             criterion: Criterion::Hand,
             model_path: Vec::new(),
             kills: Vec::new(),
+            source: None,
         },
         steps,
         post: writing.steps,
@@ -353,6 +358,7 @@ pub fn suite<S: Script>(digest: &str) -> Result<File, String> {
     let mut tests = Vec::new();
     let mut used = BTreeSet::new();
     let mut killed = BTreeSet::new();
+    let mut happy = Vec::new();
     for (chapter, alphabet) in S::M::chapters() {
         let detours = S::detours();
         let detours = detours.iter().filter(|(at, _)| *at == chapter);
@@ -369,6 +375,7 @@ pub fn suite<S: Script>(digest: &str) -> Result<File, String> {
             let kills = fresh_kills::<S>(&alphabet, &transition, &mut killed);
             if let Some((test, parts)) = test::<S>(chapter, &alphabet, &transition, kills) {
                 used.extend(parts);
+                happy.extend(is_happy::<S>(chapter, tests.len(), &transition));
                 tests.push(test);
             }
         }
@@ -378,6 +385,7 @@ pub fn suite<S: Script>(digest: &str) -> Result<File, String> {
         used.extend(parts);
         tests.push(test);
     }
+    smoke(&mut tests, &happy);
     let parts = used
         .into_iter()
         .map(|name| {
@@ -386,6 +394,31 @@ pub fn suite<S: Script>(digest: &str) -> Result<File, String> {
         })
         .collect::<Result<_, String>>()?;
     Ok(file(S::ROLE, digest, parts, tests))
+}
+
+/// A walk on which everything is accepted, and nothing waits.
+fn is_happy<S: Script>(
+    chapter: &'static str,
+    at: usize,
+    transition: &Transition<S::M>,
+) -> Option<Happy> {
+    let mut state = S::M::init();
+    let mut requirements = BTreeSet::new();
+    for input in transition.way.iter().chain([&transition.input]) {
+        let outcome = S::M::step(&state, input, &kaika_model::Weak::HARDENED);
+        if !outcome.verdict.is_good() || S::needs(input) == Some("hook:clock") {
+            return None;
+        }
+        requirements.extend(outcome.reqs);
+        state = outcome.next;
+    }
+    let length = transition.way.len() + 1;
+    Some(Happy {
+        at,
+        chapter,
+        requirements,
+        length,
+    })
 }
 
 /// Steps from their templates.

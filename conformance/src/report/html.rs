@@ -144,7 +144,7 @@ fn run(report: &Report) -> Value {
         "runner": RUNNER,
         "digest": Report::catalogue(),
         "subject": json::subject(&report.subject, &report.again),
-        "seed": report.seed,
+        "seed": report.again.seed,
         "began": report.began_text(),
         "took": millis(report.took),
         "verdicts": Verdict::NAMES,

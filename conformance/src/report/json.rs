@@ -20,7 +20,7 @@ pub(super) fn document(report: &Report) -> Value {
         "runner": RUNNER,
         "catalogueDigest": Report::catalogue(),
         "subject": subject(&report.subject, &report.again),
-        "seed": report.seed,
+        "seed": report.again.seed,
         "began": report.began_text(),
         "milliseconds": millis(report.took),
         "totals": totals(report.totals().into_iter()),
@@ -37,6 +37,7 @@ pub(super) fn subject(subject: &Subject, again: &Again) -> Value {
         "version": subject.version,
         "roles": subject.roles,
         "hooks": subject.hooks,
+        "level": subject.level().name(),
     })
 }
 

@@ -35,14 +35,13 @@ fn suite(report: &Report, played: &Suite) -> TestSuite {
         ("version", subject.version.clone()),
         ("roles", list(&subject.roles)),
         ("hooks", list(&subject.hooks)),
+        ("level", subject.level().name().to_owned()),
+        ("seed", report.again.seed.to_string()),
         ("runner", super::RUNNER.to_owned()),
         ("catalogueDigest", played.digest.clone()),
     ];
     for (name, value) in &properties {
         suite.add_property(Property::new(*name, clean(value)));
-    }
-    if let Some(seed) = report.seed {
-        suite.add_property(Property::new("seed", seed.to_string()));
     }
     if let Some(stopped) = &played.outcome.stopped {
         suite.add_property(Property::new("stopped", clean(stopped)));

@@ -35,12 +35,7 @@ impl Lines {
     ///
     /// # Errors
     /// When the file cannot be made.
-    pub fn begin(
-        path: &Path,
-        subject: &Subject,
-        again: Again,
-        seed: Option<u64>,
-    ) -> io::Result<Self> {
+    pub fn begin(path: &Path, subject: &Subject, again: Again) -> io::Result<Self> {
         let page = Page {
             file: File::create(path)?,
             told: BTreeSet::new(),
@@ -54,7 +49,7 @@ impl Lines {
             "runner": RUNNER,
             "catalogueDigest": Report::catalogue(),
             "subject": json::subject(subject, &lines.again),
-            "seed": seed,
+            "seed": lines.again.seed,
             "began": moment(SystemTime::now()),
         }));
         Ok(lines)

@@ -116,7 +116,7 @@ function head() {
     ? `${totals.pass} of ${tests.length} tests passed, and nothing went wrong.`
     : `${wrong} of ${tests.length} tests went wrong${stopped.length ? "; not every suite came to its end" : ""}.`;
   const facts = [
-    ["roles", subject.roles.join(", ")], ["hooks", subject.hooks.join(", ") || "none"], ["began", run.began],
+    ["roles", subject.roles.join(", ")], ["hooks", `${subject.hooks.join(", ") || "none"} (${subject.level})`], ["began", run.began],
     ["took", `${(run.took / 1000).toFixed(1)} s`], ["seed", run.seed], ["runner", run.runner],
     ["catalogue", run.digest.slice(0, 19) + "…", run.digest],
     ["suites", run.suites.map((suite) => suite.name).join(", ")],
@@ -407,7 +407,7 @@ function places(lanes, steps) {
     const [a, b] = [lanes.indexOf(step.from), lanes.indexOf(step.to)].sort((x, y) => x - y);
     const [from, to] = a === b ? [a, a + 1] : [a, b];
     const there = gaps.slice(from, to).reduce((sum, gap) => sum + gap, 0);
-    const missing = (breadth(step.label) + (a === b ? 14 : 0) - there) / (to - from);
+    const missing = a === b && b < lanes.length - 1 ? 0 : (breadth(step.label) + (a === b ? 14 : 0) - there) / (to - from);
     if (missing > 0) for (let at = from; at < to; at++) gaps[at] += missing;
   }
   let x = 84;
@@ -424,8 +424,9 @@ function chart(test) {
   const says = [`expected ${short(failure.expected, 90)}`, `seen ${short(failure.seen, 90)}`];
   const { xs, width } = places(lanes, steps);
   const last = steps.at(-1);
-  const left = Math.min(xs[lanes.indexOf(last.from)], xs[lanes.indexOf(last.to)]);
-  const full = Math.max(width, left + 30 + Math.max(...says.map(breadth)));
+  const wide = Math.max(...says.map(breadth));
+  const left = Math.max(60, Math.min(xs[lanes.indexOf(last.from)] + 16, width - wide));
+  const full = Math.max(width, left + wide);
   const height = 62 + steps.length * 32 + 58;
   const made = svg("svg", { width: full, height, viewBox: `0 0 ${full} ${height}`, role: "img", "data-chart": test.id });
   made.append(svg("title", {}, `${test.id}: step ${failure.step} went wrong`));
@@ -457,7 +458,7 @@ function drawn(step, from, to, y, wrong) {
 
 function judged(says, left, y) {
   const group = svg("g", { class: "wrong" });
-  says.forEach((text, at) => group.append(svg("text", { x: left + 16, y: y + at * 18 }, text)));
+  says.forEach((text, at) => group.append(svg("text", { x: left, y: y + at * 18 }, text)));
   return group;
 }
 

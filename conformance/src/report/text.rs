@@ -32,18 +32,17 @@ fn head(report: &Report) -> String {
         true => "none".to_owned(),
         false => harmless(&names.iter().cloned().collect::<Vec<_>>().join(" ")),
     };
-    let seed = report
-        .seed
-        .map_or_else(String::new, |seed| format!("; seed {seed}"));
     format!(
-        "subject: {} {}; roles {}; hooks {}\nrunner: {}; catalogue {}; began {}{seed}\n",
+        "subject: {} {}; roles {}; hooks {} ({})\nrunner: {}; catalogue {}; began {}; seed {}\n",
         harmless(&subject.name),
         harmless(&subject.version),
         list(&subject.roles),
         list(&subject.hooks),
+        subject.level().name(),
         super::RUNNER,
         Report::catalogue(),
         report.began_text(),
+        report.again.seed,
     )
 }
 
@@ -80,7 +79,7 @@ pub fn suite(again: &Again, suite: &Suite) -> String {
 
 /// `N passed, N failed, N skipped`, and what else there is.
 fn counts(outcome: &Outcome) -> String {
-    let (passed, failed, skipped) = outcome.counts();
+    let [passed, failed, skipped] = ["pass", "fail", "skip"].map(|name| outcome.count(name));
     let others = Verdict::NAMES
         .iter()
         .filter(|name| !["pass", "fail", "skip"].contains(name));

@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
-use kaika_conformance::manifest::{Endpoint, Hooks, Implementation, Manifest};
+use kaika_conformance::contract::CONTRACT;
+use kaika_conformance::manifest::{Carrier, Endpoint, Hooks, Implementation, Manifest};
 use kaika_conformance::peers::Peers;
 use kaika_conformance::report::Subject;
 use kaika_node::Fault;
@@ -28,19 +28,6 @@ use tokio::task::JoinHandle;
 
 /// The roles that can be a subject.
 pub(crate) const ROLES: &[&str] = &["issuer", "verifier", "chip", "system"];
-
-const NAME: &str = "kaika reference";
-const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// What a report says of the reference.
-pub(crate) fn subject(roles: &[&str]) -> Subject {
-    Subject {
-        name: NAME.to_owned(),
-        version: VERSION.to_owned(),
-        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
-        hooks: ["control".to_owned()].into(),
-    }
-}
 
 /// The reference, running as a subject.
 pub(crate) struct Reference {
@@ -132,6 +119,27 @@ impl Reference {
     }
 }
 
+/// The hooks of the reference.
+const OFFERS: [&str; 2] = ["chip", "clock"];
+
+/// What a report says of the reference.
+pub(crate) fn subject(roles: &[&str]) -> Subject {
+    let own = implementation();
+    Subject {
+        name: own.name,
+        version: own.version,
+        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+        hooks: OFFERS.map(str::to_owned).into(),
+    }
+}
+
+fn implementation() -> Implementation {
+    Implementation {
+        name: "kaika reference".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
 fn manifest(role: &str, world: &World, control: SocketAddr) -> anyhow::Result<Manifest> {
     let keys: BTreeMap<String, String> = serde_json::from_value(json!(world.keys))?;
     let http = |address: SocketAddr| Endpoint {
@@ -161,18 +169,14 @@ fn manifest(role: &str, world: &World, control: SocketAddr) -> anyhow::Result<Ma
         .map(|(name, endpoint)| (name.to_owned(), endpoint))
         .collect();
     Ok(Manifest {
-        implementation: Implementation {
-            name: NAME.to_owned(),
-            version: VERSION.to_owned(),
-        },
+        implementation: implementation(),
         roles,
         keys,
-        peers: BTreeMap::new(),
         hooks: Hooks {
-            control: Some(format!("http://{control}")),
+            control: Some(Carrier::Http(format!("http://{control}"))),
+            offers: Some(OFFERS.map(str::to_owned).to_vec()),
         },
-        error_map: BTreeMap::new(),
-        deny: BTreeMap::new(),
+        ..Manifest::default()
     })
 }
 
@@ -188,33 +192,48 @@ async fn control(world: &World, data: PathBuf, reader: Option<&str>) -> anyhow::
         reader: reader.map(str::to_owned),
     });
     let router = Router::new()
+        .route("/ctl/v1/hello", post(hello))
         .route("/ctl/v1/clock", post(advance))
         .route("/ctl/v1/chip", post(insert))
+        .fallback(unknown)
         .with_state(state);
     tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(address)
 }
 
-async fn advance(State(control): State<Arc<Control>>, Json(asked): Json<Value>) -> Told {
+/// `{"ok": true}` and these members.
+fn done(mut members: Value) -> Json<Value> {
+    members["ok"] = json!(true);
+    Json(members)
+}
+
+fn failed(what: &str) -> Json<Value> {
+    Json(json!({"error": {"message": what}}))
+}
+
+async fn hello(_: Json<Value>) -> Json<Value> {
+    done(json!({"contract": CONTRACT, "implementation": implementation()}))
+}
+
+async fn advance(State(control): State<Arc<Control>>, Json(asked): Json<Value>) -> Json<Value> {
     match asked.get("advance_ms").and_then(Value::as_i64) {
         Some(ms) => {
             control.clock.advance(ms);
-            (StatusCode::OK, Json(json!({})))
+            done(json!({}))
         }
-        None => (
-            StatusCode::BAD_REQUEST,
-            Json(json!({"detail": "advance_ms is missing"})),
-        ),
+        None => failed("advance_ms is missing"),
     }
 }
 
-type Told = (StatusCode, Json<Value>);
+async fn unknown(uri: axum::http::Uri) -> Json<Value> {
+    Json(json!({"unimplemented": true, "reason": format!("no {}", uri.path())}))
+}
 
 /// A chip from the factory, on a port of its own or alone in the reader.
 ///
 /// The body is read although it says nothing: what is not read when the answer is ready ends the connection, and the
 /// next question on it is lost.
-async fn insert(State(control): State<Arc<Control>>, _: Json<Value>) -> Told {
+async fn insert(State(control): State<Arc<Control>>, _: Json<Value>) -> Json<Value> {
     let number = control.chips.fetch_add(1, Ordering::SeqCst);
     let mut se_id = number.to_be_bytes();
     se_id[0] = 0x4b;
@@ -239,13 +258,7 @@ async fn insert(State(control): State<Arc<Control>>, _: Json<Value>) -> Told {
         }
     };
     match made.await {
-        Ok((way, address)) => {
-            let body = json!({way: address, "se_id": hex::encode(se_id)});
-            (StatusCode::OK, Json(body))
-        }
-        Err(fault) => {
-            let body = json!({"detail": fault.to_string()});
-            (StatusCode::INTERNAL_SERVER_ERROR, Json(body))
-        }
+        Ok((way, address)) => done(json!({way: address, "se_id": hex::encode(se_id)})),
+        Err(fault) => failed(&fault.to_string()),
     }
 }
