@@ -119,7 +119,7 @@ pub fn run(
     file: &File,
     filter: &Filter,
     threads: usize,
-    progress: &(dyn Fn(usize, usize) + Sync),
+    progress: &(dyn Fn(usize, usize, &Played) + Sync),
 ) -> Result<Outcome, String> {
     let takes = |test: &&Test| filter.takes(test);
     let tests: Vec<&Test> = file.tests.iter().filter(takes).collect();

@@ -137,7 +137,7 @@ fn every_canary_fails_every_suite() {
     ] {
         for file in suites() {
             let runner = Runner::new(subject(canary), PATIENCE).with_peers(peers());
-            let outcome = run(&runner, file, &Filter::default(), 4, &|_, _| {})
+            let outcome = run(&runner, file, &Filter::default(), 4, &|_, _, _| {})
                 .unwrap_or_else(|error| panic!("{error}"));
             assert!(!outcome.is_good(), "{canary:?} passes {}", file.suite);
         }
@@ -168,5 +168,5 @@ fn a_run_that_selects_nothing_is_an_error() {
         only: vec!["no such test".to_owned()],
         ..Filter::default()
     };
-    assert!(run(&runner, file, &filter, 1, &|_, _| {}).is_err());
+    assert!(run(&runner, file, &filter, 1, &|_, _, _| {}).is_err());
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use kaika_spec::Refusal;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
@@ -295,7 +295,13 @@ impl Scene<'_> {
                     && text("class") == Some(refusal.class().name());
                 if !right {
                     let (status, seen) = (refusal.http_status(), refusal.seen());
-                    let expected = format!("{name}: {status} {seen} {}", refusal.class());
+                    let problem = json!({"class": refusal.class().name(), "code": seen});
+                    let masked = if seen == name.as_str() {
+                        String::new()
+                    } else {
+                        format!("{name}: ")
+                    };
+                    let expected = format!("{masked}{status} {problem}");
                     return Err(wrong(expected, heard));
                 }
                 if said != refusal.seen() {

@@ -14,7 +14,7 @@ pub(super) struct Desk<'a> {
     file: &'a File,
     tests: &'a [&'a Test],
     opening: Option<&'a Test>,
-    progress: &'a (dyn Fn(usize, usize) + Sync),
+    progress: &'a (dyn Fn(usize, usize, &Played) + Sync),
     told: AtomicUsize,
     over: AtomicBool,
     notes: Mutex<Notes>,
@@ -38,7 +38,7 @@ impl<'a> Desk<'a> {
         runner: &'a Runner,
         file: &'a File,
         tests: &'a [&'a Test],
-        progress: &'a (dyn Fn(usize, usize) + Sync),
+        progress: &'a (dyn Fn(usize, usize, &Played) + Sync),
     ) -> Self {
         Self {
             runner,
@@ -161,14 +161,14 @@ impl<'a> Desk<'a> {
         let Some(had) = had.cloned() else {
             return false;
         };
+        self.tell(&had);
         locked(&self.notes).played[at] = Some(had);
-        self.tell();
         true
     }
 
-    fn tell(&self) {
+    fn tell(&self, played: &Played) {
         let done = self.told.fetch_add(1, Ordering::SeqCst) + 1;
-        (self.progress)(done, self.tests.len());
+        (self.progress)(done, self.tests.len(), played);
     }
 
     fn note(&self, at: usize, played: Played) {
@@ -176,6 +176,7 @@ impl<'a> Desk<'a> {
             Some(journal) => journal.note(&self.file.suite, &played),
             None => Ok(()),
         };
+        self.tell(&played);
         let doubt = {
             let mut notes = locked(&self.notes);
             let doubt = notes.count(&played.verdict);
@@ -185,7 +186,6 @@ impl<'a> Desk<'a> {
             }
             doubt
         };
-        self.tell();
         if let Some(number) = doubt.filter(|_| !self.over.load(Ordering::SeqCst)) {
             let when = format!("asked again, {number}");
             if let Some(played) = self.sanity(&when) {

@@ -1,7 +1,7 @@
 //! `kaika conform`: plays the suites against a subject.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, bail};
 use kaika_conformance::again::Again;
@@ -12,10 +12,9 @@ use kaika_conformance::journal::{Head, Journal};
 use kaika_conformance::manifest::Manifest;
 use kaika_conformance::peers::Peers;
 use kaika_conformance::play::{PATIENCE, Runner};
-use kaika_conformance::report;
+use kaika_conformance::report::{Lines, Report, Subject, Suite};
 use kaika_conformance::suite::{Filter, Outcome, Standing, run as play, stale};
 use kaika_conformance::transcript::Transcript;
-use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::reference::{ROLES, Reference};
@@ -63,13 +62,13 @@ pub(crate) struct Args {
     /// With --explain: lists the requirements that are out of reach at this level, L0 to L6.
     #[arg(long, value_name = "LEVEL", requires = "explain", value_parser = level)]
     level: Option<Level>,
-    /// Where report.txt and report.json are written.
+    /// Where report.txt, report.json, events.jsonl, junit.xml and report.html are written.
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
     /// Where every HTTP message of the run and its answer are written, one JSON document a line.
     #[arg(long, value_name = "FILE")]
     transcript: Option<PathBuf>,
-    /// After each suite, as many bare round trips by the same client: vectors, messages and round trips a second.
+    /// After each suite, as many bare round trips by the same client: says on standard error how many vectors, messages and round trips a second.
     #[arg(long)]
     measure: bool,
     /// One JSON document instead of text.
@@ -95,53 +94,6 @@ fn level(name: &str) -> Result<Level, String> {
     Level::from_name(name).ok_or_else(|| "the levels are L0 to L6".to_owned())
 }
 
-/// What was played of one suite.
-pub(crate) struct Run {
-    /// Its name.
-    pub(crate) suite: String,
-    /// What became of it.
-    pub(crate) outcome: Outcome,
-    /// How fast it was.
-    pub(crate) pace: Pace,
-}
-
-/// How fast a suite was played.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Pace {
-    /// From the first conversation to the last.
-    pub(crate) took: Duration,
-    /// HTTP messages to the subject.
-    messages: usize,
-    /// As many bare round trips, where they were made.
-    bare: Option<Duration>,
-}
-
-impl Pace {
-    fn text(&self, vectors: usize) -> String {
-        let rate = |count: usize, took: Duration| count as f64 / took.as_secs_f64().max(1e-9);
-        let vectors = rate(vectors, self.took);
-        let mut text = format!(
-            "  {vectors:.0} vectors/s in {:.1} s",
-            self.took.as_secs_f64()
-        );
-        if let Some(bare) = self.bare {
-            let (messages, bare) = (rate(self.messages, self.took), rate(self.messages, bare));
-            text += &format!(
-                "; {messages:.0} messages/s beside {bare:.0} bare round trips/s: {:.2}",
-                messages / bare
-            );
-        }
-        text + "\n"
-    }
-
-    fn document(&self) -> Value {
-        json!({
-            "milliseconds": self.took.as_millis(), "messages": self.messages,
-            "bare_milliseconds": self.bare.map(|bare| bare.as_millis()),
-        })
-    }
-}
-
 /// What a run is begun with, whoever the subject is.
 #[derive(Default)]
 pub(crate) struct Plan {
@@ -157,6 +109,8 @@ pub(crate) struct Plan {
     pub(crate) reader: Option<String>,
     /// Whether bare round trips are measured too.
     pub(crate) measure: bool,
+    /// Where tests are written down as they end.
+    pub(crate) lines: Option<Lines>,
 }
 
 pub(crate) fn run(args: &Args, runtime: &Runtime) -> anyhow::Result<u8> {
@@ -171,34 +125,57 @@ pub(crate) fn run(args: &Args, runtime: &Runtime) -> anyhow::Result<u8> {
     if plan.seed.is_none() {
         plan.seed = Some(kaika_conformance::dice::any_seed());
     }
-    let subject = args.subject.as_deref().unwrap_or_default();
-    let runs = match subject {
+    let asked = args.subject.as_deref().unwrap_or_default();
+    let again = Again {
+        subject: asked.to_owned(),
+        seed: plan.seed.unwrap_or_default(),
+        reader: args.reader.clone(),
+    };
+    let subject = match asked {
+        "reference" => crate::reference::subject(&roles),
+        path => Subject::of(&read_manifest(Path::new(path))?),
+    };
+    if let Some(dir) = &args.report {
+        plan.lines = Some(lines(dir, &subject, &again)?);
+    }
+    let (began, clock) = (SystemTime::now(), Instant::now());
+    let suites = match asked {
         "reference" => {
-            let mut runs = Vec::new();
+            let mut suites = Vec::new();
             for role in roles {
-                runs.extend(reference(role, &plan, runtime)?);
+                suites.extend(reference(role, &plan, runtime)?);
             }
-            runs
+            suites
         }
         path => manifest(Path::new(path), args, &roles, &plan)?,
     };
-    if runs.is_empty() {
+    if suites.is_empty() {
         bail!(
             "no vector is selected: --role, --tier, --only and --requirement leave none that this subject could be asked"
         );
     }
-    let again = Again {
-        subject: subject.to_owned(),
-        seed: plan.seed.unwrap_or_default(),
-        reader: args.reader.clone(),
+    let report = Report {
+        subject,
+        again,
+        began,
+        took: clock.elapsed(),
+        suites,
     };
-    told(&runs, args, &again)?;
-    Ok(code(&runs))
+    told(&report, &plan, args)?;
+    Ok(code(&report.suites))
+}
+
+/// The lines of a run, in a directory that is made.
+pub(crate) fn lines(dir: &Path, subject: &Subject, again: &Again) -> anyhow::Result<Lines> {
+    std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
+    let path = dir.join("events.jsonl");
+    let lines = Lines::begin(&path, subject, again.clone());
+    lines.with_context(|| format!("writing {}", path.display()))
 }
 
 /// The exit code: the worst of the suites.
-fn code(runs: &[Run]) -> u8 {
-    let worst = runs.iter().map(|run| run.outcome.standing()).max();
+fn code(suites: &[Suite]) -> u8 {
+    let worst = suites.iter().map(|suite| suite.outcome.standing()).max();
     match worst {
         Some(Standing::Good) => OK,
         Some(Standing::Bad) => NO,
@@ -229,6 +206,7 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
         resume: args.resume.clone(),
         reader: args.reader.clone(),
         measure: args.measure,
+        lines: None,
     })
 }
 
@@ -293,7 +271,7 @@ pub(crate) fn suites(role: &str, filter: &Filter) -> anyhow::Result<Vec<File>> {
 }
 
 /// Plays the suites of one role against the reference.
-pub(crate) fn reference(role: &str, plan: &Plan, runtime: &Runtime) -> anyhow::Result<Vec<Run>> {
+pub(crate) fn reference(role: &str, plan: &Plan, runtime: &Runtime) -> anyhow::Result<Vec<Suite>> {
     let files = suites(role, &plan.filter)?;
     if files.is_empty() {
         return Ok(Vec::new());
@@ -345,7 +323,7 @@ fn manifest(
     args: &Args,
     roles: &[&'static str],
     plan: &Plan,
-) -> anyhow::Result<Vec<Run>> {
+) -> anyhow::Result<Vec<Suite>> {
     let mut subject = read_manifest(path)?;
     if let Some(reader) = &plan.reader {
         let chip = subject.roles.entry("chip".to_owned()).or_default();
@@ -377,7 +355,7 @@ fn manifest(
 }
 
 /// What the manifest's lists name that no suite has.
-fn baseline(subject: &Manifest) -> anyhow::Result<Vec<Run>> {
+fn baseline(subject: &Manifest) -> anyhow::Result<Vec<Suite>> {
     if subject.known_failures.entries().is_empty() && subject.deny.is_empty() {
         return Ok(Vec::new());
     }
@@ -389,9 +367,10 @@ fn baseline(subject: &Manifest) -> anyhow::Result<Vec<Run>> {
         files.extend(suites(role, &Filter::default())?);
     }
     let played = stale(subject, &files);
-    let run = |played| Run {
-        suite: "manifest".to_owned(),
-        pace: Pace::default(),
+    let run = |played| Suite {
+        name: "manifest".to_owned(),
+        digest: Report::catalogue(),
+        took: Duration::ZERO,
         outcome: Outcome {
             played,
             stopped: None,
@@ -422,60 +401,88 @@ fn watched(
     plan: &Plan,
     at_once: usize,
     role: &str,
-) -> anyhow::Result<Run> {
+) -> anyhow::Result<Suite> {
+    let sent = runner.sent();
     let bar = bar::counted(&file.suite, file.tests.len());
-    let (began, sent) = (Instant::now(), runner.sent());
-    let outcome = play(runner, file, &plan.filter, at_once, &|done, total| {
-        bar.set_length(total as u64);
-        bar.set_position(done as u64);
-    })
+    let (clock, digest) = (Instant::now(), &file.spec.catalogue_digest);
+    if let Some(lines) = &plan.lines {
+        let tests = file.tests.iter().filter(|test| plan.filter.takes(test));
+        lines.suite(&file.suite, digest, tests.count());
+    }
+    let outcome = play(
+        runner,
+        file,
+        &plan.filter,
+        at_once,
+        &|done, total, played| {
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
+            if let Some(lines) = &plan.lines {
+                lines.test(&file.suite, played);
+            }
+        },
+    )
     .map_err(anyhow::Error::msg)?;
     bar.finish_and_clear();
-    let mut pace = Pace {
-        took: began.elapsed(),
-        messages: runner.sent() - sent,
-        bare: None,
-    };
-    if plan.measure && pace.messages > 0 {
-        let role = if role == "system" { "verifier" } else { role };
-        let bare = runner.bare(role, pace.messages, at_once);
-        pace.bare = Some(bare.map_err(anyhow::Error::msg)?);
-    }
-    Ok(Run {
-        suite: file.suite.clone(),
+    let suite = Suite {
+        name: file.suite.clone(),
+        digest: digest.clone(),
+        took: clock.elapsed(),
         outcome,
-        pace,
-    })
+    };
+    if let Some(lines) = &plan.lines {
+        lines.suite_end(&suite);
+    }
+    if plan.measure {
+        measured(runner, &suite, runner.sent() - sent, at_once, role)?;
+    }
+    Ok(suite)
 }
 
-fn told(runs: &[Run], args: &Args, again: &Again) -> anyhow::Result<()> {
-    let mut text: String = runs
-        .iter()
-        .map(|run| {
-            let text = report::text(&run.suite, &run.outcome);
-            text + &run.pace.text(run.outcome.played.len())
-        })
-        .collect();
-    text += &format!("seed {}\n", again.seed);
-    let all: Vec<Value> = runs
-        .iter()
-        .map(|run| {
-            let mut document = report::document(&run.suite, &run.outcome);
-            document["pace"] = run.pace.document();
-            document
-        })
-        .collect();
-    let document = json!({"subject": args.subject, "seed": again.seed, "suites": all});
-    let document = serde_json::to_string_pretty(&document)?;
-    if let Some(dir) = &args.report {
-        std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
-        std::fs::write(dir.join("report.txt"), &text)?;
-        std::fs::write(dir.join("report.json"), &document)?;
+/// Says how fast a suite was played, beside as many bare round trips as it had messages, by the same client in the same run.
+fn measured(
+    runner: &Runner,
+    suite: &Suite,
+    messages: usize,
+    at_once: usize,
+    role: &str,
+) -> anyhow::Result<()> {
+    let rate = |count: usize, took: Duration| count as f64 / took.as_secs_f64().max(1e-9);
+    let vectors = rate(suite.outcome.played.len(), suite.took);
+    let mut text = format!(
+        "{}: {vectors:.0} vectors/s in {:.2} s",
+        suite.name,
+        suite.took.as_secs_f64()
+    );
+    if messages > 0 {
+        let role = if role == "system" { "verifier" } else { role };
+        let bare = runner
+            .bare(role, messages, at_once)
+            .map_err(anyhow::Error::msg)?;
+        let (messages, bare) = (rate(messages, suite.took), rate(messages, bare));
+        text += &format!(
+            "; {messages:.0} messages/s beside {bare:.0} bare round trips/s: {:.2}",
+            messages / bare
+        );
+    }
+    eprintln!("{text}");
+    Ok(())
+}
+
+fn told(report: &Report, plan: &Plan, args: &Args) -> anyhow::Result<()> {
+    if let (Some(dir), Some(lines)) = (&args.report, &plan.lines) {
+        written(report, lines, dir)?;
     }
     if args.json {
-        println!("{document}");
+        println!("{:#}", report.json());
     } else {
-        print!("{text}");
+        print!("{}", report.text());
     }
     Ok(())
+}
+
+/// Ends the lines and writes the rest of a report beside them.
+pub(crate) fn written(report: &Report, lines: &Lines, dir: &Path) -> anyhow::Result<()> {
+    lines.end(report).context("writing events.jsonl")?;
+    report.write(dir).map_err(anyhow::Error::msg)
 }

@@ -16,6 +16,7 @@ use axum::{Json, Router};
 use kaika_conformance::contract::CONTRACT;
 use kaika_conformance::manifest::{Carrier, Endpoint, Hooks, Implementation, Manifest};
 use kaika_conformance::peers::Peers;
+use kaika_conformance::report::Subject;
 use kaika_node::Fault;
 use kaika_node::chip;
 use kaika_node::clock::Shifted;
@@ -127,6 +128,20 @@ fn place() -> std::io::Result<tempfile::TempDir> {
     }
 }
 
+/// The hooks of the reference.
+const OFFERS: [&str; 2] = ["chip", "clock"];
+
+/// What a report says of the reference.
+pub(crate) fn subject(roles: &[&str]) -> Subject {
+    let own = implementation();
+    Subject {
+        name: own.name,
+        version: own.version,
+        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+        hooks: OFFERS.map(str::to_owned).into(),
+    }
+}
+
 fn implementation() -> Implementation {
     Implementation {
         name: "kaika reference".to_owned(),
@@ -168,7 +183,7 @@ fn manifest(role: &str, world: &World, control: SocketAddr) -> anyhow::Result<Ma
         keys,
         hooks: Hooks {
             control: Some(Carrier::Http(format!("http://{control}"))),
-            offers: Some(vec!["chip".to_owned(), "clock".to_owned()]),
+            offers: Some(OFFERS.map(str::to_owned).to_vec()),
         },
         ..Manifest::default()
     })
