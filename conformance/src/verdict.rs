@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// What became of a test.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// As expected.
     Pass,
@@ -26,7 +29,8 @@ pub enum Verdict {
 }
 
 /// Where and why a test failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Failure {
     /// Number of the step, from one; zero is the vector itself.
     pub step: usize,
@@ -39,7 +43,8 @@ pub struct Failure {
 }
 
 /// One arrow of a sequence chart: a step that was played.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Arrow {
     /// Who spoke: a role, `runner` or `clock`.
     pub from: String,
@@ -50,7 +55,8 @@ pub struct Arrow {
 }
 
 /// What became of one test.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Played {
     /// Its id.
     pub id: String,

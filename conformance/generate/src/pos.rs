@@ -97,7 +97,7 @@ fn restarted(id: &str, requirement: &'static str, meanwhile: Vec<Act>) -> Scene 
     let either =
         json!({"op": "hear", "mti": "0400", "fields": late, "as": "reversal", "again": true});
     acts.push(Act::Say(vec![
-        json!({"op": "crash", "terminal": known("terminal")}),
+        json!({"op": "crash"}),
         card(json!({})),
         tap(false),
         either,

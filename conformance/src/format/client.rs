@@ -105,10 +105,7 @@ pub struct Told {
     pub data: Option<Value>,
 }
 
-/// The end of a subject's process.
+/// The end of the process that does what was triggered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Crash {
-    /// Which terminal.
-    pub terminal: Value,
-}
+pub struct Crash {}

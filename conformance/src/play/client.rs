@@ -1,8 +1,12 @@
 //! A client as the subject: it is started, its servers and its card are the runner's, and what it shows is judged.
 
-use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
 
-use super::*;
+use serde_json::{Map, Value, json};
+
+use super::{Outcome, Scene, Wrong, broken, wrong};
+use crate::codec::iso_write;
+use crate::dice::Dice;
 use crate::format::{Card, Crash, Hear, Host, Reply, Shown, Told, Trigger};
 use crate::softcard::{self, SoftCard};
 use crate::stage;
@@ -11,6 +15,8 @@ use crate::stage;
 const ACTION: Duration = Duration::from_secs(60);
 /// How long nothing must be heard before nothing is said to have been heard.
 const QUIET: Duration = Duration::from_millis(50);
+/// How long the control channel is asked to wait for an outcome at a time, ms.
+const WAIT_MS: u64 = 1_000;
 
 /// What the client of one test has around it.
 #[derive(Default)]
@@ -18,10 +24,11 @@ pub(super) struct Stage {
     host: Option<stage::Host>,
     field: Option<stage::Field>,
     heard: Option<stage::Heard>,
-    acting: Option<Receiver<Result<Value, String>>>,
+    /// What was triggered last, by the subject's name for it.
+    acting: Option<String>,
 }
 
-fn fault(name: Option<&str>) -> Result<softcard::Fault, (String, String)> {
+fn fault(name: Option<&str>) -> Result<softcard::Fault, Wrong> {
     use softcard::Fault;
     Ok(match name {
         None => Fault::None,
@@ -31,32 +38,33 @@ fn fault(name: Option<&str>) -> Result<softcard::Fault, (String, String)> {
         Some("twice") => Fault::Twice,
         Some("no-list") => Fault::NoList,
         Some("gone") => Fault::Gone,
-        Some(other) => return Err(wrong("a fault of a card", other)),
+        Some(other) => return Err(broken("a fault of a card", other)),
     })
 }
 
-fn opinion(name: Option<&str>) -> Result<softcard::Proof, (String, String)> {
+fn opinion(name: Option<&str>) -> Result<softcard::Proof, Wrong> {
     use softcard::Proof;
     Ok(match name {
         None | Some("taken") => Proof::Taken,
         Some("refused") => Proof::Refused,
         Some("gone") => Proof::Gone,
-        Some(other) => return Err(wrong("what a card thinks of a proof", other)),
+        Some(other) => return Err(broken("what a card thinks of a proof", other)),
     })
 }
 
-fn bytes<const N: usize>(text: &str) -> Result<[u8; N], (String, String)> {
+fn bytes<const N: usize>(text: &str) -> Result<[u8; N], Wrong> {
     let bytes = hex::decode(text).ok().and_then(|all| all.try_into().ok());
-    bytes.ok_or_else(|| wrong(format!("{N} bytes in hexadecimal"), text))
+    bytes.ok_or_else(|| broken(format!("{N} bytes in hexadecimal"), text))
 }
 
-fn array<const N: usize>() -> [u8; N] {
-    random(N).try_into().unwrap_or([0; N])
+fn array<const N: usize>(dice: &mut Dice) -> [u8; N] {
+    dice.bytes(N).try_into().unwrap_or([0; N])
 }
 
 /// A token number that passes Luhn's check.
-fn token() -> String {
-    let digits: String = random(9)
+fn token(dice: &mut Dice) -> String {
+    let digits: String = dice
+        .bytes(9)
         .iter()
         .map(|b| char::from(b'0' + b % 10))
         .collect();
@@ -83,11 +91,11 @@ impl Scene<'_> {
             kind,
             fault: fault(step.fault.as_deref())?,
             proof: opinion(proof.as_deref())?,
-            token: token(),
-            cryptogram: array(),
-            counter: array(),
+            token: token(&mut self.dice),
+            cryptogram: array(&mut self.dice),
+            counter: array(&mut self.dice),
         };
-        let field = stage::Field::hold(&card).map_err(|e| wrong("a port", e))?;
+        let field = stage::Field::hold(&card).map_err(|e| broken("a port", e))?;
         let named = json!({
             "tcp": field.address().to_string(), "token": card.token, "expiry": hex::encode(softcard::EXPIRY).get(..4),
             "cryptogram": hex::encode(card.cryptogram), "counter": hex::encode(card.counter),
@@ -100,7 +108,7 @@ impl Scene<'_> {
 
     /// The issuer's port for shops opens.
     pub(super) fn host(&mut self, step: &Host) -> Outcome {
-        let host = stage::Host::open().map_err(|e| wrong("a port", e))?;
+        let host = stage::Host::open().map_err(|e| broken("a port", e))?;
         let address = json!(host.address().to_string());
         self.names.insert(step.name.clone(), address);
         self.stage.host = Some(host);
@@ -111,11 +119,11 @@ impl Scene<'_> {
     pub(super) fn trigger(&mut self, step: &Trigger) -> Outcome {
         let mut asked = self.value(&step.with)?;
         asked["action"] = json!(step.action);
-        let control = self.runner.subject.hooks.control.clone();
-        let control = control.ok_or_else(|| wrong("hook:trigger", "none"))?;
-        let (tell, told) = channel();
-        std::thread::spawn(move || tell.send(act(&control, &asked)));
-        self.stage.acting = Some(told);
+        asked["wait_ms"] = json!(0);
+        let begun = self.runner.hook("trigger", &asked)?;
+        let id = begun.get("id").and_then(Value::as_str);
+        let id = id.ok_or_else(|| broken("an id of what was triggered", &begun))?;
+        self.stage.acting = Some(id.to_owned());
         Ok(())
     }
 
@@ -123,7 +131,7 @@ impl Scene<'_> {
     pub(super) fn hear(&mut self, step: &Hear) -> Outcome {
         let patience = self.runner.patience;
         let host = self.stage.host.as_ref();
-        let host = host.ok_or_else(|| wrong("an open port", "none"))?;
+        let host = host.ok_or_else(|| broken("an open port", "none"))?;
         let heard = host.hear(patience);
         let heard = heard.ok_or_else(|| wrong(format!("a {}", step.mti), "nothing"))?;
         let text = heard.text();
@@ -150,16 +158,16 @@ impl Scene<'_> {
     /// Something is said on the line of the last message.
     pub(super) fn reply(&mut self, step: &Reply) -> Outcome {
         let body = match (&step.raw, &step.mti) {
-            (Some(raw), _) => hex::decode(self.text(raw)?).map_err(|e| wrong("hexadecimal", e))?,
+            (Some(raw), _) => hex::decode(self.text(raw)?).map_err(|e| broken("hexadecimal", e))?,
             (None, Some(mti)) => {
                 let mti = self.text(mti)?;
                 let fields = self.iso_fields(step.fields.as_ref().unwrap_or(&Value::Null))?;
-                iso_write(&mti, &fields).map_err(|e| wrong("a message", e))?
+                iso_write(&mti, &fields).map_err(|e| broken("a message", e))?
             }
             (None, None) => Vec::new(),
         };
         let heard = self.stage.heard.as_mut();
-        let heard = heard.ok_or_else(|| wrong("a message to reply to", "none"))?;
+        let heard = heard.ok_or_else(|| broken("a message to reply to", "none"))?;
         if step.raw.is_none() && step.mti.is_none() {
             heard.hang_up();
         } else if !heard.reply(&body) {
@@ -171,17 +179,27 @@ impl Scene<'_> {
     /// What the client shows when it is done; nothing more was said to its servers.
     pub(super) fn shown(&mut self, step: &Shown) -> Outcome {
         let acting = self.stage.acting.take();
-        let acting = acting.ok_or_else(|| wrong("an action", "none was started"))?;
-        let shown = acting.recv_timeout(ACTION);
-        let shown = shown.map_err(|_| wrong("the end of the action", "none in a minute"))?;
-        let shown = shown.map_err(|what| wrong("the end of the action", what))?;
-        let Value::Object(there) = &shown else {
-            return Err(wrong("an object", shown));
-        };
+        let acting = acting.ok_or_else(|| broken("something triggered", "nothing was"))?;
+        let there = self.outcome(&acting)?;
         let wanted = |name: &str| step.expect.contains_key(name);
-        self.fields(step.expect.iter(), wanted, there)?;
+        self.fields(step.expect.iter(), wanted, &there)?;
         let more = self.stage.host.as_ref().and_then(|host| host.hear(QUIET));
         more.map_or(Ok(()), |heard| Err(wrong("no more messages", heard.text())))
+    }
+
+    /// What became of something that was triggered.
+    fn outcome(&self, id: &str) -> Result<Map<String, Value>, Wrong> {
+        let ends = Instant::now() + ACTION;
+        let asked = json!({"id": id, "wait_ms": WAIT_MS});
+        while Instant::now() < ends {
+            let mut answer = self.runner.control()?.ask("outcome", &asked)?;
+            match answer.remove("outcome") {
+                Some(Value::Object(shown)) => return Ok(shown),
+                Some(other) => return Err(broken("an outcome", other)),
+                None => {}
+            }
+        }
+        Err(wrong("the end of the action", "none in a minute"))
     }
 
     /// What the card was told.
@@ -203,32 +221,11 @@ impl Scene<'_> {
         })
     }
 
-    /// The client dies without a word, and may be started again.
-    pub(super) fn crash(&mut self, step: &Crash) -> Outcome {
-        let terminal = self.value(&step.terminal)?;
-        self.control("crash", &json!({ "terminal": terminal }))?;
-        self.stage.acting = None;
+    /// The client dies without a word; the next trigger of the same terminal starts it again.
+    pub(super) fn crash(&mut self, _: &Crash) -> Outcome {
+        let acting = self.stage.acting.take();
+        let acting = acting.ok_or_else(|| broken("something triggered", "nothing was"))?;
+        self.runner.hook("crash", &json!({ "id": acting }))?;
         Ok(())
-    }
-}
-
-/// The action, from its beginning to what is shown.
-fn act(control: &str, asked: &Value) -> Result<Value, String> {
-    let config = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_global(Some(ACTION))
-        .build();
-    let agent: ureq::Agent = config.into();
-    let sent = agent
-        .post(format!("{control}/ctl/v1/trigger"))
-        .content_type("application/json")
-        .send(asked.to_string());
-    let mut answer = sent.map_err(|e| e.to_string())?;
-    let status = answer.status().as_u16();
-    let text = answer.body_mut().read_to_string();
-    let text = text.map_err(|e| e.to_string())?;
-    match serde_json::from_str(&text) {
-        Ok(shown) if status == 200 => Ok(shown),
-        _ => Err(format!("{status} {text:.200}")),
     }
 }

@@ -206,7 +206,7 @@ impl Channel {
         card_challenge: &[u8; 8],
     ) -> (Self, [u8; 16]) {
         let cryptogram = keys.host_cryptogram(host_challenge, card_challenge);
-        let chaining = authenticate_mac(&keys, level, &cryptogram);
+        let chaining = authenticate_mac(&keys, level, false, &cryptogram);
         let mut data = [0; 16];
         let (left, right) = data.split_at_mut(8);
         left.copy_from_slice(&cryptogram);
@@ -222,15 +222,16 @@ impl Channel {
         )
     }
 
-    /// The card's end, once the MAC of EXTERNAL AUTHENTICATE is right. `None` when it is not. The cryptogram is
-    /// judged by the caller: the two errors have different answers.
+    /// The card's end, once the MAC of EXTERNAL AUTHENTICATE, whose Lc is `extended` or not, is right. `None` when it is not.
+    /// The cryptogram is judged by the caller: the two errors have different answers.
     pub fn card(
         keys: SessionKeys,
         level: Level,
+        extended: bool,
         cryptogram: &[u8; 8],
         mac: &[u8; 8],
     ) -> Option<Self> {
-        let chaining = authenticate_mac(&keys, level, cryptogram);
+        let chaining = authenticate_mac(&keys, level, extended, cryptogram);
         is_same(&first_half(chaining), mac).then_some(Self {
             keys,
             level,
@@ -371,15 +372,15 @@ impl Channel {
     }
 }
 
-fn authenticate_mac(keys: &SessionKeys, level: Level, cryptogram: &[u8; 8]) -> [u8; 16] {
-    aes_cmac(
-        &keys.mac,
-        &[
-            &[0; 16],
-            &[0x84, 0x82, level.byte(), 0x00, 0x10],
-            cryptogram,
-        ],
-    )
+fn authenticate_mac(
+    keys: &SessionKeys,
+    level: Level,
+    extended: bool,
+    cryptogram: &[u8; 8],
+) -> [u8; 16] {
+    let header = [0x84, 0x82, level.byte(), 0x00];
+    let lc: &[u8] = if extended { &[0, 0, 0x10] } else { &[0x10] };
+    aes_cmac(&keys.mac, &[&[0; 16], &header, lc, cryptogram])
 }
 
 fn copy(from: &[u8], out: &mut [u8]) -> Result<usize, Broken> {

@@ -53,7 +53,7 @@ fn ends(test: &Value) -> (Channel, Channel) {
     assert_eq!(said, array::<16>(&test["externalAuthenticate"]));
     let [.., a, b, c, d, e, f, g, h] = said;
     let mac = [a, b, c, d, e, f, g, h];
-    match Channel::card(keys(), level(test), &cryptogram, &mac) {
+    match Channel::card(keys(), level(test), false, &cryptogram, &mac) {
         Some(far) => (near, far),
         None => panic!("{}: the card does not know the host", test["id"]),
     }

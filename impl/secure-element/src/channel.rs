@@ -198,7 +198,7 @@ impl<F: Flash> Chip<F> {
             .ok_or(StatusWord::CONDITIONS_NOT_SATISFIED)?;
         let keys = SessionKeys::derive(set.enc, set.mac, host, card);
         let right = is_same(&keys.host_cryptogram(host, card), cryptogram);
-        match Channel::card(keys, level, cryptogram, mac) {
+        match Channel::card(keys, level, command.extended, cryptogram, mac) {
             None => Ok(self.failed(StatusWord::SECURITY_NOT_SATISFIED)),
             Some(_) if !right => Ok(self.failed(StatusWord::AUTHENTICATION_FAILED)),
             Some(channel) => Ok(self.opened(channel, *version)),

@@ -3,32 +3,48 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use kaika_node::chip::Remote;
 use kaika_node::clock::System;
 use kaika_node::store::Sqlite;
 use kaika_node::till::Till;
 use kaika_pos::{Kind, Outcome};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use super::{Control, Told};
+use super::{Control, done, failed};
 use crate::tap::{sale, shown};
 
-/// Shop terminals that pay just now, by name.
-pub(super) type Terminals = Mutex<BTreeMap<String, AbortHandle>>;
+/// What clients were told to do, and have not ended before anybody asked, by number.
+#[derive(Debug, Default)]
+pub(super) struct Begun {
+    last: AtomicU64,
+    all: Mutex<BTreeMap<String, Acting>>,
+}
+
+#[derive(Debug)]
+struct Acting {
+    task: AbortHandle,
+    shown: watch::Receiver<Option<Value>>,
+}
+
+impl Begun {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<String, Acting>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// A payment.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Tap {
-    action: Action,
+struct Tap {
     issuer: SocketAddr,
     chip: SocketAddr,
     terminal: String,
@@ -38,59 +54,96 @@ pub(super) struct Tap {
     patience_ms: u64,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+/// What a client can be told to do.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "action", rename_all = "kebab-case")]
 enum Action {
-    Tap,
+    Tap(Tap),
 }
 
-/// The end of a terminal's process.
+/// Begins; the outcome is asked for by the number in the answer.
+pub(super) async fn trigger(
+    State(control): State<Arc<Control>>,
+    Json(mut asked): Json<Value>,
+) -> Json<Value> {
+    // An answer may always come before the end.
+    asked.as_object_mut().map(|asked| asked.remove("wait_ms"));
+    let Action::Tap(tap) = match serde_json::from_value(asked) {
+        Ok(action) => action,
+        Err(error) => return failed(&error.to_string()),
+    };
+    // A terminal keeps its store from one payment to the next; its name may be no file's name.
+    let file = format!("pos-{}.db", hex::encode(&tap.terminal));
+    let file = control.data.join(file);
+    let (tell, shown_later) = watch::channel(None);
+    let task = tokio::spawn(async move {
+        let ended = pay(tap, file).await;
+        let outcome = ended.map_or_else(|_| json!({"result": "failed"}), |outcome| shown(&outcome));
+        tell.send_replace(Some(outcome));
+    });
+    let id = control
+        .begun
+        .last
+        .fetch_add(1, Ordering::SeqCst)
+        .to_string();
+    let acting = Acting {
+        task: task.abort_handle(),
+        shown: shown_later,
+    };
+    control.begun.all().insert(id.clone(), acting);
+    done(json!({ "id": id }))
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Asked {
+    id: String,
+    wait_ms: u64,
+}
+
+/// What became of it, when it ends in time.
+pub(super) async fn outcome(
+    State(control): State<Arc<Control>>,
+    Json(asked): Json<Asked>,
+) -> Json<Value> {
+    let acting = control
+        .begun
+        .all()
+        .get(&asked.id)
+        .map(|acting| acting.shown.clone());
+    let Some(mut acting) = acting else {
+        return failed(&format!("nothing with the number {}", asked.id));
+    };
+    let patience = Duration::from_millis(asked.wait_ms);
+    let ended = tokio::time::timeout(patience, acting.wait_for(Option::is_some)).await;
+    match ended {
+        Err(_) => done(json!({})),
+        Ok(Err(_)) => failed("the terminal died"),
+        Ok(Ok(shown)) => {
+            let shown = shown.clone().unwrap_or_default();
+            control.begun.all().remove(&asked.id);
+            done(json!({ "outcome": shown }))
+        }
+    }
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Crash {
-    terminal: String,
+    id: String,
 }
 
-/// Pays, and says what is shown. A terminal keeps its store from one payment to the next.
-pub(super) async fn trigger(State(control): State<Arc<Control>>, Json(tap): Json<Tap>) -> Told {
-    let Action::Tap = tap.action;
-    let file = control
-        .data
-        .join(format!("pos-{}.db", digest(&tap.terminal)));
-    let name = tap.terminal.clone();
-    let paying = tokio::spawn(pay(tap, file));
-    locked(&control.terminals).insert(name, paying.abort_handle());
-    match paying.await {
-        Ok(Ok(outcome)) => (StatusCode::OK, Json(shown(&outcome))),
-        Ok(Err(_)) => (StatusCode::OK, Json(json!({"result": "failed"}))),
-        Err(_) => {
-            let body = json!({"detail": "the terminal died"});
-            (StatusCode::INTERNAL_SERVER_ERROR, Json(body))
+/// Ends a client in the middle of what it does.
+pub(super) async fn crash(
+    State(control): State<Arc<Control>>,
+    Json(crash): Json<Crash>,
+) -> Json<Value> {
+    match control.begun.all().remove(&crash.id) {
+        Some(acting) => {
+            acting.task.abort();
+            done(json!({}))
         }
+        None => failed(&format!("nothing with the number {}", crash.id)),
     }
-}
-
-/// Ends a terminal in the middle of what it does.
-pub(super) async fn crash(State(control): State<Arc<Control>>, Json(crash): Json<Crash>) -> Told {
-    match locked(&control.terminals).remove(&crash.terminal) {
-        Some(paying) => {
-            paying.abort();
-            (StatusCode::OK, Json(json!({})))
-        }
-        None => {
-            let detail = format!("no terminal {}", crash.terminal);
-            (StatusCode::BAD_REQUEST, Json(json!({ "detail": detail })))
-        }
-    }
-}
-
-fn locked(terminals: &Terminals) -> std::sync::MutexGuard<'_, BTreeMap<String, AbortHandle>> {
-    terminals.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A name that is a file's name, whatever it was.
-fn digest(name: &str) -> String {
-    hex::encode(name)
 }
 
 async fn pay(tap: Tap, file: PathBuf) -> anyhow::Result<Outcome> {

@@ -334,6 +334,7 @@ fn both_ends_say_what_was_recorded() {
         let card = Channel::card(
             session(recorded),
             recorded.level,
+            false,
             &array(&hex::encode(cryptogram)),
             &array(&hex::encode(mac)),
         );
@@ -413,7 +414,7 @@ fn the_other_levels_are_made_of_the_same_parts() {
         let (Some(cryptogram), Some(mac)) = (sent.first_chunk(), sent.last_chunk()) else {
             panic!("two halves")
         };
-        let theirs = Channel::card(session(recorded), level, cryptogram, mac);
+        let theirs = Channel::card(session(recorded), level, false, cryptogram, mac);
         let mut theirs = theirs.unwrap_or_else(|| panic!("the MAC is wrong"));
         for plain in [&b""[..], b"one", &[7; 16], &[8; 40]] {
             let (mut field, mut out) = ([0; 80], [0; 80]);
@@ -438,6 +439,21 @@ fn the_other_levels_are_made_of_the_same_parts() {
     }
 }
 
+/// The MAC covers Lc in the form that the command is in.
+#[test]
+fn an_extended_command_opens_the_channel_too() {
+    let recorded = &RECORDED[0];
+    let (host, card) = (array(recorded.host), array(recorded.card));
+    let cryptogram = session(recorded).host_cryptogram(&host, &card);
+    let said = [&[0; 16][..], &[0x84, 0x82, 0x03, 0, 0, 0, 16], &cryptogram].concat();
+    let mac = first_half(aes_cmac(&session(recorded).mac, &[&said]));
+    let opened = |extended| {
+        let keys = session(recorded);
+        Channel::card(keys, Level::Command, extended, &cryptogram, &mac).is_some()
+    };
+    assert!(opened(true) && !opened(false));
+}
+
 /// Some hosts encrypt no data as one block of padding.
 #[test]
 fn an_encryption_of_nothing_is_nothing() {
@@ -447,7 +463,7 @@ fn an_encryption_of_nothing_is_nothing() {
     let (Some(cryptogram), Some(mac)) = (sent.first_chunk(), sent.last_chunk()) else {
         panic!("two halves")
     };
-    let theirs = Channel::card(session(recorded), Level::Command, cryptogram, mac);
+    let theirs = Channel::card(session(recorded), Level::Command, false, cryptogram, mac);
     let mut theirs = theirs.unwrap_or_else(|| panic!("the MAC is wrong"));
     ours.counter += 1;
     let mut mixed = ours.icv(1, 0);
