@@ -5,12 +5,24 @@
 //! [`crypto`], for whoever wants a second computation and no sockets.
 
 #[cfg(feature = "play")]
+pub mod again;
+#[cfg(feature = "play")]
 pub mod calc;
 #[cfg(feature = "play")]
 pub mod codec;
+#[cfg(feature = "play")]
+pub mod contract;
+#[cfg(feature = "play")]
+pub mod control;
 pub mod crypto;
 #[cfg(feature = "play")]
+pub mod dice;
+#[cfg(feature = "play")]
+pub mod explain;
+#[cfg(feature = "play")]
 pub mod format;
+#[cfg(feature = "play")]
+pub mod journal;
 #[cfg(feature = "play")]
 pub mod manifest;
 #[cfg(feature = "play")]
@@ -25,3 +37,5 @@ pub mod softchip;
 pub mod suite;
 #[cfg(feature = "play")]
 pub mod transcript;
+#[cfg(feature = "play")]
+pub mod verdict;

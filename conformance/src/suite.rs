@@ -1,31 +1,36 @@
-//! Plays a suite: a sanity conversation first and last, independent tests side by side, those that need the clock alone.
+//! Plays a suite: a sanity conversation first and last, independent tests side by side, and those that wait for the same
+//! times together. Start at [`run`].
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
-use crate::format::{File, Kind, Test};
-use crate::play::{Failure, Runner, Verdict};
+use crate::format::{File, Kind, Step, Test, Tier};
+use crate::manifest::Manifest;
+use crate::play::Runner;
+use crate::verdict::{Failure, Played, Verdict};
+
+mod desk;
+
+use desk::Desk;
 
 /// After this many failures in a row nothing more is to be learned.
 pub const PATIENCE: usize = 25;
+/// After this many answers that did not come, in all, the rest would take hours.
+pub const SILENCES: usize = 25;
+/// After this many answers in a row that did not come, the sanity conversation is asked whether the subject is still there.
+pub const DOUBT: usize = 5;
+/// Tests that wait together for time to pass: few enough that the first does not grow old before the last has come.
+const BATCH: usize = 32;
 
 /// Which tests are asked for.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Only ids that contain one of these; all when empty.
+    /// Only ids that contain one of these, or are what follows a `=`; all when empty.
     pub only: Vec<String>,
-}
-
-/// What became of one test.
-#[derive(Clone, Debug)]
-pub struct Played {
-    /// Its id.
-    pub id: String,
-    /// Its requirements.
+    /// Only tests of one of these requirements; all when empty.
     pub requirements: Vec<String>,
-    /// The verdict.
-    pub verdict: Verdict,
+    /// Only what is played with this tier; all when none.
+    pub tier: Option<Tier>,
 }
 
 /// What became of a suite.
@@ -37,155 +42,192 @@ pub struct Outcome {
     pub stopped: Option<String>,
 }
 
+/// What an outcome comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// Something passed, and everything is as expected.
+    Good,
+    /// Nothing is wrong and not everything is known: no verdict, an error, a stop, or nothing that passed.
+    Unclear,
+    /// Something failed, or passed that was expected to fail.
+    Bad,
+}
+
 impl Filter {
-    fn takes(&self, test: &Test) -> bool {
-        self.only.is_empty() || self.only.iter().any(|part| test.id.contains(part.as_str()))
+    /// Whether a test is asked for.
+    pub fn takes(&self, test: &Test) -> bool {
+        let named = |part: &String| match part.strip_prefix('=') {
+            Some(id) => test.id == id,
+            None => test.id.contains(part.as_str()),
+        };
+        let of = |id: &String| test.requirements.contains(id);
+        (self.only.is_empty() || self.only.iter().any(named))
+            && (self.requirements.is_empty() || self.requirements.iter().any(of))
+            && self
+                .tier
+                .is_none_or(|tier| tier.plays().contains(&test.tier))
     }
 }
 
 impl Outcome {
-    /// How many passed, failed and were skipped.
+    /// How many tests have a verdict, by its name.
+    pub fn count(&self, name: &str) -> usize {
+        let fits = |played: &&Played| played.verdict.name() == name;
+        self.played.iter().filter(fits).count()
+    }
+
+    fn counts_of(&self, names: &[&str]) -> usize {
+        names.iter().map(|name| self.count(name)).sum()
+    }
+
+    /// How many passed, how many are not as expected or without a verdict, and how many were not held against the subject.
     pub fn counts(&self) -> (usize, usize, usize) {
-        let count = |fits: fn(&Verdict) -> bool| {
-            self.played
-                .iter()
-                .filter(|played| fits(&played.verdict))
-                .count()
-        };
         (
-            count(|verdict| *verdict == Verdict::Pass),
-            count(|verdict| matches!(verdict, Verdict::Fail(_))),
-            count(|verdict| matches!(verdict, Verdict::Skip(_))),
+            self.counts_of(&["pass", "lenient"]),
+            self.counts_of(&["fail", "unexpected-pass", "inconclusive", "error"]),
+            self.counts_of(&["expected-fail", "skip", "unimplemented"]),
         )
     }
 
-    /// Something passed, nothing failed, and it came to its end.
+    /// What it comes to.
+    pub fn standing(&self) -> Standing {
+        if self.counts_of(&["fail", "unexpected-pass"]) > 0 {
+            return Standing::Bad;
+        }
+        let unclear = self.counts_of(&["inconclusive", "error"]) > 0
+            || self.counts_of(&["pass", "lenient"]) == 0
+            || self.stopped.is_some();
+        if unclear {
+            Standing::Unclear
+        } else {
+            Standing::Good
+        }
+    }
+
+    /// Something passed, everything is as expected, and it came to its end.
     pub fn is_good(&self) -> bool {
-        let (passed, failed, _) = self.counts();
-        passed > 0 && failed == 0 && self.stopped.is_none()
+        self.standing() == Standing::Good
     }
 }
 
 /// Plays the tests that the filter takes, `threads` at a time.
 ///
 /// # Errors
-/// When the filter takes none.
+/// When the filter takes none, or the control channel is not the subject's.
 pub fn run(
     runner: &Runner,
     file: &File,
     filter: &Filter,
     threads: usize,
-    progress: &(dyn Fn(usize, usize) + Sync),
+    progress: &(dyn Fn(usize, usize, &Played) + Sync),
 ) -> Result<Outcome, String> {
-    let tests: Vec<&Test> = file
-        .tests
-        .iter()
-        .filter(|test| filter.takes(test))
-        .collect();
+    let takes = |test: &&Test| filter.takes(test);
+    let tests: Vec<&Test> = file.tests.iter().filter(takes).collect();
     if tests.is_empty() {
         return Err(format!("no test of {} is selected", file.suite));
     }
-    if let Some(stopped) = sanity(runner, file, "first") {
-        return Ok(Outcome {
-            played: Vec::new(),
-            stopped: Some(stopped),
-        });
+    runner.greet()?;
+    let desk = Desk::new(runner, file, &tests, progress);
+    if let Some(first) = desk.sanity("first") {
+        return Ok(desk.never_begun(first));
     }
-    let desk = Desk::new(&tests, progress);
-    let (alone, together): (Vec<usize>, Vec<usize>) =
-        (0..tests.len()).partition(|at| tests[*at].needs.iter().any(|need| need == "hook:clock"));
-    std::thread::scope(|scope| {
-        for worker in 0..threads.max(1) {
-            let (desk, tests, together) = (&desk, &tests, &together);
-            let mine = move |at: &usize| at % threads.max(1) == worker;
-            scope.spawn(move || {
-                for at in together.iter().copied().filter(mine) {
-                    desk.play(runner, file, tests[at], at);
-                }
-            });
+    for (waits, group) in groups(file, &tests) {
+        match waits {
+            Waits::Never => desk.side_by_side(&group, threads),
+            Waits::Together => group
+                .chunks(BATCH)
+                .for_each(|batch| desk.together(batch, threads)),
+            Waits::Alone => desk.side_by_side(&group, 1),
         }
-    });
-    for at in alone {
-        desk.play(runner, file, tests[at], at);
     }
-    let mut outcome = desk.done(&tests);
-    if outcome.stopped.is_none() {
-        outcome.stopped = sanity(runner, file, "last");
-    }
-    Ok(outcome)
+    Ok(desk.done())
 }
 
-/// The shortest good conversation of the suite: if it fails, the rest means nothing.
-fn sanity(runner: &Runner, file: &File, when: &str) -> Option<String> {
-    let good = |test: &&Test| {
-        test.result == Kind::Valid && test.needs.iter().all(|need| need != "hook:clock")
+/// How a test waits.
+#[derive(Clone, Copy)]
+enum Waits {
+    Never,
+    /// At the same steps for the same times.
+    Together,
+    /// Within another message.
+    Alone,
+}
+
+/// The tests by how they wait; first those that do not, since time only goes ahead.
+fn groups(file: &File, tests: &[&Test]) -> Vec<(Waits, Vec<usize>)> {
+    let (mut never, mut alone) = (Vec::new(), Vec::new());
+    let mut together: BTreeMap<Vec<i64>, Vec<usize>> = BTreeMap::new();
+    for (at, test) in tests.iter().enumerate() {
+        // A vector that is not one is told when it is played.
+        let steps = file.expanded(&[&test.steps[..], &test.post].concat());
+        let steps = steps.unwrap_or_default();
+        let inside = |step: &Step| matches!(step, Step::Meanwhile(late) if advances(&late.steps).next().is_some());
+        let times: Vec<i64> = advances(&steps).collect();
+        if steps.iter().any(inside) {
+            alone.push(at);
+        } else if times.is_empty() {
+            never.push(at);
+        } else {
+            together.entry(times).or_default().push(at);
+        }
+    }
+    let mut groups = vec![(Waits::Never, never)];
+    groups.extend(together.into_values().map(|group| (Waits::Together, group)));
+    groups.push((Waits::Alone, alone));
+    groups
+}
+
+fn advances(steps: &[Step]) -> impl Iterator<Item = i64> {
+    steps.iter().filter_map(|step| match step {
+        Step::Advance(advance) => Some(advance.ms),
+        _ => None,
+    })
+}
+
+/// A test that can be the sanity conversation: good, of now, and expected to be right.
+fn may_open(runner: &Runner, file: &File, test: &Test) -> bool {
+    let entries = runner.subject().known_failures.entries();
+    test.result == Kind::Valid
+        && test.needs.iter().all(|need| need != "hook:clock")
+        && !entries.iter().any(|known| known.names(&test.id))
+        && file
+            .expanded(&[&test.steps[..], &test.post].concat())
+            .is_ok_and(|steps| runner.plays(test, &steps))
+}
+
+/// The entries of a manifest's lists that name no test of these suites: each is a failure, since nobody would notice it otherwise.
+pub fn stale(subject: &Manifest, files: &[File]) -> Vec<Played> {
+    let ids = || {
+        files
+            .iter()
+            .flat_map(|file| &file.tests)
+            .map(|test| &test.id)
     };
-    let test = file.tests.iter().find(good)?;
-    match runner.play(file, test) {
-        Verdict::Fail(Failure {
-            what,
-            expected,
-            seen,
-            ..
-        }) => Some(format!(
-            "the {when} sanity conversation fails ({}): {what}: expected {expected}, seen {seen}",
-            test.id
-        )),
-        Verdict::Pass | Verdict::Skip(_) => None,
-    }
+    let known = subject.known_failures.entries().iter();
+    let known = known.filter(|known| !ids().any(|id| known.names(id)));
+    let denied = subject
+        .deny
+        .keys()
+        .filter(|denied| !ids().any(|id| id == *denied));
+    known
+        .map(|known| gone("known_failures", &known.test))
+        .chain(denied.map(|id| gone("deny", id)))
+        .collect()
 }
 
-struct Desk<'a> {
-    verdicts: Mutex<Vec<Option<Verdict>>>,
-    done: AtomicUsize,
-    in_a_row: AtomicUsize,
-    total: usize,
-    progress: &'a (dyn Fn(usize, usize) + Sync),
-}
-
-impl<'a> Desk<'a> {
-    fn new(tests: &[&Test], progress: &'a (dyn Fn(usize, usize) + Sync)) -> Self {
-        Self {
-            verdicts: Mutex::new(vec![None; tests.len()]),
-            done: AtomicUsize::new(0),
-            in_a_row: AtomicUsize::new(0),
-            total: tests.len(),
-            progress,
-        }
-    }
-
-    fn play(&self, runner: &Runner, file: &File, test: &Test, at: usize) {
-        if self.in_a_row.load(Ordering::SeqCst) >= PATIENCE {
-            return;
-        }
-        let verdict = runner.play(file, test);
-        match &verdict {
-            Verdict::Fail(_) => self.in_a_row.fetch_add(1, Ordering::SeqCst),
-            Verdict::Pass => self.in_a_row.swap(0, Ordering::SeqCst),
-            Verdict::Skip(_) => 0,
-        };
-        let mut verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
-        verdicts[at] = Some(verdict);
-        (self.progress)(self.done.fetch_add(1, Ordering::SeqCst) + 1, self.total);
-    }
-
-    fn done(self, tests: &[&Test]) -> Outcome {
-        let verdicts = self
-            .verdicts
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
-        let stopped = (self.in_a_row.load(Ordering::SeqCst) >= PATIENCE)
-            .then(|| format!("stopped after {PATIENCE} failures in a row"));
-        let played = verdicts
-            .into_iter()
-            .zip(tests)
-            .map(|(verdict, test)| Played {
-                id: test.id.clone(),
-                requirements: test.requirements.clone(),
-                verdict: verdict
-                    .unwrap_or_else(|| Verdict::Skip("the suite was stopped".to_owned())),
-            })
-            .collect();
-        Outcome { played, stopped }
+fn gone(list: &str, id: &str) -> Played {
+    let failure = Failure {
+        step: 0,
+        what: list.to_owned(),
+        expected: "the name of a test".to_owned(),
+        seen: format!("{id}, which no suite has"),
+    };
+    Played {
+        id: format!("{list}/{id}"),
+        title: format!("an entry of {list} names no test"),
+        requirements: Vec::new(),
+        verdict: Verdict::Fail(failure),
+        took: Duration::ZERO,
+        chart: Vec::new(),
     }
 }

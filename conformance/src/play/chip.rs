@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::link::{self, Link};
-use super::{Outcome, Scene, wrong};
+use super::{Outcome, Scene, Wrong, broken, wrong};
 use crate::crypto::channel::{Channel, ChipKeys, card_challenge, longer_keys};
 use crate::format::{Apdu, Authenticate, Challenge, Relay, Secure};
 
@@ -40,7 +40,7 @@ impl Scene<'_> {
     }
 
     /// The chip, as it was reached before; else where the manifest says.
-    fn reached(&mut self) -> Result<Link, (String, String)> {
+    fn reached(&mut self) -> Result<Link, Wrong> {
         if let Some(chip) = self.chip.take() {
             return Ok(chip);
         }
@@ -54,10 +54,7 @@ impl Scene<'_> {
     /// The reader goes and comes again.
     fn leave(&mut self) -> Outcome {
         let chip = match self.chip.take() {
-            Some(Link::Tcp(stream)) => match stream.peer_addr() {
-                Ok(address) => Link::Tcp(self.dial(&address.to_string())?),
-                Err(_) => self.reached()?,
-            },
+            Some(Link::Tcp(wire)) => Link::Tcp(wire.again()?),
             #[cfg(feature = "pcsc")]
             Some(Link::Reader(card)) => Link::Reader(card.leave()?),
             None => self.reached()?,
@@ -82,7 +79,7 @@ impl Scene<'_> {
         self.answered(&answer, &apdu.sw, apdu.data.as_ref())
     }
 
-    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, (String, String)> {
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, Wrong> {
         let mut chip = self.reached()?;
         let answer = chip.transmit(command)?;
         self.chip = Some(chip);
@@ -120,8 +117,8 @@ impl Scene<'_> {
     }
 
     /// Nothing when a reader did not see the chip, unless that was the last try.
-    fn inserted(&self, last: bool) -> Result<Option<(Link, String)>, (String, String)> {
-        let answer = self.control("chip", &json!({}))?;
+    fn inserted(&self, last: bool) -> Result<Option<(Link, String)>, Wrong> {
+        let answer = self.runner.hook("chip", &json!({}))?;
         let text = |key: &str| answer.get(key).and_then(Value::as_str).map(str::to_owned);
         match (text("tcp"), text("reader"), text("se_id")) {
             (Some(address), _, Some(number)) => Ok(Some((Link::Tcp(self.dial(&address)?), number))),
@@ -130,7 +127,7 @@ impl Scene<'_> {
                 Err(_) if !last => Ok(None),
                 Err(unseen) => Err(unseen),
             },
-            _ => Err(wrong("tcp or reader, and se_id", answer)),
+            _ => Err(broken("tcp or reader, and se_id", answer)),
         }
     }
 
@@ -216,7 +213,7 @@ impl Scene<'_> {
         [cla, ins, p1, p2]: [u8; 4],
         command: &[u8],
         size: usize,
-    ) -> Result<Vec<u8>, (String, String)> {
+    ) -> Result<Vec<u8>, Wrong> {
         let head = if command.get(4) == Some(&0) { 7 } else { 5 };
         let data = command.get(head..command.len() - 1).unwrap_or_default();
         let mut pieces = data.chunks(size.max(1)).peekable();
@@ -255,12 +252,12 @@ impl Scene<'_> {
 
 /// The chip in a reader of PC/SC.
 #[cfg(feature = "pcsc")]
-fn in_reader(name: &str, number: Option<&str>) -> Result<Link, (String, String)> {
+fn in_reader(name: &str, number: Option<&str>) -> Result<Link, Wrong> {
     super::reader::Card::find(name, number).map(Link::Reader)
 }
 
 #[cfg(not(feature = "pcsc"))]
-fn in_reader(name: &str, _: Option<&str>) -> Result<Link, (String, String)> {
+fn in_reader(name: &str, _: Option<&str>) -> Result<Link, Wrong> {
     let need = format!("a chip in the reader {name:?}");
     Err(wrong(
         need,

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use pcsc::{Context, Disposition, Protocols, Scope, ShareMode};
 
-use super::{link, wrong};
+use super::{Wrong, link, wrong};
 
-type Said<T> = Result<T, (String, String)>;
+type Said<T> = Result<T, Wrong>;
 
 /// Longest answer of a short command, and room for more than that.
 const ANSWER_MAX: usize = 65_538;

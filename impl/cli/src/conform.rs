@@ -1,62 +1,189 @@
 //! `kaika conform`: plays the suites against a subject.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, bail};
-use kaika_conformance::format::File;
+use kaika_conformance::again::Again;
+use kaika_conformance::contract::Level;
+use kaika_conformance::explain::Reach;
+use kaika_conformance::format::{File, Tier};
+use kaika_conformance::journal::{Head, Journal};
 use kaika_conformance::manifest::Manifest;
 use kaika_conformance::peers::Peers;
 use kaika_conformance::play::{PATIENCE, Runner};
-use kaika_conformance::report;
-use kaika_conformance::suite::{Filter, Outcome, run as play};
+use kaika_conformance::report::{Lines, Report, Subject, Suite};
+use kaika_conformance::suite::{Filter, Outcome, Standing, run as play, stale};
 use kaika_conformance::transcript::Transcript;
-use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::reference::{ROLES, Reference};
-use crate::{NO, OK, bar};
+use crate::{NO, OK, UNCLEAR, bar};
 
+/// Plays the vectors against a subject.
+///
+/// Exit codes: 0 something passed and everything is as expected; 1 a test failed, passed although it is known to fail, or a list of the
+/// manifest names no test; 2 the command line is wrong; 3 nothing failed, but there is no verdict: answers that did not come, a hook
+/// that failed, a run that was stopped, nothing that passed; 4 no run: no such manifest, nothing selected, a port in use.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The subject: a manifest, see conformance/subjects/; or `reference`, which is started for the run.
-    #[arg(long, value_name = "FILE|reference")]
-    subject: String,
+    #[arg(
+        long,
+        value_name = "FILE|reference",
+        required_unless_present = "explain",
+        default_value_if("explain", "true", "reference")
+    )]
+    subject: Option<String>,
     /// Only the suite of this role: issuer, verifier, chip (or `se`) or system.
     #[arg(long)]
     role: Option<String>,
+    /// Which tests: smoke, standard (with smoke, mutant and regression), identification, mutant, fault, race, regression, or all.
+    #[arg(long, value_name = "TIER", default_value = "standard", value_parser = tier)]
+    tier: Tiers,
     /// The chip is in this reader of PC/SC. The reference's chips go into it by vpcd. Needs a build with `--features pcsc`.
     #[arg(long, value_name = "NAME")]
     reader: Option<String>,
-    /// Only tests whose id contains this; may be given again.
+    /// Only tests whose id contains this, or is what follows a `=`; may be given again.
     #[arg(long, value_name = "TEXT")]
     only: Vec<String>,
-    /// Where report.txt and report.json are written.
+    /// Only tests of this requirement; may be given again.
+    #[arg(long, value_name = "ID")]
+    requirement: Vec<String>,
+    /// What every made-up value comes from: the same seed makes up the same people, keys and nonces.
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+    /// Writes what became of each test into this file while it runs; a run that was interrupted goes on from it.
+    #[arg(long, value_name = "FILE")]
+    resume: Option<PathBuf>,
+    /// Plays nothing: counts the tests and requirements that are within reach at each level of hooks.
+    #[arg(long)]
+    explain: bool,
+    /// With --explain: lists the requirements that are out of reach at this level, L0 to L6.
+    #[arg(long, value_name = "LEVEL", requires = "explain", value_parser = level)]
+    level: Option<Level>,
+    /// Where report.txt, report.json, events.jsonl, junit.xml and report.html are written.
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
     /// Where every HTTP message of the run and its answer are written, one JSON document a line.
     #[arg(long, value_name = "FILE")]
     transcript: Option<PathBuf>,
+    /// After each suite, as many bare round trips by the same client: says on standard error how many vectors, messages and round trips a second.
+    #[arg(long)]
+    measure: bool,
     /// One JSON document instead of text.
     #[arg(long)]
     json: bool,
 }
 
-/// What was played of one suite.
-pub(crate) struct Run {
-    /// Its name.
-    pub(crate) suite: String,
-    /// What became of it.
-    pub(crate) outcome: Outcome,
+/// One tier with what belongs to it, or all.
+#[derive(Clone, Copy, Debug)]
+struct Tiers(Option<Tier>);
+
+fn tier(name: &str) -> Result<Tiers, String> {
+    if name == "all" {
+        return Ok(Tiers(None));
+    }
+    let all: Vec<&str> = Tier::ALL.iter().map(|tier| tier.name()).collect();
+    Tier::from_name(name)
+        .map(|tier| Tiers(Some(tier)))
+        .ok_or_else(|| format!("the tiers are {} and all", all.join(", ")))
+}
+
+fn level(name: &str) -> Result<Level, String> {
+    Level::from_name(name).ok_or_else(|| "the levels are L0 to L6".to_owned())
+}
+
+/// What a run is begun with, whoever the subject is.
+#[derive(Default)]
+pub(crate) struct Plan {
+    /// Which tests.
+    pub(crate) filter: Filter,
+    /// What made-up values come from; any when none.
+    pub(crate) seed: Option<u64>,
+    /// Where HTTP is written down.
+    pub(crate) transcript: Option<Transcript>,
+    /// Where verdicts are written down.
+    pub(crate) resume: Option<PathBuf>,
+    /// The chips' reader.
+    pub(crate) reader: Option<String>,
+    /// Whether bare round trips are measured too.
+    pub(crate) measure: bool,
+    /// Where tests are written down as they end.
+    pub(crate) lines: Option<Lines>,
 }
 
 pub(crate) fn run(args: &Args, runtime: &Runtime) -> anyhow::Result<u8> {
-    let filter = Filter {
-        only: args.only.clone(),
-    };
     let roles = roles(args.role.as_deref())?;
+    let mut plan = plan(args)?;
+    if args.explain {
+        return explain(args, &roles, &plan.filter);
+    }
     if args.reader.is_some() {
         check_reader(&roles)?;
     }
+    if plan.seed.is_none() {
+        plan.seed = Some(kaika_conformance::dice::any_seed());
+    }
+    let asked = args.subject.as_deref().unwrap_or_default();
+    let again = Again {
+        subject: asked.to_owned(),
+        seed: plan.seed.unwrap_or_default(),
+        reader: args.reader.clone(),
+    };
+    let subject = match asked {
+        "reference" => crate::reference::subject(&roles),
+        path => Subject::of(&read_manifest(Path::new(path))?),
+    };
+    if let Some(dir) = &args.report {
+        plan.lines = Some(lines(dir, &subject, &again)?);
+    }
+    let (began, clock) = (SystemTime::now(), Instant::now());
+    let suites = match asked {
+        "reference" => {
+            let mut suites = Vec::new();
+            for role in roles {
+                suites.extend(reference(role, &plan, runtime)?);
+            }
+            suites
+        }
+        path => manifest(Path::new(path), args, &roles, &plan)?,
+    };
+    if suites.is_empty() {
+        bail!(
+            "no vector is selected: --role, --tier, --only and --requirement leave none that this subject could be asked"
+        );
+    }
+    let report = Report {
+        subject,
+        again,
+        began,
+        took: clock.elapsed(),
+        suites,
+    };
+    told(&report, &plan, args)?;
+    Ok(code(&report.suites))
+}
+
+/// The lines of a run, in a directory that is made.
+pub(crate) fn lines(dir: &Path, subject: &Subject, again: &Again) -> anyhow::Result<Lines> {
+    std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
+    let path = dir.join("events.jsonl");
+    let lines = Lines::begin(&path, subject, again.clone());
+    lines.with_context(|| format!("writing {}", path.display()))
+}
+
+/// The exit code: the worst of the suites.
+fn code(suites: &[Suite]) -> u8 {
+    let worst = suites.iter().map(|suite| suite.outcome.standing()).max();
+    match worst {
+        Some(Standing::Good) => OK,
+        Some(Standing::Bad) => NO,
+        Some(Standing::Unclear) | None => UNCLEAR,
+    }
+}
+
+fn plan(args: &Args) -> anyhow::Result<Plan> {
     let transcript = match &args.transcript {
         Some(path) => {
             let begun = Transcript::begin(path);
@@ -64,32 +191,49 @@ pub(crate) fn run(args: &Args, runtime: &Runtime) -> anyhow::Result<u8> {
         }
         None => None,
     };
-    let mut runs = Vec::new();
-    if args.subject == "reference" {
-        for role in roles {
-            let reader = args.reader.as_deref();
-            runs.extend(reference(
-                role,
-                reader,
-                &filter,
-                transcript.as_ref(),
-                runtime,
-            )?);
-        }
-    } else {
-        runs = manifest(args, &roles, &filter, transcript.as_ref())?;
-    }
-    if runs.is_empty() {
-        bail!(
-            "no vector is selected: --role and --only leave none that this subject could be asked"
-        );
-    }
-    told(&runs, args)?;
-    Ok(if runs.iter().all(|run| run.outcome.is_good()) {
-        OK
-    } else {
-        NO
+    let seed = match &args.resume {
+        Some(path) => journal_of(path, Journal::seed_of(path))?,
+        None => None,
+    };
+    Ok(Plan {
+        filter: Filter {
+            only: args.only.clone(),
+            requirements: args.requirement.clone(),
+            tier: args.tier.0,
+        },
+        seed: args.seed.or(seed),
+        transcript,
+        resume: args.resume.clone(),
+        reader: args.reader.clone(),
+        measure: args.measure,
+        lines: None,
     })
+}
+
+fn journal_of<T>(path: &Path, opened: Result<T, String>) -> anyhow::Result<T> {
+    opened
+        .map_err(anyhow::Error::msg)
+        .with_context(|| format!("the journal {}", path.display()))
+}
+
+fn explain(args: &Args, roles: &[&str], filter: &Filter) -> anyhow::Result<u8> {
+    let mut files = Vec::new();
+    for role in roles {
+        files.extend(suites(role, filter)?);
+    }
+    for file in &mut files {
+        file.tests.retain(|test| filter.takes(test));
+    }
+    let reach = Reach::of(&files);
+    if args.json {
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&reach.document(args.level))?
+        );
+    } else {
+        print!("{}", reach.text(args.level));
+    }
+    Ok(OK)
 }
 
 /// A reader holds chips, one at a time.
@@ -122,127 +266,223 @@ pub(crate) fn suites(role: &str, filter: &Filter) -> anyhow::Result<Vec<File>> {
     for (name, text) in crate::vectors::files_of(role) {
         files.push(File::read(name, text)?);
     }
-    files.retain(|file| selects(file, filter));
+    files.retain(|file| file.tests.iter().any(|test| filter.takes(test)));
     Ok(files)
 }
 
 /// Plays the suites of one role against the reference.
-pub(crate) fn reference(
-    role: &str,
-    reader: Option<&str>,
-    filter: &Filter,
-    transcript: Option<&Transcript>,
-    runtime: &Runtime,
-) -> anyhow::Result<Vec<Run>> {
-    let files = suites(role, filter)?;
+pub(crate) fn reference(role: &str, plan: &Plan, runtime: &Runtime) -> anyhow::Result<Vec<Suite>> {
+    let files = suites(role, &plan.filter)?;
     if files.is_empty() {
         return Ok(Vec::new());
     }
-    let subject = runtime.block_on(Reference::start(role, reader))?;
+    let subject = runtime.block_on(Reference::start(role, plan.reader.as_deref()))?;
     let runner = Runner::new(subject.manifest.clone(), PATIENCE);
     let runner = match subject.peers {
         Some(peers) => runner.with_peers(peers),
         None => runner,
     };
-    let runner = written_down(runner, transcript);
-    let at_once = at_once(reader);
+    // Its addresses are others each time.
+    let name = &subject.manifest.implementation;
+    let runner = prepared(runner, plan, &format!("{} {}", name.name, name.version))?;
+    let at_once = at_once(&subject.manifest, plan.reader.as_deref());
     let runs = files
         .iter()
-        .map(|file| watched(&runner, file, filter, at_once));
+        .map(|file| watched(&runner, file, plan, at_once, role));
     runs.collect()
 }
 
-fn written_down(runner: Runner, transcript: Option<&Transcript>) -> Runner {
-    match transcript {
-        Some(transcript) => runner.with_transcript(transcript.clone()),
-        None => runner,
+/// With seed, transcript and journal as planned.
+fn prepared(mut runner: Runner, plan: &Plan, subject: &str) -> anyhow::Result<Runner> {
+    if let Some(transcript) = &plan.transcript {
+        runner = runner.with_transcript(transcript.clone());
     }
+    if let Some(seed) = plan.seed {
+        runner = runner.with_seed(seed);
+    }
+    if let Some(path) = &plan.resume {
+        let all = ROLES.iter().flat_map(|role| crate::vectors::files_of(role));
+        let head = Head::new(runner.seed(), subject, all);
+        runner = runner.with_journal(journal_of(path, Journal::open(path, &head))?);
+    }
+    Ok(runner)
 }
 
-fn selects(file: &File, filter: &Filter) -> bool {
-    let taken = |id: &str| {
-        filter.only.is_empty() || filter.only.iter().any(|part| id.contains(part.as_str()))
-    };
-    file.tests.iter().any(|test| taken(&test.id))
+fn read_manifest(path: &Path) -> anyhow::Result<Manifest> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let unfit = || format!("{} is no subject manifest", path.display());
+    let mut subject = Manifest::read(&text).with_context(unfit)?;
+    let beside = path.parent().unwrap_or(Path::new(""));
+    subject.gather(beside).with_context(unfit)?;
+    Ok(subject)
 }
 
 fn manifest(
+    path: &Path,
     args: &Args,
     roles: &[&'static str],
-    filter: &Filter,
-    transcript: Option<&Transcript>,
-) -> anyhow::Result<Vec<Run>> {
-    let (path, named) = (Path::new(&args.subject), args.role.is_some());
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    let mut subject: Manifest = serde_json::from_str(&text)
-        .with_context(|| format!("{} is no subject manifest", path.display()))?;
-    if let Some(reader) = &args.reader {
+    plan: &Plan,
+) -> anyhow::Result<Vec<Suite>> {
+    let mut subject = read_manifest(path)?;
+    if let Some(reader) = &plan.reader {
         let chip = subject.roles.entry("chip".to_owned()).or_default();
         chip.reader = Some(reader.clone());
     }
-    let chip = subject.roles.get("chip");
-    let at_once = at_once(chip.and_then(|chip| chip.reader.as_deref()));
+    let has = |role: &&&str| subject.roles.contains_key(**role);
+    if args.role.is_some() && !roles.iter().all(|role| has(&role)) {
+        bail!("{} names no {}", path.display(), roles.join(" or "));
+    }
+    let mut runs = baseline(&subject)?;
+    let mut files = Vec::new();
+    for role in roles.iter().filter(has) {
+        let suites = suites(role, &plan.filter)?;
+        files.extend(suites.into_iter().map(|file| (*role, file)));
+    }
+    if files.is_empty() {
+        return Ok(Vec::new());
+    }
+    let at_once = at_once(&subject, None);
     let mut runner = Runner::new(subject.clone(), PATIENCE);
     if !subject.peers.is_empty() {
         runner = runner.with_peers(Peers::start(&subject.peers).map_err(anyhow::Error::msg)?);
     }
-    let runner = written_down(runner, transcript);
-    let mut runs = Vec::new();
-    for role in roles {
-        if !subject.roles.contains_key(*role) {
-            if named {
-                bail!("{} names no {role}", path.display());
-            }
-            continue;
-        }
-        for file in suites(role, filter)? {
-            runs.push(watched(&runner, &file, filter, at_once)?);
-        }
+    let runner = prepared(runner, plan, &serde_json::to_string(&subject)?)?;
+    for (role, file) in &files {
+        runs.push(watched(&runner, file, plan, at_once, role)?);
     }
     Ok(runs)
 }
 
-/// How many tests are played at once: one, where there is one reader.
-fn at_once(reader: Option<&str>) -> usize {
+/// What the manifest's lists name that no suite has.
+fn baseline(subject: &Manifest) -> anyhow::Result<Vec<Suite>> {
+    if subject.known_failures.entries().is_empty() && subject.deny.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut files = Vec::new();
+    for role in ROLES
+        .iter()
+        .filter(|role| subject.roles.contains_key(**role))
+    {
+        files.extend(suites(role, &Filter::default())?);
+    }
+    let played = stale(subject, &files);
+    let run = |played| Suite {
+        name: "manifest".to_owned(),
+        digest: Report::catalogue(),
+        took: Duration::ZERO,
+        outcome: Outcome {
+            played,
+            stopped: None,
+        },
+    };
+    Ok((!played.is_empty())
+        .then(|| run(played))
+        .into_iter()
+        .collect())
+}
+
+/// How many tests are played at once: as the manifest says; one, where there is one reader.
+fn at_once(subject: &Manifest, reader: Option<&str>) -> usize {
+    let chip = subject.roles.get("chip");
+    let reader = reader.or_else(|| chip.and_then(|chip| chip.reader.as_deref()));
     let threads = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get);
-    if reader.is_some() { 1 } else { 2 * threads }
+    match (reader, subject.parameters.at_once) {
+        (Some(_), _) => 1,
+        (None, Some(at_once)) => at_once,
+        (None, None) => 2 * threads,
+    }
 }
 
 /// Plays one suite under a progress bar.
-fn watched(runner: &Runner, file: &File, filter: &Filter, at_once: usize) -> anyhow::Result<Run> {
+fn watched(
+    runner: &Runner,
+    file: &File,
+    plan: &Plan,
+    at_once: usize,
+    role: &str,
+) -> anyhow::Result<Suite> {
+    let sent = runner.sent();
     let bar = bar::counted(&file.suite, file.tests.len());
-    let outcome = play(runner, file, filter, at_once, &|done, total| {
-        bar.set_length(total as u64);
-        bar.set_position(done as u64);
-    })
+    let (clock, digest) = (Instant::now(), &file.spec.catalogue_digest);
+    if let Some(lines) = &plan.lines {
+        let tests = file.tests.iter().filter(|test| plan.filter.takes(test));
+        lines.suite(&file.suite, digest, tests.count());
+    }
+    let outcome = play(
+        runner,
+        file,
+        &plan.filter,
+        at_once,
+        &|done, total, played| {
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
+            if let Some(lines) = &plan.lines {
+                lines.test(&file.suite, played);
+            }
+        },
+    )
     .map_err(anyhow::Error::msg)?;
     bar.finish_and_clear();
-    Ok(Run {
-        suite: file.suite.clone(),
+    let suite = Suite {
+        name: file.suite.clone(),
+        digest: digest.clone(),
+        took: clock.elapsed(),
         outcome,
-    })
+    };
+    if let Some(lines) = &plan.lines {
+        lines.suite_end(&suite);
+    }
+    if plan.measure {
+        measured(runner, &suite, runner.sent() - sent, at_once, role)?;
+    }
+    Ok(suite)
 }
 
-fn told(runs: &[Run], args: &Args) -> anyhow::Result<()> {
-    let text: String = runs
-        .iter()
-        .map(|run| report::text(&run.suite, &run.outcome))
-        .collect();
-    let all: Vec<Value> = runs
-        .iter()
-        .map(|run| report::document(&run.suite, &run.outcome))
-        .collect();
-    let document = serde_json::to_string_pretty(&json!({"subject": args.subject, "suites": all}))?;
-    if let Some(dir) = &args.report {
-        std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
-        std::fs::write(dir.join("report.txt"), &text)?;
-        std::fs::write(dir.join("report.json"), &document)?;
+/// Says how fast a suite was played, beside as many bare round trips as it had messages, by the same client in the same run.
+fn measured(
+    runner: &Runner,
+    suite: &Suite,
+    messages: usize,
+    at_once: usize,
+    role: &str,
+) -> anyhow::Result<()> {
+    let rate = |count: usize, took: Duration| count as f64 / took.as_secs_f64().max(1e-9);
+    let vectors = rate(suite.outcome.played.len(), suite.took);
+    let mut text = format!(
+        "{}: {vectors:.0} vectors/s in {:.2} s",
+        suite.name,
+        suite.took.as_secs_f64()
+    );
+    if messages > 0 {
+        let role = if role == "system" { "verifier" } else { role };
+        let bare = runner
+            .bare(role, messages, at_once)
+            .map_err(anyhow::Error::msg)?;
+        let (messages, bare) = (rate(messages, suite.took), rate(messages, bare));
+        text += &format!(
+            "; {messages:.0} messages/s beside {bare:.0} bare round trips/s: {:.2}",
+            messages / bare
+        );
+    }
+    eprintln!("{text}");
+    Ok(())
+}
+
+fn told(report: &Report, plan: &Plan, args: &Args) -> anyhow::Result<()> {
+    if let (Some(dir), Some(lines)) = (&args.report, &plan.lines) {
+        written(report, lines, dir)?;
     }
     if args.json {
-        println!("{document}");
+        println!("{:#}", report.json());
     } else {
-        print!("{text}");
+        print!("{}", report.text());
     }
     Ok(())
+}
+
+/// Ends the lines and writes the rest of a report beside them.
+pub(crate) fn written(report: &Report, lines: &Lines, dir: &Path) -> anyhow::Result<()> {
+    lines.end(report).context("writing events.jsonl")?;
+    report.write(dir).map_err(anyhow::Error::msg)
 }

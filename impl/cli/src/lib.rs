@@ -28,6 +28,8 @@ mod walk;
 const OK: u8 = 0;
 /// It was done, and the answer is no: declined, refused, violated.
 const NO: u8 = 1;
+/// It was done as far as it went, and the answer is not known.
+const UNCLEAR: u8 = 3;
 /// The world was not as it must be: a port in use, a server that does not answer, a file that cannot be read.
 const WORLD: u8 = 4;
 /// Nobody reads the output any more: what a shell makes of SIGPIPE.
@@ -35,8 +37,8 @@ const NOBODY_READS: i32 = 141;
 
 /// A reference implementation of applying for a virtual card online and paying with it.
 ///
-/// Exit codes: 0 done; 1 the answer is no (declined, refused, a property is violated); 2 the command line is wrong; 4 something around it is
-/// wrong (a port in use, a server that does not answer, a file that cannot be read).
+/// Exit codes: 0 done; 1 the answer is no (declined, refused, a property is violated); 2 the command line is wrong; 3 the answer is not known
+/// (`conform`: no verdict); 4 something around it is wrong (a port in use, a server that does not answer, a file that cannot be read).
 #[derive(Parser)]
 #[command(name = "kaika", version)]
 struct Line {

@@ -11,11 +11,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
-use kaika_conformance::manifest::{Endpoint, Hooks, Implementation, Manifest};
+use kaika_conformance::contract::CONTRACT;
+use kaika_conformance::manifest::{Carrier, Endpoint, Hooks, Implementation, Manifest};
 use kaika_conformance::peers::Peers;
+use kaika_conformance::report::Subject;
 use kaika_node::Fault;
 use kaika_node::chip;
 use kaika_node::clock::Shifted;
@@ -84,7 +85,7 @@ pub(crate) const fn peers_of(role: &str) -> &'static [&'static str] {
 impl Reference {
     /// Starts what a suite for `role` needs. With a reader, chips go into that one, which must be vpcd's at its usual port.
     pub(crate) async fn start(role: &str, reader: Option<&str>) -> anyhow::Result<Self> {
-        let data = tempfile::tempdir().context("a directory for the stores")?;
+        let data = place().context("a directory for the stores")?;
         let at: BTreeMap<String, String> = peers_of(role)
             .iter()
             .map(|peer| ((*peer).to_owned(), "127.0.0.1:0".to_owned()))
@@ -118,6 +119,36 @@ impl Reference {
     }
 }
 
+/// A directory for stores that end with the run: in memory where the system has such a place, unless `TMPDIR` names another.
+fn place() -> std::io::Result<tempfile::TempDir> {
+    let memory = std::path::Path::new("/dev/shm");
+    match std::env::var_os("TMPDIR") {
+        None if memory.is_dir() => tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir()),
+        _ => tempfile::tempdir(),
+    }
+}
+
+/// The hooks of the reference.
+const OFFERS: [&str; 2] = ["chip", "clock"];
+
+/// What a report says of the reference.
+pub(crate) fn subject(roles: &[&str]) -> Subject {
+    let own = implementation();
+    Subject {
+        name: own.name,
+        version: own.version,
+        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+        hooks: OFFERS.map(str::to_owned).into(),
+    }
+}
+
+fn implementation() -> Implementation {
+    Implementation {
+        name: "kaika reference".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
 fn manifest(role: &str, world: &World, control: SocketAddr) -> anyhow::Result<Manifest> {
     let keys: BTreeMap<String, String> = serde_json::from_value(json!(world.keys))?;
     let http = |address: SocketAddr| Endpoint {
@@ -147,18 +178,14 @@ fn manifest(role: &str, world: &World, control: SocketAddr) -> anyhow::Result<Ma
         .map(|(name, endpoint)| (name.to_owned(), endpoint))
         .collect();
     Ok(Manifest {
-        implementation: Implementation {
-            name: "kaika reference".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        },
+        implementation: implementation(),
         roles,
         keys,
-        peers: BTreeMap::new(),
         hooks: Hooks {
-            control: Some(format!("http://{control}")),
+            control: Some(Carrier::Http(format!("http://{control}"))),
+            offers: Some(OFFERS.map(str::to_owned).to_vec()),
         },
-        error_map: BTreeMap::new(),
-        deny: BTreeMap::new(),
+        ..Manifest::default()
     })
 }
 
@@ -174,33 +201,48 @@ async fn control(world: &World, data: PathBuf, reader: Option<&str>) -> anyhow::
         reader: reader.map(str::to_owned),
     });
     let router = Router::new()
+        .route("/ctl/v1/hello", post(hello))
         .route("/ctl/v1/clock", post(advance))
         .route("/ctl/v1/chip", post(insert))
+        .fallback(unknown)
         .with_state(state);
     tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(address)
 }
 
-async fn advance(State(control): State<Arc<Control>>, Json(asked): Json<Value>) -> Told {
+/// `{"ok": true}` and these members.
+fn done(mut members: Value) -> Json<Value> {
+    members["ok"] = json!(true);
+    Json(members)
+}
+
+fn failed(what: &str) -> Json<Value> {
+    Json(json!({"error": {"message": what}}))
+}
+
+async fn hello(_: Json<Value>) -> Json<Value> {
+    done(json!({"contract": CONTRACT, "implementation": implementation()}))
+}
+
+async fn advance(State(control): State<Arc<Control>>, Json(asked): Json<Value>) -> Json<Value> {
     match asked.get("advance_ms").and_then(Value::as_i64) {
         Some(ms) => {
             control.clock.advance(ms);
-            (StatusCode::OK, Json(json!({})))
+            done(json!({}))
         }
-        None => (
-            StatusCode::BAD_REQUEST,
-            Json(json!({"detail": "advance_ms is missing"})),
-        ),
+        None => failed("advance_ms is missing"),
     }
 }
 
-type Told = (StatusCode, Json<Value>);
+async fn unknown(uri: axum::http::Uri) -> Json<Value> {
+    Json(json!({"unimplemented": true, "reason": format!("no {}", uri.path())}))
+}
 
 /// A chip from the factory, on a port of its own or alone in the reader.
 ///
 /// The body is read although it says nothing: what is not read when the answer is ready ends the connection, and the
 /// next question on it is lost.
-async fn insert(State(control): State<Arc<Control>>, _: Json<Value>) -> Told {
+async fn insert(State(control): State<Arc<Control>>, _: Json<Value>) -> Json<Value> {
     let number = control.chips.fetch_add(1, Ordering::SeqCst);
     let mut se_id = number.to_be_bytes();
     se_id[0] = 0x4b;
@@ -225,13 +267,7 @@ async fn insert(State(control): State<Arc<Control>>, _: Json<Value>) -> Told {
         }
     };
     match made.await {
-        Ok((way, address)) => {
-            let body = json!({way: address, "se_id": hex::encode(se_id)});
-            (StatusCode::OK, Json(body))
-        }
-        Err(fault) => {
-            let body = json!({"detail": fault.to_string()});
-            (StatusCode::INTERNAL_SERVER_ERROR, Json(body))
-        }
+        Ok((way, address)) => done(json!({way: address, "se_id": hex::encode(se_id)})),
+        Err(fault) => failed(&fault.to_string()),
     }
 }

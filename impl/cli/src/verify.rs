@@ -1,8 +1,12 @@
 //! `kaika verify`, and `kaika` alone: explores the model, generates the vectors, plays them against the reference.
 
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
 
-use kaika_conformance::report;
+use kaika_conformance::again::Again;
+use kaika_conformance::dice::any_seed;
+use kaika_conformance::format::Tier;
+use kaika_conformance::report::{Report, Suite, suite_text};
 use kaika_conformance::suite::Filter;
 use kaika_model::check::{Engine, cores, tiers_of};
 use kaika_model::explore::Limits;
@@ -11,14 +15,18 @@ use kaika_spec::Scope;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
+use crate::conform::Plan;
 use crate::reference::ROLES;
-use crate::{NO, OK, check, conform, vectors};
+use crate::{NO, OK, check, conform, reference, vectors};
 
 #[derive(clap::Args, Default)]
 pub(crate) struct Args {
     /// One JSON document instead of text.
     #[arg(long)]
     json: bool,
+    /// Where report.txt, report.json, events.jsonl, junit.xml and report.html of what was played are written.
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
 }
 
 /// What this does not show.
@@ -55,11 +63,7 @@ pub(crate) fn run(args: &Args, runtime: &Runtime) -> anyhow::Result<u8> {
         Err(error) => shown.failures.push(format!("{error:#}")),
     }
     shown.split[1] = began.elapsed();
-    let began = Instant::now();
-    for role in ROLES {
-        play(role, &mut shown, args.json, runtime)?;
-    }
-    shown.split[2] = began.elapsed();
+    play_all(args, &mut shown, runtime)?;
     told(&shown, args.json)?;
     Ok(if shown.failures.is_empty() { OK } else { NO })
 }
@@ -95,21 +99,64 @@ fn explore(shown: &mut Shown, quiet: bool) {
     }
 }
 
-fn play(role: &str, shown: &mut Shown, quiet: bool, runtime: &Runtime) -> anyhow::Result<()> {
-    let runs = conform::reference(role, None, &Filter::default(), None, runtime)?;
-    if runs.is_empty() {
-        shown.failures.push(format!("the suite of {role} is empty"));
+/// The standard tier.
+fn standard(seed: u64) -> Plan {
+    let filter = Filter {
+        tier: Some(Tier::Standard),
+        ..Filter::default()
+    };
+    Plan {
+        filter,
+        seed: Some(seed),
+        ..Plan::default()
     }
-    for run in runs {
-        if !quiet {
-            print!("{}", report::text(&run.suite, &run.outcome));
-        }
-        shown.passed += run.outcome.counts().0;
-        if !run.outcome.is_good() {
-            shown.failures.push(format!("the suite {}", run.suite));
-        }
+}
+
+fn play_all(args: &Args, shown: &mut Shown, runtime: &Runtime) -> anyhow::Result<()> {
+    let again = Again {
+        subject: "reference".to_owned(),
+        seed: any_seed(),
+        reader: None,
+    };
+    let subject = reference::subject(ROLES);
+    let mut plan = standard(again.seed);
+    if let Some(dir) = &args.report {
+        plan.lines = Some(conform::lines(dir, &subject, &again)?);
+    }
+    let (began, clock) = (SystemTime::now(), Instant::now());
+    let mut suites = Vec::new();
+    for role in ROLES {
+        let played = conform::reference(role, &plan, runtime)?;
+        judged(role, &played, &again, shown, args.json);
+        suites.extend(played);
+    }
+    shown.split[2] = clock.elapsed();
+    if let (Some(dir), Some(lines)) = (&args.report, &plan.lines) {
+        let report = Report {
+            subject,
+            again,
+            began,
+            took: clock.elapsed(),
+            suites,
+        };
+        conform::written(&report, lines, dir)?;
     }
     Ok(())
+}
+
+fn judged(role: &str, suites: &[Suite], again: &Again, shown: &mut Shown, quiet: bool) {
+    if suites.is_empty() {
+        shown.failures.push(format!("the suite of {role} is empty"));
+    }
+    for suite in suites {
+        if !quiet {
+            print!("{}", suite_text(again, suite));
+        }
+        shown.passed += suite.outcome.counts().0;
+        if !suite.outcome.is_good() {
+            shown.failures.push(format!("the suite {}", suite.name));
+        }
+    }
 }
 
 fn told(shown: &Shown, as_json: bool) -> anyhow::Result<()> {
