@@ -5,6 +5,7 @@ use kaika_model::{Outcome, Verdict};
 use kaika_spec::{Branch, Refusal, TokenState, limit};
 use serde_json::{Value, json};
 
+use crate::fields::{Bound, Message};
 use crate::script::{
     Expected, Scene, Script, advance, bind, concat, digits, evidence, fields, fresh, get, known,
     named, post, stranger,
@@ -12,6 +13,7 @@ use crate::script::{
 
 mod beside;
 mod debit;
+mod messages;
 mod provision;
 mod scenes;
 mod tap;
@@ -107,6 +109,14 @@ impl Script for Templates {
             parts.push("customer".to_owned());
         }
         parts
+    }
+
+    fn messages() -> Vec<Message<Input>> {
+        messages::all()
+    }
+
+    fn bound() -> &'static [Bound] {
+        messages::BOUND
     }
 
     /// Whether the person is a customer is arranged first.

@@ -6,6 +6,8 @@
 pub mod answers;
 pub mod chip;
 mod coverage;
+pub mod edges;
+pub mod fields;
 pub mod flows;
 mod identify;
 pub mod identity;
@@ -93,6 +95,18 @@ pub fn coverage(role: &str, file: &File, tier: Tier) -> Vec<Covered> {
         "chip" => coverage::of::<chip::Templates>(file, tier),
         "pos" => coverage::of::<pos::Templates>(file, tier),
         _ => Vec::new(),
+    }
+}
+
+/// The field table of a role's messages.
+///
+/// # Errors
+/// When its document is none, or a part says no message.
+pub fn field_table(role: &str) -> Result<Vec<fields::Line>, String> {
+    match role {
+        "issuer" => fields::table::<issuer::Templates>(),
+        "verifier" => fields::table::<verifier::Templates>(),
+        _ => Ok(Vec::new()),
     }
 }
 

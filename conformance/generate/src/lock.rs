@@ -1,7 +1,7 @@
 //! The lock file: every id that a vector ever had, and what it means. Start at [`Lock::updated`].
 //!
-//! An id means the role and the inputs of the model, with the fault if there is one; without inputs, the steps as they
-//! are played. What is expected is no part of it: a specification that changes its answer leaves the id alone.
+//! An id means the role and the inputs of the model, with the fault or field if there is one; without either, the steps as
+//! they are played. What is expected is no part of it: a specification that changes its answer leaves the id alone.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -36,7 +36,7 @@ const HEAD: &str = "# Ids of vectors: use, meaning, id. Written by `kaika vector
 pub fn meaning(test: &Test) -> String {
     let mut words = test.sut.clone();
     words.extend(test.origin.source.clone());
-    if test.origin.model_path.is_empty() {
+    if test.origin.model_path.is_empty() && test.origin.source.is_none() {
         words.extend(test.steps.iter().chain(&test.post).map(said));
     } else {
         words.extend(test.origin.model_path.iter().cloned());

@@ -8,6 +8,7 @@ use kaika_conformance::format::{
 use kaika_model::{Machine, Outcome};
 use serde_json::{Value, json};
 
+use crate::fields::{Bound, Message};
 use crate::walk::ANY;
 
 /// How an outcome differs from what a part expects by itself.
@@ -113,6 +114,16 @@ pub trait Script {
     /// from its limit, is one state there, and the identification tier's business.
     fn depth(_chapter: &str) -> usize {
         ANY
+    }
+
+    /// The messages whose fields are tried.
+    fn messages() -> Vec<Message<<Self::M as Machine>::Input>> {
+        Vec::new()
+    }
+
+    /// Which letters give a field another's or an older value.
+    fn bound() -> &'static [Bound] {
+        &[]
     }
 
     /// Whether an input may tell states apart; not when what it needs is arranged before the test begins.

@@ -7,13 +7,13 @@ use kaika_model::{Machine, Outcome, Verdict, Weak};
 use kaika_spec::Weakness;
 use serde_json::json;
 
-use crate::mutants;
 use crate::script::{Act, Expected, Input, Output, Scene, Script, State, file, read_steps};
 use crate::tiers::{Happy, smoke};
 use crate::walk::{Graph, Transition, walked};
+use crate::{fields, mutants};
 
 /// One test while it is written.
-struct Writing<S: Script> {
+pub(crate) struct Writing<S: Script> {
     parts: BTreeSet<String>,
     own: BTreeMap<String, Vec<Step>>,
     steps: Vec<Step>,
@@ -65,7 +65,7 @@ impl Shelf {
 }
 
 impl<S: Script> Writing<S> {
-    fn new(inputs: &[Input<S>]) -> Self {
+    pub(crate) fn new(inputs: &[Input<S>]) -> Self {
         let mut writing = Self {
             parts: BTreeSet::new(),
             own: BTreeMap::new(),
@@ -78,7 +78,7 @@ impl<S: Script> Writing<S> {
         writing
     }
 
-    fn act(&mut self, part: String, expected: Expected) {
+    pub(crate) fn act(&mut self, part: String, expected: Expected) {
         if part.is_empty() {
             return;
         }
@@ -91,7 +91,7 @@ impl<S: Script> Writing<S> {
         }));
     }
 
-    fn play(&mut self, act: Act) -> Result<(), String> {
+    pub(crate) fn play(&mut self, act: Act) -> Result<(), String> {
         match act {
             Act::Part(name, expected) => self.act(name, expected),
             Act::Say(steps) => self.steps.extend(read_steps(&steps)?),
@@ -99,7 +99,7 @@ impl<S: Script> Writing<S> {
         Ok(())
     }
 
-    fn say(&mut self, state: &State<S>, input: &Input<S>) -> State<S> {
+    pub(crate) fn say(&mut self, state: &State<S>, input: &Input<S>) -> State<S> {
         let outcome = S::M::step(state, input, &Weak::HARDENED);
         self.act(S::part(state, input), S::expected(state, input, &outcome));
         self.heard.extend(outcome.out.iter().copied());
@@ -107,7 +107,7 @@ impl<S: Script> Writing<S> {
     }
 
     /// What the subject must have asked by now, as a part that many tests share.
-    fn ask(&mut self) -> Result<(), String> {
+    pub(crate) fn ask(&mut self) -> Result<(), String> {
         let all = S::questions(&self.heard);
         if all.is_empty() {
             return Ok(());
@@ -141,7 +141,12 @@ impl<S: Script> Writing<S> {
         Ok(())
     }
 
-    fn made(self, test: Test) -> Made {
+    /// The steps since the last time.
+    pub(crate) fn taken(&mut self) -> Vec<Step> {
+        std::mem::take(&mut self.steps)
+    }
+
+    pub(crate) fn made(self, test: Test) -> Made {
         Made {
             test,
             parts: self.parts,
@@ -228,7 +233,7 @@ pub(crate) fn test<S: Script>(
     let mut state = path
         .iter()
         .fold(S::M::init(), |state, input| writing.say(&state, input));
-    let steps = std::mem::take(&mut writing.steps);
+    let steps = writing.taken();
     if let Ending::Continuation(alphabet) = ending {
         writing.ask()?;
         for input in S::shown().iter().filter(|input| alphabet.contains(input)) {
@@ -241,7 +246,7 @@ pub(crate) fn test<S: Script>(
     if matches!(ending, Ending::Identifier(_)) {
         writing.ask()?;
     }
-    let post = std::mem::take(&mut writing.steps);
+    let post = writing.taken();
     let result = kind(transition.outcome.verdict);
     if steps.is_empty() || result == Kind::Invalid && post.is_empty() {
         return Ok(None);
@@ -274,7 +279,7 @@ fn staged<S: Script>(scene: Scene) -> Result<Made, String> {
         .acts
         .into_iter()
         .try_for_each(|act| writing.play(act))?;
-    let steps = std::mem::take(&mut writing.steps);
+    let steps = writing.taken();
     scene
         .post
         .into_iter()
@@ -295,7 +300,7 @@ fn staged<S: Script>(scene: Scene) -> Result<Made, String> {
             source: scene.source,
         },
         steps,
-        post: std::mem::take(&mut writing.steps),
+        post: writing.taken(),
     };
     Ok(writing.made(test))
 }
@@ -351,6 +356,7 @@ pub(crate) fn suite<S: Script>(digest: &str) -> Result<File, String> {
     for scene in S::scenes() {
         shelf.put(staged::<S>(scene)?);
     }
+    fields::add::<S>(&mut shelf)?;
     smoke(&mut shelf.tests, &happy);
     mutants::add::<S>(&mut shelf, &killed)?;
     shelf.bound::<S>(S::ROLE, digest)

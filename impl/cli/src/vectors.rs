@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
 
-use kaika_conformance::format::{File, Test, Tier};
+use kaika_conformance::format::{Criterion, File, Test, Tier};
 use kaika_generate::lock::Lock;
 use kaika_generate::sizes::Sizes;
 
@@ -109,7 +109,7 @@ pub(crate) fn fresh() -> anyhow::Result<usize> {
         }
         files.push(File::read(&name, &text)?);
     }
-    let made = |test: &&Test| !test.origin.model_path.is_empty();
+    let made = |test: &&Test| test.origin.criterion != Criterion::Hand;
     let tests = files
         .iter()
         .flat_map(|file| &file.tests)
@@ -133,7 +133,7 @@ pub(crate) fn fresh() -> anyhow::Result<usize> {
 pub(crate) fn by_hand() -> anyhow::Result<usize> {
     let mut tests = 0;
     for (name, text) in CHECKED_IN {
-        let by_hand = |test: &&Test| test.origin.model_path.is_empty();
+        let by_hand = |test: &&Test| test.origin.criterion == Criterion::Hand;
         tests += File::read(name, text)?.tests.iter().filter(by_hand).count();
     }
     Ok(tests)

@@ -14,15 +14,15 @@ use serde_json::{Value, json};
 use super::{OTHER, capture, code_sent, known_customer, mask, prove, refusal};
 use crate::script::{Act, Expected, Scene, fields, known};
 
-const APPLIED: &[Input] = &[Input::Open, Input::Password];
-const START: &[Input] = &[Input::Open, Input::Password, Input::ApplicantKnown];
-const FIRST: &[Input] = &[
+pub(super) const APPLIED: &[Input] = &[Input::Open, Input::Password];
+pub(super) const START: &[Input] = &[Input::Open, Input::Password, Input::ApplicantKnown];
+pub(super) const FIRST: &[Input] = &[
     Input::Open,
     Input::Password,
     Input::ApplicantFirst,
     Input::Photos,
 ];
-const CARD: &[Input] = &[Input::Otp, Input::Issue];
+pub(super) const CARD: &[Input] = &[Input::Otp, Input::Issue];
 
 /// Scenes of every kind.
 pub(super) fn all() -> Vec<Scene> {
