@@ -2,6 +2,7 @@
 //!
 //! Start at [`READERS`]: which schema is which type.
 
+use kaika_generate::edges::Schemas;
 use kaika_spec::{Refusal, Role};
 use kaika_wire::core::{Caller, Core, Input, Request};
 use kaika_wire::dice::Dice;
@@ -12,7 +13,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::edges::Schemas;
 use crate::paper::none;
 use crate::{Operation, all_operations, document, validator};
 

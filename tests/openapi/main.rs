@@ -6,7 +6,6 @@
 mod paper;
 
 mod bodies;
-mod edges;
 mod wire;
 
 use std::collections::BTreeSet;

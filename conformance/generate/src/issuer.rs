@@ -5,6 +5,7 @@ use kaika_model::{Outcome, Verdict};
 use kaika_spec::{Branch, Refusal, TokenState, limit};
 use serde_json::{Value, json};
 
+use crate::fields::{Bound, Message};
 use crate::script::{
     Expected, Scene, Script, advance, bind, concat, digits, evidence, fields, fresh, get, known,
     named, post, stranger,
@@ -12,6 +13,7 @@ use crate::script::{
 
 mod beside;
 mod debit;
+mod messages;
 mod provision;
 mod scenes;
 mod tap;
@@ -107,6 +109,29 @@ impl Script for Templates {
             parts.push("customer".to_owned());
         }
         parts
+    }
+
+    fn messages() -> Vec<Message<Input>> {
+        messages::all()
+    }
+
+    fn bound() -> &'static [Bound] {
+        messages::BOUND
+    }
+
+    /// Whether the person is a customer is arranged first.
+    fn tells(input: &Input) -> bool {
+        *input != Input::EligibilityKnown
+    }
+
+    /// Another card of the person, another amount, two taps: the machine knows of one card and one tap.
+    fn leaves(way: &[Input], input: &Input) -> bool {
+        let others = [
+            Input::IssueQuotaFull,
+            Input::IssueQuotaBlocked,
+            Input::TapAtLimit,
+        ];
+        others.contains(input) || *input == Input::Tap && way.contains(input)
     }
 
     fn part(state: &State, input: &Input) -> String {

@@ -1,33 +1,103 @@
 //! Vectors from the model: the only crate that names both model and conformance.
 //!
-//! [`all`] gives every file; [`walk`] finds the transitions, [`script`] makes tests of them, and there is one file of
-//! templates for each role.
+//! [`all`] gives every file that is checked in, [`identification`] what is made on demand; `walk` finds the transitions,
+//! `suite` makes tests of them, and there is one file of templates for each role.
 
 pub mod answers;
 pub mod chip;
+mod coverage;
+pub mod edges;
+pub mod fields;
 pub mod flows;
+mod identify;
 pub mod issuer;
+pub mod lock;
+mod mutants;
 pub mod script;
+pub mod sizes;
+mod suite;
 mod tiers;
 pub mod verifier;
 pub mod walk;
 
-use kaika_conformance::format::{File, catalogue_digest};
+use kaika_conformance::format::{File, Tier, catalogue_digest};
 
-/// Every vector file, by name.
+pub use coverage::Covered;
+pub use identify::Reach;
+
+/// The roles that have an identification tier.
+pub const IDENTIFIED: &[&str] = &["issuer", "verifier", "chip"];
+
+/// Every vector file that is checked in, by name.
 ///
 /// # Errors
 /// When a template is no step, or a file would not be read again.
 pub fn all() -> Result<Vec<(String, String)>, String> {
+    suites()?.iter().map(written).collect()
+}
+
+/// The suites of [`all`].
+///
+/// # Errors
+/// When a template is no step.
+pub fn suites() -> Result<Vec<File>, String> {
     let digest = catalogue_digest(kaika_spec::PROSE);
-    let mut files = [
-        script::suite::<issuer::Templates>(&digest)?,
-        script::suite::<verifier::Templates>(&digest)?,
-        script::suite::<chip::Templates>(&digest)?,
+    let mut files = vec![
+        suite::suite::<issuer::Templates>(&digest)?,
+        suite::suite::<verifier::Templates>(&digest)?,
+        suite::suite::<chip::Templates>(&digest)?,
         flows::suite(&digest)?,
     ];
     files.iter_mut().for_each(answers::complete);
-    files.iter().map(written).collect()
+    Ok(files)
+}
+
+/// The identification tier of a role; nothing for a role that has none.
+///
+/// # Errors
+/// When a template is no step.
+pub fn identification(role: &str) -> Result<Option<File>, String> {
+    let digest = catalogue_digest(kaika_spec::PROSE);
+    let mut file = match role {
+        "issuer" => identify::suite::<issuer::Templates>(&digest)?,
+        "verifier" => identify::suite::<verifier::Templates>(&digest)?,
+        "chip" => identify::suite::<chip::Templates>(&digest)?,
+        _ => return Ok(None),
+    };
+    answers::complete(&mut file);
+    Ok(Some(file))
+}
+
+/// What identification can tell of a role, chapter by chapter.
+pub fn reach(role: &str) -> Vec<Reach> {
+    match role {
+        "issuer" => identify::reach::<issuer::Templates>(),
+        "verifier" => identify::reach::<verifier::Templates>(),
+        "chip" => identify::reach::<chip::Templates>(),
+        _ => Vec::new(),
+    }
+}
+
+/// Which transitions of a role's model the tests of its suite take that are played with a tier.
+pub fn coverage(role: &str, file: &File, tier: Tier) -> Vec<Covered> {
+    match role {
+        "issuer" => coverage::of::<issuer::Templates>(file, tier),
+        "verifier" => coverage::of::<verifier::Templates>(file, tier),
+        "chip" => coverage::of::<chip::Templates>(file, tier),
+        _ => Vec::new(),
+    }
+}
+
+/// The field table of a role's messages.
+///
+/// # Errors
+/// When its document is none, or a part says no message.
+pub fn field_table(role: &str) -> Result<Vec<fields::Line>, String> {
+    match role {
+        "issuer" => fields::table::<issuer::Templates>(),
+        "verifier" => fields::table::<verifier::Templates>(),
+        _ => Ok(Vec::new()),
+    }
 }
 
 fn written(file: &File) -> Result<(String, String), String> {

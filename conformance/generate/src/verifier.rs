@@ -4,6 +4,7 @@ mod apply;
 mod detours;
 mod front;
 mod issue;
+mod messages;
 mod pay;
 mod prove;
 mod questions;
@@ -13,6 +14,9 @@ use kaika_model::role::verifier::{Input, Order, Output, Phase, State, Verifier};
 use kaika_model::{Outcome, Verdict};
 use kaika_spec::limit;
 use serde_json::{Value, json};
+
+use crate::fields::{Bound, Message};
+use crate::walk::ANY;
 
 use crate::script::{
     Expected, Questions, Scene, Script, advance, bind, concat, digits, fields, fresh, known, named,
@@ -24,6 +28,8 @@ use crate::script::{
 pub struct Templates;
 
 const PASSWORD: &str = "correct horse battery staple";
+/// Somebody's enrolment.
+const NEW_ACCOUNT: &str = "account(new)";
 const LAST_RESEND: &str = "otp-resend(last)";
 const SALT: &str = "00112233445566778899aabbccddeeff";
 /// 2100-01-01: the peers' decisions outlive every test.
@@ -51,6 +57,7 @@ impl Script for Templates {
         match part {
             "setup" => setup(),
             LAST_RESEND => prove::resent(0),
+            NEW_ACCOUNT => account("new_account", "applicant"),
             _ => Input::from_name(part).map_or_else(Vec::new, said),
         }
     }
@@ -79,6 +86,22 @@ impl Script for Templates {
                 | Input::AdvanceOrder
         );
         clock.then_some("hook:clock")
+    }
+
+    fn messages() -> Vec<Message<Input>> {
+        messages::all()
+    }
+
+    fn bound() -> &'static [Bound] {
+        messages::BOUND
+    }
+
+    /// Tries, sends and codes are counted: to tell the counters apart takes up to 13 inputs, and most need the clock.
+    fn depth(chapter: &str) -> usize {
+        match chapter {
+            "prove" => 2,
+            _ => ANY,
+        }
     }
 
     fn detours() -> Vec<(&'static str, Vec<Input>)> {

@@ -2,8 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
-use kaika_conformance::format::{File, Kind};
+use kaika_conformance::format::{File, Kind, Tier};
+use kaika_generate::lock::Lock;
+use kaika_generate::sizes::Sizes;
+use kaika_generate::{IDENTIFIED, coverage, identification, reach};
 use kaika_spec::Weakness;
 
 /// Weaknesses that no vector against one server or chip can show, and where they are shown.
@@ -30,15 +34,25 @@ const ELSEWHERE: &[(Weakness, &str)] = &[
     ),
 ];
 
-fn files() -> Vec<(String, String)> {
-    kaika_generate::all().unwrap_or_else(|error| panic!("{error}"))
+/// Made once: every test looks at the same.
+fn files() -> &'static [(String, String)] {
+    static FILES: OnceLock<Vec<(String, String)>> = OnceLock::new();
+    FILES.get_or_init(|| kaika_generate::all().unwrap_or_else(|error| panic!("{error}")))
 }
 
-fn read() -> Vec<File> {
-    let read = |(name, text): (String, String)| {
-        File::read(&name, &text).unwrap_or_else(|error| panic!("{error}"))
+fn read() -> &'static [File] {
+    static READ: OnceLock<Vec<File>> = OnceLock::new();
+    READ.get_or_init(|| kaika_generate::suites().unwrap_or_else(|error| panic!("{error}")))
+}
+
+/// The identification tier, by role.
+fn identified() -> &'static [File] {
+    static MADE: OnceLock<Vec<File>> = OnceLock::new();
+    let of = |role: &&str| {
+        let file = identification(role).unwrap_or_else(|error| panic!("{error}"));
+        file.unwrap_or_else(|| panic!("{role} has no identification tier"))
     };
-    files().into_iter().map(read).collect()
+    MADE.get_or_init(|| IDENTIFIED.iter().map(of).collect())
 }
 
 #[test]
@@ -46,23 +60,28 @@ fn what_is_checked_in_is_what_the_model_gives() {
     for (name, text) in files() {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
             .join("../vectors")
-            .join(&name);
+            .join(name);
         let there = std::fs::read_to_string(path).unwrap_or_default();
-        assert!(there == text, "{name} is stale: run `kaika vectors`");
+        assert!(there == *text, "{name} is stale: run `kaika vectors`");
     }
 }
 
 #[test]
 fn generation_gives_the_same_bytes_twice() {
-    assert!(files() == files());
+    let again = kaika_generate::all().unwrap_or_else(|error| panic!("{error}"));
+    assert!(files() == again);
+    let [issuer, ..] = identified() else {
+        panic!("no identification tier")
+    };
+    let again = identification("issuer").unwrap_or_else(|error| panic!("{error}"));
+    assert!(Some(issuer.write()) == again.map(|file| file.write()));
 }
 
 #[test]
 fn every_weakness_is_told_by_a_vector_or_listed() {
-    let told: BTreeSet<String> = read()
-        .into_iter()
-        .flat_map(|file| file.tests)
-        .flat_map(|test| test.origin.kills)
+    let tests = read().iter().flat_map(|file| &file.tests);
+    let told: BTreeSet<&str> = tests
+        .flat_map(|test| test.origin.kills.iter().map(String::as_str))
         .collect();
     for weakness in Weakness::ALL {
         let listed = ELSEWHERE.iter().any(|(one, _)| one == weakness);
@@ -72,7 +91,8 @@ fn every_weakness_is_told_by_a_vector_or_listed() {
 
 #[test]
 fn every_refusal_is_followed_by_something_that_shows_no_change() {
-    for test in read().into_iter().flat_map(|file| file.tests) {
+    let all = read().iter().chain(identified());
+    for test in all.flat_map(|file| &file.tests) {
         assert!(
             test.result == Kind::Valid || !test.post.is_empty(),
             "{}",
@@ -81,12 +101,77 @@ fn every_refusal_is_followed_by_something_that_shows_no_change() {
     }
 }
 
-/// How many tests each suite has: a change is seen in review.
+/// Transitions that no test of the standard tier takes: how many, and why.
+const NOT_TAKEN: &[(&str, &str, usize, &str)] = &[(
+    "verifier",
+    "prove",
+    1675,
+    "counters of tries, sends and codes away from their limits: more than two inputs tell them apart, and most of \
+     these tests move the clock, alone; the identification tier takes them",
+)];
+
+#[test]
+fn the_standard_tier_takes_every_transition_or_says_why_not() {
+    let mut wrong = Vec::new();
+    for role in IDENTIFIED {
+        let file = read().iter().find(|file| file.suite == *role);
+        let file = file.unwrap_or_else(|| panic!("no suite of {role}"));
+        for covered in coverage(role, file, Tier::Standard) {
+            let (chapter, missing) = (covered.chapter, covered.missing.len());
+            let of = |(of, name, ..): &&(&str, &str, usize, &str)| of == role && *name == chapter;
+            let listed = NOT_TAKEN.iter().find(of).map_or(0, |(.., count, _)| *count);
+            if missing != listed {
+                let (all, first) = (covered.transitions, covered.missing.first());
+                wrong.push(format!(
+                    "{role} {chapter}: {missing} of {all} not taken, {listed} listed; {first:?}"
+                ));
+            }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn identification_takes_every_transition() {
+    for (role, file) in IDENTIFIED.iter().zip(identified()) {
+        for covered in coverage(role, file, Tier::Identification) {
+            assert_eq!(
+                covered.missing,
+                Vec::<String>::new(),
+                "{role} {}",
+                covered.chapter
+            );
+        }
+    }
+}
+
+/// How many tests each role has in each tier: a change is seen in review, and the table is what the page says.
 #[test]
 fn the_sizes_of_the_suites() {
-    let sizes: BTreeMap<String, usize> = read()
-        .into_iter()
-        .map(|file| (file.suite, file.number_of_tests))
-        .collect();
-    insta::assert_debug_snapshot!(sizes);
+    let mut sizes = Sizes::default();
+    let by_hand = include_str!("../../vectors/hand/chip.json");
+    let by_hand = File::read("hand/chip.json", by_hand).unwrap_or_else(|error| panic!("{error}"));
+    let all = read().iter().chain([&by_hand]).chain(identified());
+    all.for_each(|file| sizes.count(file));
+    insta::assert_snapshot!(sizes);
+}
+
+/// What identification can tell, chapter by chapter.
+#[test]
+fn the_reach_of_identification() {
+    let reach: BTreeMap<&str, _> = IDENTIFIED.iter().map(|role| (*role, reach(role))).collect();
+    insta::assert_debug_snapshot!(reach);
+}
+
+#[test]
+fn ids_are_those_of_the_lock_file() {
+    let lock = include_str!("../../vectors.lock");
+    let lock = Lock::read(lock).unwrap_or_else(|error| panic!("vectors.lock: {error}"));
+    let by_hand = include_str!("../../vectors/hand/chip.json");
+    let mut files = read().to_vec();
+    files.extend(File::read("hand/chip.json", by_hand));
+    let now = lock
+        .updated(&files, &[])
+        .unwrap_or_else(|error| panic!("{error}"));
+    assert!(now == lock, "vectors.lock is stale: run `kaika vectors`");
 }

@@ -1,6 +1,6 @@
 //! What the alphabet cannot say: the end of a token's life, and what a shop's message may differ in.
 
-use kaika_conformance::format::Kind;
+use kaika_conformance::format::{Criterion, Kind, Tier};
 use kaika_model::role::issuer::Input;
 use kaika_spec::limit;
 use serde_json::{Value, json};
@@ -31,6 +31,9 @@ fn scene(id: &str, requirement: &'static str, result: Kind, acts: Vec<Act>) -> S
         id: id.to_owned(),
         requirement,
         needs: None,
+        tier: Tier::Standard,
+        criterion: Criterion::Hand,
+        source: None,
         result,
         acts: card().into_iter().chain(acts).collect(),
         post: Vec::new(),

@@ -7,22 +7,22 @@ mod edges;
 mod forms;
 mod late;
 
-use kaika_conformance::format::Kind;
+use kaika_conformance::format::{Criterion, Kind, Tier};
 use kaika_model::role::verifier::Input;
 use serde_json::{Value, json};
 
 use super::{OTHER, capture, code_sent, known_customer, mask, prove, refusal};
 use crate::script::{Act, Expected, Scene, fields, known};
 
-const APPLIED: &[Input] = &[Input::Open, Input::Password];
-const START: &[Input] = &[Input::Open, Input::Password, Input::ApplicantKnown];
-const FIRST: &[Input] = &[
+pub(super) const APPLIED: &[Input] = &[Input::Open, Input::Password];
+pub(super) const START: &[Input] = &[Input::Open, Input::Password, Input::ApplicantKnown];
+pub(super) const FIRST: &[Input] = &[
     Input::Open,
     Input::Password,
     Input::ApplicantFirst,
     Input::Photos,
 ];
-const CARD: &[Input] = &[Input::Otp, Input::Issue];
+pub(super) const CARD: &[Input] = &[Input::Otp, Input::Issue];
 
 /// Scenes of every kind.
 pub(super) fn all() -> Vec<Scene> {
@@ -75,6 +75,9 @@ fn good(id: &str, requirement: &'static str, acts: &[Vec<Act>]) -> Scene {
         id: id.to_owned(),
         requirement,
         needs: None,
+        tier: Tier::Standard,
+        criterion: Criterion::Hand,
+        source: None,
         result: Kind::Valid,
         acts: acts.concat(),
         post: Vec::new(),

@@ -5,13 +5,15 @@
 use serde_json::{Map, Value, json};
 
 /// A document, to follow references in.
-pub(crate) struct Schemas<'a>(pub(crate) &'a Value);
+#[derive(Clone, Copy, Debug)]
+pub struct Schemas<'a>(pub &'a Value);
 
 /// A value and what was done to it.
-pub(crate) type Bad = (String, Value);
+pub type Bad = (String, Value);
 
 impl<'a> Schemas<'a> {
-    fn resolve(&self, schema: &'a Value) -> &'a Value {
+    /// What a reference leads to.
+    pub fn resolve(&self, schema: &'a Value) -> &'a Value {
         let target = schema["$ref"].as_str().unwrap_or_default();
         let found = self.0.pointer(target.trim_start_matches('#'));
         if target.is_empty() {
@@ -22,7 +24,7 @@ impl<'a> Schemas<'a> {
     }
 
     /// Values that a schema takes: the first is plain, the others are at its edges.
-    pub(crate) fn good(&self, schema: &'a Value) -> Vec<Value> {
+    pub fn good(&self, schema: &'a Value) -> Vec<Value> {
         let schema = self.resolve(schema);
         if let Some(branches) = schema["oneOf"].as_array() {
             return branches
@@ -95,7 +97,7 @@ impl<'a> Schemas<'a> {
     }
 
     /// Values that a schema refuses, each one step from a good one.
-    pub(crate) fn bad(&self, schema: &'a Value) -> Vec<Bad> {
+    pub fn bad(&self, schema: &'a Value) -> Vec<Bad> {
         let schema = self.resolve(schema);
         let good = self.good(schema);
         let mut bad = wrong_kinds(&good);
@@ -221,7 +223,7 @@ fn lengths(schema: &Value) -> (usize, usize) {
 }
 
 /// The plain good value as every other kind of JSON: also wrapped, and its members in a row.
-fn wrong_kinds(good: &[Value]) -> Vec<Bad> {
+pub(crate) fn wrong_kinds(good: &[Value]) -> Vec<Bad> {
     let first = &good[0];
     let mut all = vec![
         json!(null),
