@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """A subject that is wrong on purpose: the reference's issuer behind a relay that falsifies some of its answers.
 
     tests/report/wrong.py KAIKA DIR COMMAND…
