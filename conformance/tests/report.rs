@@ -235,7 +235,7 @@ fn text_counts_all_nine_and_steers_no_terminal() {
         let told = text.split(&format!("  {verdict} issuer/")).nth(1);
         let told = told.unwrap_or_else(|| panic!("{verdict} is not told: {text}"));
         assert!(
-            told.contains("again: kaika conform --subject 'my issuer.json' --role issuer --only ")
+            told.contains("again: kaika conform --subject 'my issuer.json' --tier all --only ")
         );
     }
 }
@@ -258,10 +258,12 @@ fn the_command_is_right_for_a_shell() {
             [
                 "--subject",
                 "my issuer.json",
-                "--role",
-                "issuer",
+                "--tier",
+                "all",
                 "--only",
-                id
+                &format!("={id}"),
+                "--seed",
+                "7"
             ]
         );
     }

@@ -93,6 +93,14 @@ def failing(browser, report, document, out):
     same("tests of the cell", ids(browser), mine)
     holds("the requirement's sentence stands there", "MUST" in browser.js("document.querySelector('#chosen').textContent"))
 
+    browser.key("Escape")
+    other = next(one for test in tests for one in test["requirements"] if one.startswith("WIR-") and test["verdict"] == "pass")
+    browser.click(f'[data-cell="{other} pass"]')
+    passed = [test["id"] for test in tests if other in test["requirements"] and test["verdict"] == "pass"]
+    same("tests of another cell", ids(browser), passed)
+    browser.key("Escape")
+    browser.click(f'[data-cell="{requirement} fail"]')
+
     # A test leads to its chart, both sides and the command.
     first = next(test for test in wrong if test["id"] == mine[0])
     browser.click("#list li:first-child > button")

@@ -19,7 +19,9 @@ there() {
 
 if ! there >/dev/null; then
     as_root apt-get -qq update
-    as_root apt-get -qq install -y --no-install-recommends chromium >/dev/null
+    # The smaller one, where there is one.
+    as_root apt-get -qq install -y --no-install-recommends chromium-headless-shell >/dev/null 2>&1 ||
+        as_root apt-get -qq install -y --no-install-recommends chromium >/dev/null
 fi
 if [ -z "${KAIKA:-}" ]; then
     cargo build --locked --release --quiet
@@ -34,8 +36,8 @@ rm -rf "$out/wrong"
 # Exit 1: tests failed, as they must.
 code=0
 python3 tests/report/wrong.py "$KAIKA" "$wrong" "$KAIKA" conform --subject "$wrong/issuer.json" --role issuer --seed 1 \
-    --only 'debit(ok) reverse' --only issuer/wire/ --report "$out/wrong" >/dev/null || code=$?
-[ "$code" = 1 ] || { echo "FAILED: the wrong subject ends in exit $code, not 1" >&2; exit 1; }
+    --only 'reverse(ok) reverse(' --only 'debit(ok) reverse(more)' --only issuer/wire/ --report "$out/wrong" >/dev/null || code=$?
+[ "$code" = 1 ] && [ -f "$out/wrong/report.json" ] || { echo "FAILED: the wrong subject ends in exit $code, not 1" >&2; exit 1; }
 [ -f "$out/full/report.json" ] || "$KAIKA" conform --subject reference --report "$out/full" >/dev/null
 python3 tests/report/check.py "$out/wrong" "$out/full" "$out"
 python3 tests/report/page.py "$KAIKA" docs/read-a-failure.md
