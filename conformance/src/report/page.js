@@ -424,7 +424,7 @@ function chart(test) {
   const says = [`expected ${short(failure.expected, 90)}`, `seen ${short(failure.seen, 90)}`];
   const { xs, width } = places(lanes, steps);
   const last = steps.at(-1);
-  const wide = Math.max(...says.map(breadth));
+  const wide = 1.15 * Math.max(...says.map(breadth));
   const left = Math.max(60, Math.min(xs[lanes.indexOf(last.from)] + 16, width - wide));
   const full = Math.max(width, left + wide);
   const height = 62 + steps.length * 32 + 58;
