@@ -71,6 +71,8 @@ struct Desk {
     answers: Vec<Answer>,
     holds: Vec<Hold>,
     questions: Vec<Question>,
+    /// The texts of messages by phone, oldest first.
+    messages: BTreeMap<String, Vec<String>>,
     keys: BTreeMap<String, Vec<u8>>,
     transcript: Option<Transcript>,
 }
@@ -171,6 +173,7 @@ impl Peers {
         desk.answers.clear();
         desk.holds.clear();
         desk.questions.clear();
+        desk.messages.clear();
     }
 
     /// What `at` was asked for a path with this beginning and text; null for a body that is no JSON.
@@ -189,12 +192,7 @@ impl Peers {
 
     /// The texts of the messages to a phone, oldest first.
     pub fn messages(&self, phone: &str) -> Vec<String> {
-        let text = |question: &Question| {
-            let body: Value = serde_json::from_str(&question.body).ok()?;
-            let ours = question.at == "sms" && body.get("to")? == phone;
-            ours.then(|| body.get("text")?.as_str().map(str::to_owned))?
-        };
-        self.desk().questions.iter().filter_map(text).collect()
+        self.desk().messages.get(phone).cloned().unwrap_or_default()
     }
 }
 
@@ -292,8 +290,20 @@ impl Desk {
             None if role == "sms" => (200, json!({})),
             None => problem(Refusal::UnknownRoute),
         };
+        if role == "sms" {
+            self.deliver(&question);
+        }
         self.questions.push(question);
         answer
+    }
+
+    /// Keeps a message for who reads that phone.
+    fn deliver(&mut self, question: &Question) {
+        let body: Value = serde_json::from_str(&question.body).unwrap_or_default();
+        let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
+        if let (Some(phone), Some(text)) = (text("to"), text("text")) {
+            self.messages.entry(phone).or_default().push(text);
+        }
     }
 
     /// The hold on the question that came last; it holds no other.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
@@ -50,6 +50,8 @@ pub struct Runner {
     patience: Duration,
     seed: u64,
     ahead: AtomicI64,
+    /// HTTP messages that were sent to the subject.
+    sent: AtomicUsize,
     control: OnceLock<Result<Control, String>>,
     peers: Option<Peers>,
     transcript: Option<Transcript>,
@@ -83,6 +85,7 @@ impl Runner {
             patience,
             seed: any_seed(),
             ahead: AtomicI64::new(0),
+            sent: AtomicUsize::new(0),
             control: OnceLock::new(),
             peers: None,
             transcript: None,
@@ -135,6 +138,11 @@ impl Runner {
     /// The subject.
     pub const fn subject(&self) -> &Manifest {
         &self.subject
+    }
+
+    /// How many HTTP messages were sent to the subject so far.
+    pub fn sent(&self) -> usize {
+        self.sent.load(Ordering::SeqCst)
     }
 
     pub(crate) const fn journal(&self) -> Option<&Journal> {

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Blame, Outcome, Runner, Scene, Wrong, arrow, broken, describe};
+use super::{Blame, Link, Outcome, Runner, Scene, Wrong, arrow, broken, describe};
 use crate::calc::Bench;
 use crate::dice::Dice;
 use crate::format::{File, Step, Test};
@@ -75,6 +75,7 @@ impl<'a> Conversation<'a> {
     fn go_on(&mut self) -> Pause {
         while self.ended.is_none() {
             let Some(step) = self.steps.get(self.at) else {
+                self.end();
                 return Pause::Over;
             };
             if let Step::Advance(advance) = step {
@@ -84,6 +85,16 @@ impl<'a> Conversation<'a> {
             self.note(&done);
         }
         Pause::Over
+    }
+
+    /// After the last step nothing more is said.
+    fn end(&mut self) {
+        let quiet = self.scene.chip.as_ref().map_or(Ok(()), Link::quiet);
+        if let Err(wrong) = quiet {
+            self.chart = self.steps.iter().map(arrow).collect();
+            let what = "after the last step".to_owned();
+            self.ended = Some(judged(self.steps.len(), what, wrong));
+        }
     }
 
     /// Time has passed, or could not.

@@ -1,7 +1,8 @@
 //! Messages to servers and what must come back.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use kaika_spec::Refusal;
 use serde_json::{Map, Value, json};
@@ -108,6 +109,7 @@ impl Runner {
     fn exchange(&self, request: Request) -> Result<Heard, Wrong> {
         let (method, uri) = (request.http.method().clone(), request.http.uri().clone());
         let sent = request.http.body().clone();
+        self.sent.fetch_add(1, Ordering::Relaxed);
         let answer = self.agent.run(request.http);
         let mut answer = answer.map_err(|error| unanswered(&error))?;
         let status = answer.status().as_u16();
@@ -145,6 +147,40 @@ impl Runner {
             noted.map_err(|e| broken("a transcript", e))?;
         }
         Ok(heard)
+    }
+}
+
+impl Runner {
+    /// How long the same client takes for so many bare round trips, `threads` at a time: `GET` of a resource that does not exist,
+    /// whatever is answered. What playing vectors costs beside it is the subject's work and the runner's.
+    ///
+    /// # Errors
+    /// When a role has no address or does not answer.
+    pub fn bare(&self, role: &str, count: usize, threads: usize) -> Result<Duration, String> {
+        let base = self.address(role, false).map_err(|wrong| wrong.expected)?;
+        let url = format!("{}/v1/nothing", base.trim_end_matches('/'));
+        let left = AtomicUsize::new(count);
+        let take = |left: usize| left.checked_sub(1);
+        let trip = || -> Result<(), String> {
+            while left
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
+                .is_ok()
+            {
+                let answer = self.agent.get(&url).call();
+                let answer = answer.map_err(|error| error.to_string())?;
+                let read = answer.into_body().read_to_string();
+                read.map_err(|error| error.to_string())?;
+            }
+            Ok(())
+        };
+        let began = Instant::now();
+        std::thread::scope(|scope| {
+            let all: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(trip)).collect();
+            let panicked = |_| Err("a panic".to_owned());
+            all.into_iter()
+                .try_for_each(|one| one.join().unwrap_or_else(panicked))
+        })?;
+        Ok(began.elapsed())
     }
 }
 

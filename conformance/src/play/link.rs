@@ -34,6 +34,15 @@ impl Link {
         }
     }
 
+    /// Nothing is there that was not asked for.
+    pub(super) fn quiet(&self) -> Said<()> {
+        match self {
+            Self::Tcp(wire) => wire.quiet(),
+            #[cfg(feature = "pcsc")]
+            Self::Reader(_) => Ok(()),
+        }
+    }
+
     /// Power off, on, or a reset.
     pub(super) fn power(&mut self, kind: u8) -> Said<()> {
         match self {

@@ -68,6 +68,9 @@ pub(crate) struct Args {
     /// Where every HTTP message of the run and its answer are written, one JSON document a line.
     #[arg(long, value_name = "FILE")]
     transcript: Option<PathBuf>,
+    /// After each suite, as many bare round trips by the same client: says on standard error how many vectors, messages and round trips a second.
+    #[arg(long)]
+    measure: bool,
     /// One JSON document instead of text.
     #[arg(long)]
     json: bool,
@@ -104,6 +107,8 @@ pub(crate) struct Plan {
     pub(crate) resume: Option<PathBuf>,
     /// The chips' reader.
     pub(crate) reader: Option<String>,
+    /// Whether bare round trips are measured too.
+    pub(crate) measure: bool,
     /// Where tests are written down as they end.
     pub(crate) lines: Option<Lines>,
 }
@@ -200,6 +205,7 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
         transcript,
         resume: args.resume.clone(),
         reader: args.reader.clone(),
+        measure: args.measure,
         lines: None,
     })
 }
@@ -282,7 +288,7 @@ pub(crate) fn reference(role: &str, plan: &Plan, runtime: &Runtime) -> anyhow::R
     let at_once = at_once(&subject.manifest, plan.reader.as_deref());
     let runs = files
         .iter()
-        .map(|file| watched(&runner, file, plan, at_once));
+        .map(|file| watched(&runner, file, plan, at_once, role));
     runs.collect()
 }
 
@@ -330,7 +336,8 @@ fn manifest(
     let mut runs = baseline(&subject)?;
     let mut files = Vec::new();
     for role in roles.iter().filter(has) {
-        files.extend(suites(role, &plan.filter)?);
+        let suites = suites(role, &plan.filter)?;
+        files.extend(suites.into_iter().map(|file| (*role, file)));
     }
     if files.is_empty() {
         return Ok(Vec::new());
@@ -341,14 +348,17 @@ fn manifest(
         runner = runner.with_peers(Peers::start(&subject.peers).map_err(anyhow::Error::msg)?);
     }
     let runner = prepared(runner, plan, &serde_json::to_string(&subject)?)?;
-    for file in &files {
-        runs.push(watched(&runner, file, plan, at_once)?);
+    for (role, file) in &files {
+        runs.push(watched(&runner, file, plan, at_once, role)?);
     }
     Ok(runs)
 }
 
 /// What the manifest's lists name that no suite has.
 fn baseline(subject: &Manifest) -> anyhow::Result<Vec<Suite>> {
+    if subject.known_failures.entries().is_empty() && subject.deny.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut files = Vec::new();
     for role in ROLES
         .iter()
@@ -385,7 +395,14 @@ fn at_once(subject: &Manifest, reader: Option<&str>) -> usize {
 }
 
 /// Plays one suite under a progress bar.
-fn watched(runner: &Runner, file: &File, plan: &Plan, at_once: usize) -> anyhow::Result<Suite> {
+fn watched(
+    runner: &Runner,
+    file: &File,
+    plan: &Plan,
+    at_once: usize,
+    role: &str,
+) -> anyhow::Result<Suite> {
+    let sent = runner.sent();
     let bar = bar::counted(&file.suite, file.tests.len());
     let (clock, digest) = (Instant::now(), &file.spec.catalogue_digest);
     if let Some(lines) = &plan.lines {
@@ -416,7 +433,40 @@ fn watched(runner: &Runner, file: &File, plan: &Plan, at_once: usize) -> anyhow:
     if let Some(lines) = &plan.lines {
         lines.suite_end(&suite);
     }
+    if plan.measure {
+        measured(runner, &suite, runner.sent() - sent, at_once, role)?;
+    }
     Ok(suite)
+}
+
+/// Says how fast a suite was played, beside as many bare round trips as it had messages, by the same client in the same run.
+fn measured(
+    runner: &Runner,
+    suite: &Suite,
+    messages: usize,
+    at_once: usize,
+    role: &str,
+) -> anyhow::Result<()> {
+    let rate = |count: usize, took: Duration| count as f64 / took.as_secs_f64().max(1e-9);
+    let vectors = rate(suite.outcome.played.len(), suite.took);
+    let mut text = format!(
+        "{}: {vectors:.0} vectors/s in {:.2} s",
+        suite.name,
+        suite.took.as_secs_f64()
+    );
+    if messages > 0 {
+        let role = if role == "system" { "verifier" } else { role };
+        let bare = runner
+            .bare(role, messages, at_once)
+            .map_err(anyhow::Error::msg)?;
+        let (messages, bare) = (rate(messages, suite.took), rate(messages, bare));
+        text += &format!(
+            "; {messages:.0} messages/s beside {bare:.0} bare round trips/s: {:.2}",
+            messages / bare
+        );
+    }
+    eprintln!("{text}");
+    Ok(())
 }
 
 fn told(report: &Report, plan: &Plan, args: &Args) -> anyhow::Result<()> {

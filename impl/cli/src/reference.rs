@@ -85,7 +85,7 @@ pub(crate) const fn peers_of(role: &str) -> &'static [&'static str] {
 impl Reference {
     /// Starts what a suite for `role` needs. With a reader, chips go into that one, which must be vpcd's at its usual port.
     pub(crate) async fn start(role: &str, reader: Option<&str>) -> anyhow::Result<Self> {
-        let data = tempfile::tempdir().context("a directory for the stores")?;
+        let data = place().context("a directory for the stores")?;
         let at: BTreeMap<String, String> = peers_of(role)
             .iter()
             .map(|peer| ((*peer).to_owned(), "127.0.0.1:0".to_owned()))
@@ -116,6 +116,15 @@ impl Reference {
             _world: world,
             _data: data,
         })
+    }
+}
+
+/// A directory for stores that end with the run: in memory where the system has such a place, unless `TMPDIR` names another.
+fn place() -> std::io::Result<tempfile::TempDir> {
+    let memory = std::path::Path::new("/dev/shm");
+    match std::env::var_os("TMPDIR") {
+        None if memory.is_dir() => tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir()),
+        _ => tempfile::tempdir(),
     }
 }
 
