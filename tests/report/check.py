@@ -139,6 +139,15 @@ def failing(browser, report, document, out):
     wire = [test["id"] for test in tests if any(one.startswith("WIR-") for one in test["requirements"])]
     same("a chapter filters", ids(browser), wire[:200])
 
+    # Rows of the matrix.
+    browser.key("Escape")
+    rows = "[...document.querySelectorAll('#matrix [data-req]')].map((one) => one.dataset.req)"
+    known = browser.js(rows)
+    browser.js("document.querySelector('#rows').value = 'wrong'; document.querySelector('#rows').dispatchEvent(new Event('change'))")
+    same("rows gone wrong", set(browser.js(rows)), {one for test in wrong for one in test["requirements"]})
+    browser.js("document.querySelector('#rows').value = ''; document.querySelector('#rows').dispatchEvent(new Event('change'))")
+    same("all rows", browser.js(rows), known)
+
     # By the keyboard alone.
     browser.key("Escape")
     browser.js("document.activeElement.blur()")
