@@ -8,13 +8,15 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
 use crate::contract::CONTRACT;
 use crate::manifest::{Carrier, Implementation};
 
+/// How long a program may take to end.
+const GOODBYE: Duration = Duration::from_secs(1);
 /// Longest answer, in bytes.
 const ANSWER_MAX: u64 = 1 << 20;
 
@@ -44,16 +46,25 @@ enum Way {
 struct Program {
     name: String,
     child: Child,
-    to: ChildStdin,
+    /// Open until the end.
+    to: Option<ChildStdin>,
     lines: Receiver<String>,
     asked: u64,
 }
 
 impl Drop for Program {
+    /// The end of its input tells it to go; it is the runner's own child, and who has not gone soon is ended.
     fn drop(&mut self) {
-        // It is the runner's own child; who does not go when its input ends is ended.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        drop(self.to.take());
+        let ends = Instant::now() + GOODBYE;
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if Instant::now() >= ends {
+                let _ = self.child.kill();
+                let _ = self.child.wait();
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 
@@ -182,7 +193,7 @@ impl Program {
         Ok(Self {
             name,
             child,
-            to,
+            to: Some(to),
             lines,
             asked: 0,
         })
@@ -199,9 +210,12 @@ impl Program {
         let mut message = body.clone();
         message["op"] = json!(op);
         message["seq"] = json!(self.asked);
-        let sent = self.to.write_all(format!("{message}\n").as_bytes());
-        sent.and_then(|()| self.to.flush())
-            .map_err(|error| failed(format!("{} has ended: {error}", self.name)))?;
+        let line = format!("{message}\n");
+        let to = self.to.as_mut();
+        to.map_or(Ok(()), |to| {
+            to.write_all(line.as_bytes()).and_then(|()| to.flush())
+        })
+        .map_err(|error| failed(format!("{} has ended: {error}", self.name)))?;
         let line = self
             .lines
             .recv_timeout(patience)

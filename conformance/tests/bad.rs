@@ -359,7 +359,7 @@ fn a_subject_that_dies_is_left() {
     let file = asking(200);
     let runner = Runner::new(subject(&address, "127.0.0.1:1"), PATIENCE);
     let began = Instant::now();
-    let outcome = run(&runner, &file, &Filter::default(), 1, &|_, _| {}).unwrap_or_default();
+    let outcome = run(&runner, &file, &Filter::default(), 1, &|_, _, _| {}).unwrap_or_default();
     let took = began.elapsed();
     assert!(took < 12 * PATIENCE, "{took:?}");
     assert_eq!(
@@ -390,7 +390,7 @@ fn a_subject_that_often_hangs_is_left_in_the_end() {
         test.steps = serde_json::from_value(json!([post])).unwrap_or_default();
     }
     let runner = Runner::new(subject(&address, "127.0.0.1:1"), PATIENCE / 4);
-    let outcome = run(&runner, &file, &Filter::default(), 8, &|_, _| {}).unwrap_or_default();
+    let outcome = run(&runner, &file, &Filter::default(), 8, &|_, _, _| {}).unwrap_or_default();
     assert!(
         outcome
             .stopped
@@ -416,7 +416,7 @@ fn the_first_conversation_decides() {
     ] {
         let runner = Runner::new(subject(&address, "127.0.0.1:1"), PATIENCE);
         let outcome =
-            run(&runner, &asking(100), &Filter::default(), 4, &|_, _| {}).unwrap_or_default();
+            run(&runner, &asking(100), &Filter::default(), 4, &|_, _, _| {}).unwrap_or_default();
         assert_eq!((outcome.standing(), outcome.count("skip")), (standing, 99));
         assert!(outcome.stopped.is_some_and(|why| why.contains("first")));
     }
@@ -478,7 +478,7 @@ fn what_is_not_offered_is_unimplemented() {
     let mut it = subject(&good, "127.0.0.1:1");
     assert_eq!(verdict(&it, &late), "hook clock");
     let runner = Runner::new(it.clone(), PATIENCE);
-    let outcome = run(&runner, &late, &Filter::default(), 1, &|_, _| {}).unwrap_or_default();
+    let outcome = run(&runner, &late, &Filter::default(), 1, &|_, _, _| {}).unwrap_or_default();
     assert_eq!(
         (outcome.count("unimplemented"), outcome.standing()),
         (3, Standing::Unclear)
