@@ -385,6 +385,34 @@ fn the_page_of_the_whole_suite_is_small() {
     );
 }
 
+#[test]
+fn a_badge_has_the_colour_of_the_worst() {
+    let cases: &[(&[Verdict], &str, &str)] = &[
+        (&every_verdict(), "2 of 9", "red"),
+        (
+            &[Verdict::Pass, Verdict::Inconclusive(failure())],
+            "1 of 2",
+            "yellow",
+        ),
+        (
+            &[Verdict::Pass, Verdict::Skip(String::new())],
+            "1 of 2",
+            "brightgreen",
+        ),
+        (&[], "0 of 0", "yellow"),
+    ];
+    for (verdicts, message, colour) in cases {
+        let tests = verdicts
+            .iter()
+            .map(|verdict| played("issuer/a/b", verdict.clone()));
+        let badge = report(vec![suite(tests.collect(), None)]).badge();
+        assert_eq!(
+            (badge["message"].as_str(), badge["color"].as_str()),
+            (Some(*message), Some(*colour))
+        );
+    }
+}
+
 /// What a requirement comes to: the worst of its tests.
 #[test]
 fn a_requirement_is_as_good_as_its_worst_test() {

@@ -58,6 +58,9 @@ def files(report):
     same("tests in events.jsonl", told, collections.Counter(test["id"] for test in tests))
     same("totals in events.jsonl", events[-1]["totals"], document["totals"])
 
+    badge = json.loads((report / "badge.json").read_text())
+    same("the badge", badge["message"], f"{counts['pass'] + counts['lenient']} of {len(tests)}")
+
     text = (report / "report.txt").read_text()
     for name in VERDICTS:
         holds(f"report.txt counts {name}", f"{counts[name]} {name}" in text)
