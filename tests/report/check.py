@@ -173,6 +173,7 @@ def whole(browser, report, document, out):
     tests = sum(len(suite["tests"]) for suite in document["suites"])
     print(f"the page of the whole run: {tests} tests, {size} bytes, drawn after {ready} ms, loaded after {load} ms")
     holds(f"{size} bytes are below {PAGE_MAX}", size < PAGE_MAX)
+    same("warnings: a suite that was stopped or is for another catalogue", browser.js("document.querySelector('#warnings').textContent"), "")
     same("every test is counted", count(browser), f"all {tests}")
     browser.picture(out / "report.png")
     browser.size(420, 900)
