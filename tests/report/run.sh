@@ -7,7 +7,7 @@
 #   KAIKA=target/debug/kaika …      takes this program
 set -eu
 cd "$(dirname "$0")/../.."
-export DEBIAN_FRONTEND=noninteractive
+export DEBIAN_FRONTEND=noninteractive PYTHONDONTWRITEBYTECODE=1
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
