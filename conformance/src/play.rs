@@ -71,6 +71,8 @@ struct Scene<'a> {
     channels: BTreeMap<String, Channel>,
     /// The last sequence counter that the chip showed.
     sequence: Option<u32>,
+    /// How many questions had come to the peers when it began.
+    came: usize,
 }
 
 pub(crate) type Outcome = Result<(), Wrong>;
