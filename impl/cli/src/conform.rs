@@ -62,7 +62,7 @@ pub(crate) struct Args {
     /// With --explain: lists the requirements that are out of reach at this level, L0 to L6.
     #[arg(long, value_name = "LEVEL", requires = "explain", value_parser = level)]
     level: Option<Level>,
-    /// Where report.txt, report.json, events.jsonl, junit.xml and report.html are written.
+    /// Where report.txt, report.json, events.jsonl, junit.xml, report.html and badge.json are written.
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
     /// Where every HTTP message of the run and its answer are written, one JSON document a line.
