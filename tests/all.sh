@@ -89,7 +89,8 @@ fuzz_replay() {
 }
 
 verify() { # The main job; its last line ends the run.
-    cargo run --locked --release --quiet >"$closing" 2>&1
+    rm -rf target/report/full
+    cargo run --locked --release --quiet -- verify --report target/report/full >"$closing" 2>&1
     verdict=$?
     cat "$closing"
     return "$verdict"
@@ -111,6 +112,7 @@ if [ "${1:-}" != quick ]; then
     step "vectors are fresh" cargo run --locked --release --quiet -- vectors --check
     step "the way of a card" cargo run --locked --release --quiet -- demo
     step "verify" verify
+    step "reports in a browser" tests/report/run.sh
 fi
 
 say "result"

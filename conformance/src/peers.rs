@@ -176,15 +176,21 @@ impl Peers {
         desk.messages.clear();
     }
 
-    /// What `at` was asked for a path with this beginning and text; null for a body that is no JSON.
-    pub fn asked(&self, at: &str, path: &str, having: &str) -> Vec<Value> {
+    /// How many questions came so far: a test's own come after it began.
+    pub fn came(&self) -> usize {
+        self.desk().questions.len()
+    }
+
+    /// What `at` was asked for a path with this beginning and text, after so many questions; null for a body that is no JSON.
+    pub fn asked(&self, after: usize, at: &str, path: &str, having: &str) -> Vec<Value> {
         let fits = |question: &&Question| {
             question.at == at && question.path.starts_with(path) && question.contains(having)
         };
         let body = |question: &Question| serde_json::from_str(&question.body).unwrap_or_default();
-        self.desk()
-            .questions
+        let desk = self.desk();
+        desk.questions
             .iter()
+            .skip(after)
             .filter(fits)
             .map(body)
             .collect()

@@ -73,6 +73,8 @@ struct Scene<'a> {
     /// The last sequence counter that the chip showed.
     sequence: Option<u32>,
     stage: client::Stage,
+    /// How many questions had come to the peers when it began.
+    came: usize,
 }
 
 pub(crate) type Outcome = Result<(), Wrong>;

@@ -13,7 +13,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use crate::again::Again;
 use crate::contract::{HOOKS, Level};
 use crate::manifest::Manifest;
-use crate::suite::Outcome;
+use crate::suite::{Outcome, Standing};
 use crate::verdict::{Played, Verdict};
 
 mod catalogue;
@@ -155,12 +155,35 @@ impl Report {
         junit::document(self)
     }
 
+    /// The run as a badge, in the form that badge servers read (an endpoint of version 1).
+    pub fn badge(&self) -> serde_json::Value {
+        let standing = self.suites.iter().map(|suite| suite.outcome.standing());
+        let colour = match standing.max() {
+            Some(Standing::Good) => "brightgreen",
+            Some(Standing::Unclear) | None => "yellow",
+            Some(Standing::Bad) => "red",
+        };
+        let passed = |name: &str| {
+            self.suites
+                .iter()
+                .map(|suite| suite.outcome.count(name))
+                .sum::<usize>()
+        };
+        let (all, passed) = (self.tests().count(), passed("pass") + passed("lenient"));
+        serde_json::json!({
+            "schemaVersion": 1,
+            "label": "kaika conformance",
+            "message": format!("{passed} of {all}"),
+            "color": colour,
+        })
+    }
+
     /// The run as one HTML file that needs nothing else.
     pub fn html(&self) -> String {
         html::document(self)
     }
 
-    /// Writes `report.txt`, `report.json`, `junit.xml` and `report.html` into a directory.
+    /// Writes `report.txt`, `report.json`, `junit.xml`, `report.html` and `badge.json` into a directory.
     ///
     /// # Errors
     /// When one of them cannot be written.
@@ -170,6 +193,7 @@ impl Report {
             ("report.json", format!("{:#}\n", self.json())),
             ("junit.xml", self.junit()?),
             ("report.html", self.html()),
+            ("badge.json", format!("{:#}\n", self.badge())),
         ];
         documents.iter().try_for_each(|(name, text)| {
             let path = dir.join(name);

@@ -235,7 +235,7 @@ fn text_counts_all_nine_and_steers_no_terminal() {
         let told = text.split(&format!("  {verdict} issuer/")).nth(1);
         let told = told.unwrap_or_else(|| panic!("{verdict} is not told: {text}"));
         assert!(
-            told.contains("again: kaika conform --subject 'my issuer.json' --role issuer --only ")
+            told.contains("again: kaika conform --subject 'my issuer.json' --tier all --only ")
         );
     }
 }
@@ -258,10 +258,12 @@ fn the_command_is_right_for_a_shell() {
             [
                 "--subject",
                 "my issuer.json",
-                "--role",
-                "issuer",
+                "--tier",
+                "all",
                 "--only",
-                id
+                &format!("={id}"),
+                "--seed",
+                "7"
             ]
         );
     }
@@ -371,7 +373,7 @@ fn whole(files: &[File], verdict: &Verdict) -> Report {
 fn the_page_of_the_whole_suite_is_small() {
     let files: Vec<File> = SUITES
         .iter()
-        .map(|text| good(File::read("a suite", text)))
+        .map(|text| good(serde_json::from_str(text)))
         .collect();
     let passed = whole(&files, &Verdict::Pass).html().len();
     let failed = whole(&files, &Verdict::Fail(failure())).html().len();
@@ -381,6 +383,34 @@ fn the_page_of_the_whole_suite_is_small() {
         passed < 1_000_000,
         "tests that passed are kept short: {passed}"
     );
+}
+
+#[test]
+fn a_badge_has_the_colour_of_the_worst() {
+    let cases: &[(&[Verdict], &str, &str)] = &[
+        (&every_verdict(), "2 of 9", "red"),
+        (
+            &[Verdict::Pass, Verdict::Inconclusive(failure())],
+            "1 of 2",
+            "yellow",
+        ),
+        (
+            &[Verdict::Pass, Verdict::Skip(String::new())],
+            "1 of 2",
+            "brightgreen",
+        ),
+        (&[], "0 of 0", "yellow"),
+    ];
+    for (verdicts, message, colour) in cases {
+        let tests = verdicts
+            .iter()
+            .map(|verdict| played("issuer/a/b", verdict.clone()));
+        let badge = report(vec![suite(tests.collect(), None)]).badge();
+        assert_eq!(
+            (badge["message"].as_str(), badge["color"].as_str()),
+            (Some(*message), Some(*colour))
+        );
+    }
 }
 
 /// What a requirement comes to: the worst of its tests.

@@ -1,13 +1,15 @@
+#!/usr/bin/env python3
 """A subject that is wrong on purpose: the reference's issuer behind a relay that falsifies some of its answers.
 
     tests/report/wrong.py KAIKA DIR COMMAND…
 
-Starts `KAIKA serve issuer` with its data in DIR, writes the manifest DIR/issuer.json, runs COMMAND and ends with its exit code.
+Starts `KAIKA serve issuer` with new data in DIR, writes the manifest DIR/issuer.json, runs COMMAND and ends with its exit code.
 """
 
 import http.client
 import json
 import pathlib
+import shutil
 import socket
 import subprocess
 import sys
@@ -68,33 +70,46 @@ def relay(port):
     return server.server_address[1]
 
 
-def reachable(port, process):
+def begun(kaika, directory):
+    """The issuer with its ports; others when one of those is taken meanwhile."""
+    for _ in range(5):
+        shutil.rmtree(directory / "data", ignore_errors=True)
+        issuer, pos, identity = free(), free(), free()
+        log = directory / "issuer.log"
+        process = subprocess.Popen(
+            [kaika, "serve", "issuer", "--listen", f"127.0.0.1:{issuer}", "--pos", f"127.0.0.1:{pos}",
+             "--identity", f"http://127.0.0.1:{identity}", "--data", str(directory / "data")],
+            stdout=subprocess.DEVNULL, stderr=log.open("w"))
+        if reachable(issuer, process, directory / "data" / "keys.json"):
+            return process, issuer, pos, identity
+        process.kill()
+        process.wait()
+    raise SystemExit(f"the issuer does not listen: {log.read_text()}")
+
+
+def reachable(port, process, keys):
     for _ in range(200):
         if process.poll() is not None:
-            break
+            return False
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
-            return
+            if keys.exists():
+                return True
         except OSError:
-            time.sleep(0.05)
-    raise SystemExit("the issuer does not listen")
+            pass
+        time.sleep(0.05)
+    return False
 
 
 def main(kaika, directory, *command):
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    issuer, pos, identity = free(), free(), free()
-    process = subprocess.Popen(
-        [kaika, "serve", "issuer", "--listen", f"127.0.0.1:{issuer}", "--pos", f"127.0.0.1:{pos}",
-         "--identity", f"http://127.0.0.1:{identity}", "--data", str(directory / "data")],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process, issuer, pos, identity = begun(kaika, directory)
     try:
-        reachable(issuer, process)
-        keys = json.loads((directory / "data" / "keys.json").read_text())
         manifest = {
             "implementation": {"name": "an issuer with two faults", "version": "0.1.0"},
             "roles": {"issuer": {"http": f"http://127.0.0.1:{relay(issuer)}", "tcp": f"127.0.0.1:{pos}"}},
-            "keys": keys,
+            "keys": json.loads((directory / "data" / "keys.json").read_text()),
             "peers": {"identity": f"127.0.0.1:{identity}"},
         }
         (directory / "issuer.json").write_text(json.dumps(manifest, indent=2))

@@ -1,6 +1,6 @@
 //! What a shop's terminal meets: a card, and the port of an issuer. The runner is both.
 
-use kaika_conformance::format::Kind;
+use kaika_conformance::format::{Criterion, Kind, Tier};
 use kaika_model::Outcome;
 use kaika_model::role::pos::{Input, Output, Pos, State};
 use serde_json::{Value, json};
@@ -108,6 +108,9 @@ fn restarted(id: &str, requirement: &'static str, meanwhile: Vec<Act>) -> Scene 
         id: format!("sale/{id}"),
         requirement,
         needs: Some("hook:crash"),
+        tier: Tier::Standard,
+        criterion: Criterion::Hand,
+        source: None,
         result: Kind::Valid,
         acts,
         post: vec![Act::part("answer(approved)")],

@@ -75,7 +75,9 @@ impl Scene<'_> {
 
     pub(super) fn asked(&mut self, step: &Asked) -> Outcome {
         let having = self.text(&step.having)?;
-        let questions = self.peers()?.asked(&step.at, &step.path, &having);
+        let questions = self
+            .peers()?
+            .asked(self.came, &step.at, &step.path, &having);
         let (seen, path) = (questions.len(), &step.path);
         if seen != step.times {
             let expected = format!("{} asked {} times for {path}", step.at, step.times);

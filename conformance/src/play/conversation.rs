@@ -7,6 +7,7 @@ use super::{Blame, Link, Outcome, Runner, Scene, Wrong, arrow, broken, describe}
 use crate::calc::Bench;
 use crate::dice::Dice;
 use crate::format::{File, Step, Test};
+use crate::peers::Peers;
 use crate::verdict::{Arrow, Failure, Played, Verdict};
 
 /// Where a conversation stands.
@@ -44,6 +45,7 @@ impl<'a> Conversation<'a> {
                 channels: std::collections::BTreeMap::new(),
                 sequence: None,
                 stage: super::client::Stage::default(),
+                came: runner.peers.as_ref().map_or(0, Peers::came),
             },
             test,
             steps: Vec::new(),

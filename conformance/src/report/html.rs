@@ -144,7 +144,8 @@ fn run(report: &Report) -> Value {
         "runner": RUNNER,
         "digest": Report::catalogue(),
         "subject": json::subject(&report.subject, &report.again),
-        "seed": report.again.seed,
+        // As text: a browser's numbers end at 2^53.
+        "seed": report.again.seed.to_string(),
         "began": report.began_text(),
         "took": millis(report.took),
         "verdicts": Verdict::NAMES,

@@ -195,11 +195,15 @@ function chapter(at, count, rows) {
 
 function matrix(all) {
   const { table, chapters } = counts(all);
+  const wanted = (count) => {
+    if ($("rows").value === "wrong") return WRONG.some((name) => count[name]);
+    return $("rows").value === "" || Object.keys(count).length > 0;
+  };
   const old = document.activeElement?.dataset?.cell || document.activeElement?.dataset?.req;
   const bodies = run.chapters.map((_, at) => {
     if (chosen.chapter && Number(chosen.chapter) !== at) return null;
-    const rows = requirements.map((one, number) => (one.chapter === at ? row(one, table[number]) : null)).filter(Boolean);
-    return chapter(at, chapters[at], rows);
+    const rows = requirements.map((one, number) => (one.chapter === at && wanted(table[number]) ? row(one, table[number]) : null)).filter(Boolean);
+    return wanted(chapters[at]) ? chapter(at, chapters[at], rows) : null;
   });
   const whole = document.querySelector("#matrix table");
   whole.querySelectorAll("tbody").forEach((body) => body.remove());
@@ -424,7 +428,7 @@ function chart(test) {
   const says = [`expected ${short(failure.expected, 90)}`, `seen ${short(failure.seen, 90)}`];
   const { xs, width } = places(lanes, steps);
   const last = steps.at(-1);
-  const wide = Math.max(...says.map(breadth));
+  const wide = 1.15 * Math.max(...says.map(breadth));
   const left = Math.max(60, Math.min(xs[lanes.indexOf(last.from)] + 16, width - wide));
   const full = Math.max(width, left + wide);
   const height = 62 + steps.length * 32 + 58;
@@ -505,6 +509,7 @@ function begin() {
   $("words").addEventListener("input", () => choose({ words: $("words").value }));
   $("role").addEventListener("change", () => choose({ role: $("role").value }));
   $("chapter").addEventListener("change", () => choose({ chapter: $("chapter").value }));
+  $("rows").addEventListener("change", draw);
   $("clear").addEventListener("click", () => choose(none()));
   $("filters").addEventListener("submit", (event) => event.preventDefault());
   $("more").addEventListener("click", () => { shown += PAGE; list(listed(counted())); });

@@ -62,7 +62,7 @@ pub(crate) struct Args {
     /// With --explain: lists the requirements that are out of reach at this level, L0 to L6.
     #[arg(long, value_name = "LEVEL", requires = "explain", value_parser = level)]
     level: Option<Level>,
-    /// Where report.txt, report.json, events.jsonl, junit.xml and report.html are written.
+    /// Where report.txt, report.json, events.jsonl, junit.xml, report.html and badge.json are written.
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
     /// Where every HTTP message of the run and its answer are written, one JSON document a line.
@@ -447,26 +447,31 @@ fn measured(
     at_once: usize,
     role: &str,
 ) -> anyhow::Result<()> {
-    let rate = |count: usize, took: Duration| count as f64 / took.as_secs_f64().max(1e-9);
-    let vectors = rate(suite.outcome.played.len(), suite.took);
+    let tests = suite.outcome.played.len();
+    let (rate, ms) = (a_second(tests, suite.took), suite.took.as_millis());
     let mut text = format!(
-        "{}: {vectors:.0} vectors/s in {:.2} s",
-        suite.name,
-        suite.took.as_secs_f64()
+        "{}: {tests} vectors in {ms} ms, {rate} a second",
+        suite.name
     );
     if messages > 0 {
         let role = if role == "system" { "verifier" } else { role };
         let bare = runner
             .bare(role, messages, at_once)
             .map_err(anyhow::Error::msg)?;
-        let (messages, bare) = (rate(messages, suite.took), rate(messages, bare));
+        let (said, trips) = (a_second(messages, suite.took), a_second(messages, bare));
+        let share = 100 * bare.as_micros() / suite.took.as_micros().max(1);
         text += &format!(
-            "; {messages:.0} messages/s beside {bare:.0} bare round trips/s: {:.2}",
-            messages / bare
+            "; {said} messages a second beside {trips} bare round trips a second: {share} %"
         );
     }
     eprintln!("{text}");
     Ok(())
+}
+
+/// How many in a second.
+fn a_second(count: usize, took: Duration) -> u128 {
+    let count = u128::try_from(count).unwrap_or_default();
+    1_000_000 * count / took.as_micros().max(1)
 }
 
 fn told(report: &Report, plan: &Plan, args: &Args) -> anyhow::Result<()> {

@@ -24,7 +24,7 @@ pub(crate) struct Args {
     /// One JSON document instead of text.
     #[arg(long)]
     json: bool,
-    /// Where report.txt, report.json, events.jsonl, junit.xml and report.html of what was played are written.
+    /// Where report.txt, report.json, events.jsonl, junit.xml, report.html and badge.json of what was played are written.
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
 }
