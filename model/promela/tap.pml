@@ -1,11 +1,12 @@
 /* The tap, written from spec/75-tap.md, 80-manage.md, 85-apdu.md and 95-refusals.md.
  *
- * Two sales at one shop, one chip, one token. Each option of the loop in `init` is one thing that may happen, in one
+ * Two sales at one shop, one chip, one token; or, in the fourth beginning, a token with a PIN at a terminal that wants PIN,
+ * issuer's proof and both cryptograms of it, with power cuts, and no sale. Each option of the loop in `init` is one thing that may happen, in one
  * step; it can be taken only when it changes something. What is said on the network stays said: the bits `yes`, `no`,
  * `reversal`, `undone` are never cleared, so a message may come late, twice or never.
  *
  *   -DTIER=0|1|4            the attacker; default 0
- *   -DFAULTS=n              time-outs; default 1
+ *   -DFAULTS=n              time-outs, and power cuts at the token with a PIN; default 1
  *   -DSTATIC_TOKEN_AT_POS   the issuer wants no cryptogram beside the token       (without TAP-7)
  *   -DATC_UNCHECKED         the issuer does not remember the counter              (without TAP-3)
  *   -DLIVENESS_BEFORE_DEBIT the issuer does not judge card and token at the debit (without TAP-9)
@@ -14,6 +15,9 @@
  *   -DENTRY_MODE_IGNORED    the issuer takes what was typed in                    (without TAP-8)
  *   -DLIMIT_UNCHECKED       the issuer judges no limit                            (without TAP-9)
  *   -DREVERSAL_ONCE         the shop's terminal sends a reversal once             (without TAP-11)
+ *   -DWRITE_IN_PLACE        the chip writes one thing after the other             (without PRO-5)
+ *   -DCOUNTED_AFTER         the chip compares or answers, then writes             (without APD-11, PRO-6)
+ *   -DPROOF_IGNORED         the chip approves whatever the issuer says            (without APD-13)
  *   -DPLAIN                 assertions without names, for a search breadth first
  */
 #ifndef TIER
@@ -64,14 +68,33 @@
 #define ON_CARD asking
 #endif
 
+#ifdef WRITE_IN_PLACE
+#define IN_PLACE true
+#else
+#define IN_PLACE false
+#endif
+#ifdef COUNTED_AFTER
+#define AFTER true
+#else
+#define AFTER false
+#endif
+#ifdef PROOF_IGNORED
+#define OBEYS false
+#else
+#define OBEYS true
+#endif
+#define PIN_TRIES_MAX 3
+
 /* What the shop's terminal does. */
 mtype = { idle, asking, reversing, approving, declining };
 /* "States of a tap at the issuer". */
 mtype = { unheard, approved, declined, reversed, tombstoned };
 /* Card and token, as the bank's desk and the user leave them. */
 mtype = { live, suspended, lost };
-/* "States of a payment in the chip", at rest. */
-mtype = { no_payment, cryptogram_given };
+/* "States of a payment in the chip": a sale leaves the chip at rest in two of them. */
+mtype = { no_payment, started, cryptogram_given, ended };
+/* What the chip was told in the issuer's name. */
+mtype = { no_proof, approving_proof, declining_proof, wrong_proof };
 
 /* What a terminal was given: nothing, the cryptogram with that counter, or the number of the token and no cryptogram. */
 #define NOTHING 0
@@ -82,6 +105,19 @@ byte atc = 0;
 mtype payment = no_payment;
 byte covered_amount[4] = 0;
 byte covered_number[4] = 0;
+
+/* The token with a PIN. Durable are the tries used up, the cryptograms given for the present counter and the last counter
+ * that ended online. History: wrong PINs compared since the last right one (4: more than three), cryptograms of the present
+ * counter that were answered, an approval against the issuer. */
+bit with_pin = 0;
+unsigned used_up : 2 = 0;
+unsigned marked : 2 = 0;
+unsigned ended_online : 2 = 0;
+mtype proof = no_proof;
+unsigned tears_left : 3 = 0;
+unsigned wrong_pins : 3 = 0;
+unsigned answered : 2 = 0;
+bit against_issuer = 0;
 
 /* The sales. */
 mtype pos[2] = idle;
@@ -126,7 +162,7 @@ bit forgery_refused = 0;
 #ifdef PLAIN
 #define CLAIM(name, what) assert(what)
 #else
-hidden byte p30, p36, p37, p38, p39, p40, p41, th2;
+hidden byte p22, p30, p36, p37, p38, p39, p40, p41, p47, p48, th2;
 #define CLAIM(name, what) name = (what); assert(name)
 #endif
 
@@ -137,6 +173,9 @@ inline look() {
     CLAIM(p38, (pos[0] != approving || record[0] == approved) && (pos[1] != approving || record[1] == approved));
     CLAIM(p39, approvals[1] <= 1 && approvals[2] <= 1 && approvals[3] <= 1);
     CLAIM(p40, !large_approval);
+    CLAIM(p22, marked >= answered && ((marked == 2) == (atc > 0 && ended_online == atc)));
+    CLAIM(p47, wrong_pins <= PIN_TRIES_MAX);
+    CLAIM(p48, !against_issuer);
     CLAIM(th2, !unsigned_approval && !typed_approval && !large_approval && !unmeant_approval)
 }
 
@@ -148,7 +187,7 @@ inline look_at_end() {
 }
 
 /* SELECT, GET PROCESSING OPTIONS (TAP-4: the counter is stored first), GENERATE AC. The token in the chip is active. */
-#define CAN_SIGN (atc < COUNTERS)
+#define CAN_SIGN (!with_pin && atc < COUNTERS)
 inline sign(a, n) {
     atc++;
     payment = cryptogram_given;
@@ -159,7 +198,8 @@ inline sign(a, n) {
 
 /* A cryptogram is held to a terminal that waits for a card. Without an attacker the chip answers the terminal that asked
  * it, and an answer goes to one terminal only. */
-#define CAN_GIVE(s, c) (pos[s] == idle && MADE(c) && (TIER >= 1 || (COVERS(c, s) && given[1 - s] != c)))
+#define WAITS(s) (!with_pin && pos[s] == idle)
+#define CAN_GIVE(s, c) (WAITS(s) && MADE(c) && (TIER >= 1 || (COVERS(c, s) && given[1 - s] != c)))
 inline give(s, what) {
     given[s] = what;
     pos[s] = ON_CARD;
@@ -167,7 +207,7 @@ inline give(s, what) {
 }
 
 /* A relay carries the sale to the chip and the answer back; the holder is not there. */
-#define CAN_RELAY(s) (TIER >= 4 && !relayed && CAN_SIGN && pos[s] == idle)
+#define CAN_RELAY(s) (TIER >= 4 && !relayed && CAN_SIGN && WAITS(s))
 inline relay(s) {
     atc++;
     payment = cryptogram_given;
@@ -272,6 +312,116 @@ inline reverse(s) {
     look()
 }
 
+/* The token with a PIN. What a command writes is one write, before its answer (PRO-5, PRO-6), and a PIN's try before the
+ * comparison (APD-11); a right PIN gives the tries back in a second write. Power may fail wherever something has happened
+ * and something is still to happen; what is volatile is then gone (APD-4). */
+inline power_fails() {
+    tears_left--;
+    payment = no_payment;
+    proof = no_proof;
+    look()
+}
+
+/* SELECT, GET PROCESSING OPTIONS: the counter is increased, and nothing is given for it. */
+#define CAN_START (with_pin && atc < COUNTERS)
+#define CUTS (with_pin && tears_left > 0)
+inline count_up() {
+    atc++;
+    answered = 0
+}
+inline start() {
+    count_up();
+    marked = 0;
+    payment = started;
+    proof = no_proof;
+    look()
+}
+
+/* VERIFY: APD-11. */
+#define CAN_VERIFY (with_pin && payment == started && used_up < PIN_TRIES_MAX)
+inline compare_wrong() {
+    wrong_pins = (wrong_pins > PIN_TRIES_MAX -> wrong_pins : wrong_pins + 1)
+}
+inline wrong_pin() {
+    used_up++;
+    compare_wrong();
+    look()
+}
+inline right_pin() {
+    used_up = 0;
+    wrong_pins = 0;
+    look()
+}
+
+/* GENERATE AC, the first: TAP-5. EXTERNAL AUTHENTICATE, once. GENERATE AC, the second, which is the end of the payment
+ * online; it is an approval unless the issuer declines or its proof is wrong: APD-13. */
+#define CAN_REQUEST (with_pin && payment == started)
+#define CAN_PROVE (with_pin && payment == cryptogram_given && proof == no_proof)
+#define CAN_END (with_pin && payment == cryptogram_given)
+inline request() {
+    marked = 1;
+    answered = 1;
+    payment = cryptogram_given;
+    look()
+}
+inline mark_end() {
+    marked = 2;
+    ended_online = atc
+}
+inline answer_end() {
+    answered = 2;
+    if
+    :: !OBEYS && (proof == declining_proof || proof == wrong_proof) -> against_issuer = 1
+    :: else
+    fi
+}
+inline end_online() {
+    mark_end();
+    answer_end();
+    payment = ended;
+    look()
+}
+
+#define WITH_A_PIN \
+    :: d_step { CAN_START -> start() } \
+    :: d_step { CAN_VERIFY -> wrong_pin() } \
+    :: d_step { CAN_VERIFY && (used_up > 0 || wrong_pins > 0) -> right_pin() } \
+    :: d_step { CAN_REQUEST -> request() } \
+    :: d_step { CAN_PROVE -> proof = approving_proof; look() } \
+    :: d_step { CAN_PROVE -> proof = declining_proof; look() } \
+    :: d_step { TIER >= 1 && CAN_PROVE -> proof = wrong_proof; look() } \
+    :: d_step { CAN_END -> end_online() } \
+    :: d_step { CUTS && payment != no_payment -> power_fails() }
+
+/* Between write and answer. */
+#define CUT_OFF \
+    :: d_step { CUTS && CAN_START && !AFTER -> count_up(); marked = 0; power_fails() } \
+    :: d_step { CUTS && CAN_REQUEST && !AFTER -> marked = 1; power_fails() } \
+    :: d_step { CUTS && CAN_END && !AFTER -> mark_end(); power_fails() }
+
+/* Between the write of a try and the comparison; behind the comparison; behind the write that gives the tries back. */
+#define CUT_OFF_PIN \
+    :: d_step { CUTS && CAN_VERIFY && !AFTER -> used_up++; power_fails() } \
+    :: d_step { CUTS && CAN_VERIFY && !AFTER -> used_up++; compare_wrong(); power_fails() } \
+    :: d_step { CUTS && CAN_VERIFY && !AFTER -> used_up++; power_fails() } \
+    :: d_step { CUTS && CAN_VERIFY && !AFTER -> used_up++; wrong_pins = 0; power_fails() } \
+    :: d_step { CUTS && CAN_VERIFY && !AFTER -> used_up = 0; wrong_pins = 0; power_fails() }
+
+/* A chip that writes in place, between the first thing and the second. */
+#define CUT_IN_PLACE \
+    :: d_step { IN_PLACE && CUTS && CAN_START -> count_up(); power_fails() } \
+    :: d_step { IN_PLACE && CUTS && CAN_END -> marked = 2; power_fails() }
+
+/* A chip that writes afterwards, between comparison or answer and write; and behind the write of a PIN. */
+#define CUT_TOO_EARLY \
+    :: d_step { AFTER && CUTS && CAN_START -> power_fails() } \
+    :: d_step { AFTER && CUTS && CAN_REQUEST -> answered = 1; power_fails() } \
+    :: d_step { AFTER && CUTS && CAN_END -> answer_end(); power_fails() } \
+    :: d_step { AFTER && CUTS && CAN_VERIFY -> compare_wrong(); power_fails() } \
+    :: d_step { AFTER && CUTS && CAN_VERIFY -> used_up++; compare_wrong(); power_fails() } \
+    :: d_step { AFTER && CUTS && CAN_VERIFY -> wrong_pins = 0; power_fails() } \
+    :: d_step { AFTER && CUTS && CAN_VERIFY -> used_up = 0; wrong_pins = 0; power_fails() }
+
 #define OF_THE_CHIP(s) \
     :: d_step { CAN_SIGN -> sign(amount[s], number[s]) } \
     :: d_step { TIER >= 1 && CAN_SIGN -> sign((amount[s] == 1 -> 2 : 1), number[s]) }
@@ -280,7 +430,7 @@ inline reverse(s) {
     :: d_step { CAN_GIVE(s, 1) -> give(s, 1) } \
     :: d_step { CAN_GIVE(s, 2) -> give(s, 2) } \
     :: d_step { CAN_GIVE(s, 3) -> give(s, 3) } \
-    :: d_step { TIER >= 1 && pos[s] == idle -> give(s, NUMBER_ALONE) } \
+    :: d_step { TIER >= 1 && WAITS(s) -> give(s, NUMBER_ALONE) } \
     :: d_step { CAN_RELAY(s) -> relay(s) }
 
 #define OF_THE_SALE(s) \
@@ -295,11 +445,12 @@ inline reverse(s) {
     :: d_step { undone[s] && pos[s] == reversing -> pos[s] = declining; look() }
 
 init {
-    /* A second sale of its own, one whose terminal draws the number of the first again, or one above the limit. */
+    /* A second sale of its own, one whose terminal draws the number of the first again, or one above the limit; or none. */
     if
     :: d_step { amount[1] = 2; number[1] = 2; look() }
     :: d_step { amount[1] = 1; number[1] = 1; look() }
     :: d_step { amount[1] = LIMIT + 1; number[1] = 2; look() }
+    :: d_step { with_pin = 1; tears_left = FAULTS; timeouts_left = 0; change_left = 0; look() }
     fi;
 end:
     do
@@ -307,6 +458,11 @@ end:
     OF_THE_CHIP(1)
     /* Power fails between the counter and the answer. */
     :: d_step { CAN_SIGN -> atc++; payment = no_payment; look() }
+    WITH_A_PIN
+    CUT_OFF
+    CUT_OFF_PIN
+    CUT_IN_PLACE
+    CUT_TOO_EARLY
     OF_THE_FIELD(0)
     OF_THE_FIELD(1)
     :: d_step { CAN_TYPE(1) -> type_in(1) }

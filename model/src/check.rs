@@ -368,6 +368,8 @@ pub const fn target(weakness: Weakness) -> (Scope, PropertyId, Tier) {
         W::CompensationOnce => (S::Provisioning, P::P45, T::T0),
         W::ConsentUnchecked => (S::Issuance, P::P14, T::T5),
         W::PaymentUnsigned => (S::Pay, P::P46, T::T3),
+        W::CountedAfter => (S::Tap, P::P47, T::T0),
+        W::ProofIgnored => (S::Tap, P::P48, T::T0),
     }
 }
 

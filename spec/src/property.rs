@@ -97,6 +97,10 @@ named! {
         P45 = "P45",
         /// A debit is made on its payer's evidence.
         P46 = "P46",
+        /// Wrong PINs are bounded, wherever power fails.
+        P47 = "P47",
+        /// A chip does not approve against the issuer.
+        P48 = "P48",
         /// Nobody gets a card in another name.
         TH1 = "TH1",
         /// No money moves that its owner did not authorise.
@@ -160,6 +164,8 @@ impl PropertyId {
             Self::P44 => "A new phone voids what the old one was asked",
             Self::P45 => "Views converge",
             Self::P46 => "A debit is made on its payer's evidence",
+            Self::P47 => "Wrong PINs are bounded, wherever power fails",
+            Self::P48 => "A chip does not approve against the issuer",
             Self::TH1 => "Nobody gets a card in another name",
             Self::TH2 => "No money moves that its owner did not authorise",
             Self::TH3 => "Money is conserved",

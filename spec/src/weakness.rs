@@ -97,5 +97,9 @@ named! {
         ConsentUnchecked = "consent-unchecked",
         /// A debit is posted although no chip of the card's holder signed for it (G28).
         PaymentUnsigned = "payment-unsigned",
+        /// The chip compares a PIN, or answers with a cryptogram, and then stores that it did (G18).
+        CountedAfter = "counted-after",
+        /// The chip approves whatever the issuer's proof says (G19).
+        ProofIgnored = "proof-ignored",
     }
 }

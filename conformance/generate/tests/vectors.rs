@@ -24,6 +24,14 @@ const ELSEWHERE: &[(Weakness, &str)] = &[
         Weakness::CompensationOnce,
         "a message that is lost between two servers: the provisioning scope, `tests/serve.rs`",
     ),
+    (
+        Weakness::CountedAfter,
+        "a power cut inside a command: the tap scope, `impl/secure-element/tests/tears.rs`",
+    ),
+    (
+        Weakness::ProofIgnored,
+        "no input of the chip's machine: the tap scope, vectors by hand (`chip/hand/issuer/declines`)",
+    ),
 ];
 
 /// Made once: every test looks at the same.

@@ -6,6 +6,7 @@ use kaika_spec::{Branch, TokenState};
 use super::{Pack, fitted, low, packed};
 use crate::role::{chip, identity, issuer, pos, sms, terminal, verifier};
 use crate::scope::issuance::state as issuance;
+use crate::scope::tap::contact;
 use crate::scope::{manage, pay, provisioning, tap, whole};
 
 packed!(
@@ -313,6 +314,17 @@ packed!(struct tap::Sale {
     reversal = bool,
     reversed = bool,
 });
+packed!(enum contact::Proof { None, Approves, Declines, Wrong });
+packed!(struct contact::Contact {
+    failures: 2 as u8,
+    given: 2 as u8,
+    last_online: 2 as u8,
+    proof = contact::Proof,
+    tears: 3 as u8,
+    wrong: 3 as u8,
+    answered: 2 as u8,
+    against = bool,
+});
 packed!(world tap::State {
     issuer = issuer::State,
     last: 2 as u8,
@@ -321,6 +333,7 @@ packed!(world tap::State {
     sales = [tap::Sale; 2],
     made = [Option<tap::Signed>; 3],
     approved(Counts<3>),
+    contact = Option<contact::Contact>,
     timeouts: 3 as u8,
     changes: 1 as u8,
     relayed = Option<usize>,

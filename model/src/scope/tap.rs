@@ -1,13 +1,16 @@
-//! Payment at a shop: two sales, one chip, and a field in which others listen and speak. Flow D.
+//! Payment at a shop: two sales, one chip, and a field in which others listen and speak. Flow D. In a corner of its own, a
+//! token with a PIN at a terminal that wants both cryptograms of it: `contact.rs`.
 //!
 //! A cryptogram is the tuple that it covers; nobody but the chip makes one. The shop's terminal signs nothing: what it
 //! sends is its own amount and number and the cryptogram it was given, so a cryptogram over anything else is a bad one.
 
+pub mod contact;
 mod properties;
 
 use kaika_spec::{Refusal, Scope, Weakness};
 use stateright::{Model, Property};
 
+use self::contact::{Command, Contact};
 use super::{Check, Config, Fields, Reads, Scenario, Tier, World, holding};
 use crate::chart::Chart;
 use crate::role::issuer::Posting;
@@ -62,6 +65,8 @@ pub struct State {
     pub made: [Option<Signed>; 3],
     /// How often each counter was approved.
     pub approved: [u8; 3],
+    /// A token with a PIN at a terminal that wants both cryptograms: then there are no sales.
+    pub contact: Option<Contact>,
     /// Time-outs left.
     pub timeouts: u8,
     /// The sale that a relay carried the chip's answer to from afar.
@@ -121,12 +126,19 @@ pub enum Action {
     Suspend,
     /// The operator reports the card lost.
     Lose,
+    /// The terminal says something to the chip whose token has a PIN.
+    Say(Command),
+    /// As before, and power fails when so many things have happened in the chip.
+    SayTorn(Command, usize),
+    /// Power fails between two commands.
+    Off,
 }
 
 /// What a cryptogram that is held to a terminal depends on.
 macro_rules! field_of {
     ($this:literal, $other:literal) => {
         &[
+            "contact.?",
             "made",
             concat!($this, ".pos"),
             concat!($this, ".amount"),
@@ -207,8 +219,36 @@ const fn paying() -> chip::State {
 }
 
 impl Tap {
+    /// An initial state: two sales, the second like this.
+    fn at_shop(&self, second: Sale) -> State {
+        State {
+            issuer: holding(),
+            last: 0,
+            chip: paying(),
+            atc: 0,
+            sales: [sale(1, 1), second],
+            made: [None; 3],
+            approved: [0; 3],
+            contact: None,
+            timeouts: self.0.bounds.timeouts,
+            relayed: None,
+            changes: 1,
+            unsigned: false,
+            dead: false,
+            outside: false,
+            over: false,
+            unmeant: false,
+            overtaken: false,
+            replayed: false,
+            repelled: false,
+        }
+    }
+
     /// The chip signs, or loses power.
     fn actions_of_chip(&self, state: &State, actions: &mut Vec<Action>) {
+        if state.contact.is_some() {
+            return;
+        }
         for (at, sale) in state.sales.iter().enumerate() {
             actions.push(Action::Sign(at));
             if self.0.tier >= Tier::T1 {
@@ -221,6 +261,9 @@ impl Tap {
 
     /// Something is held to the shop's terminal.
     fn actions_of_field(&self, state: &State, at: usize, actions: &mut Vec<Action>) {
+        if state.contact.is_some() {
+            return;
+        }
         let attacked = self.0.tier >= Tier::T1;
         let sale = &state.sales[at];
         if attacked {
@@ -480,31 +523,12 @@ impl Model for Tap {
     type Action = Action;
 
     fn init_states(&self) -> Vec<State> {
-        let state = |second: Sale| State {
-            issuer: holding(),
-            last: 0,
-            chip: paying(),
-            atc: 0,
-            sales: [sale(1, 1), second],
-            made: [None; 3],
-            approved: [0; 3],
-            timeouts: self.0.bounds.timeouts,
-            relayed: None,
-            changes: 1,
-            unsigned: false,
-            dead: false,
-            outside: false,
-            over: false,
-            unmeant: false,
-            overtaken: false,
-            replayed: false,
-            repelled: false,
-        };
         // A second sale with a number of its own, one whose terminal draws the same number again, and one above the limit.
         vec![
-            state(sale(2, 2)),
-            state(sale(1, 1)),
-            state(sale(LIMIT + 1, 2)),
+            self.at_shop(sale(2, 2)),
+            self.at_shop(sale(1, 1)),
+            self.at_shop(sale(LIMIT + 1, 2)),
+            self.at_contact(),
         ]
     }
 
@@ -533,10 +557,13 @@ impl World for Tap {
         Weakness::LimitUnchecked,
         Weakness::ReversalOnce,
         Weakness::TokenOutlivesCard,
+        Weakness::WriteInPlace,
+        Weakness::CountedAfter,
+        Weakness::ProofIgnored,
     ];
-    type Packed = [u64; 2];
+    type Packed = [u64; 3];
 
-    const PARTS: usize = 10;
+    const PARTS: usize = 11;
 
     fn actions_of(&self, part: usize, state: &State, actions: &mut Vec<Action>) {
         match part {
@@ -546,9 +573,10 @@ impl World for Tap {
                 let made = state.made.iter().flatten();
                 actions.extend(made.map(|signed| Action::Key(signed.atc)));
             }
-            9 if self.0.tier >= Tier::T4 && state.relayed.is_none() => {
+            9 if self.0.tier >= Tier::T4 && state.relayed.is_none() && state.contact.is_none() => {
                 actions.extend([Action::Relay(0), Action::Relay(1)]);
             }
+            10 => self.actions_of_contact(state, actions),
             8 | 9 => {}
             3 | 4 if state.sales[part - 3].given.is_some() => {
                 actions.push(Action::Arrive(part - 3));
@@ -563,6 +591,7 @@ impl World for Tap {
     fn fields(part: usize) -> Fields {
         Fields::Only(match part {
             0 => &[
+                "contact.?",
                 "chip",
                 "atc",
                 "made",
@@ -579,6 +608,7 @@ impl World for Tap {
             6 => shop_of!("sales[1]"),
             8 => &["issuer", "last", "made", "outside", "repelled"],
             9 => &[
+                "contact.?",
                 "relayed",
                 "chip",
                 "atc",
@@ -592,12 +622,15 @@ impl World for Tap {
                 "sales[1].number",
                 "sales[1].given",
             ],
+            10 => &["contact", "chip", "atc"],
             _ => &["issuer", "changes"],
         })
     }
 
     fn reads(name: &str) -> Reads {
         Reads::Fields(Fields::Only(match name {
+            "P22" => &["contact", "atc"],
+            "P47" | "P48" => &["contact"],
             "P30" => &["outside"],
             "P36" => &["dead"],
             "P37" => &["unsigned"],
@@ -707,6 +740,9 @@ impl World for Tap {
             Action::Reversed(at) => self.shop(state, at, pos::Input::Reversed, chart),
             Action::Suspend => self.operate(state, issuer::Input::SuspendUser, chart),
             Action::Lose => self.operate(state, issuer::Input::CardLost, chart),
+            Action::Say(_) | Action::SayTorn(..) | Action::Off => {
+                self.contact(state, *action, chart)
+            }
         }
     }
 
@@ -719,6 +755,12 @@ impl World for Tap {
     }
 
     fn opening(&self, state: &State) -> String {
+        if state.contact.is_some() {
+            let token = "Alice's phone holds an active token with a PIN";
+            return format!(
+                "{token}; a shop's terminal asks for the PIN and for both cryptograms."
+            );
+        }
         let second = if state.sales[1].amount > LIMIT {
             "the second above the limit"
         } else if state.sales[1].number == state.sales[0].number {

@@ -1,7 +1,8 @@
 //! What is asked of payments at a shop.
 
-use kaika_spec::PropertyId;
+use kaika_spec::{PropertyId, limit};
 
+use super::contact::{Contact, Proof};
 use super::{LIMIT, Sale, State, Tap};
 use crate::role::issuer::Posting;
 use crate::role::pos;
@@ -43,6 +44,7 @@ pub(super) fn checks() -> Vec<Check<Tap>> {
         },
     ];
     checks.extend(bounds());
+    checks.extend(counters());
     checks
 }
 
@@ -52,6 +54,14 @@ pub(super) fn scenarios() -> Vec<Scenario<Tap>> {
             name: "S4 both sales are approved",
             from: Tier::T0,
             seen: |_, s| s.sales.iter().all(|sale| sale.pos == pos::State::Approved),
+        },
+        Scenario {
+            name: "S7 power failed after a right PIN and before its tries were given back",
+            from: Tier::T0,
+            seen: |w, s| {
+                let kept = |chip: Contact| chip.failures > 0 && chip.wrong == 0;
+                w.was_cut(s) && s.contact.is_some_and(kept)
+            },
         },
         Scenario {
             name: "S9 a reversal overtakes its request",
@@ -81,6 +91,49 @@ fn counters_are_unique(state: &State) -> bool {
     let count = counters.len();
     counters.dedup();
     counters.len() == count
+}
+
+/// What the chip counts, and whom it hears.
+fn counters() -> Vec<Check<Tap>> {
+    vec![
+        Check {
+            id: PropertyId::P22,
+            tiers: ALL,
+            holds: |_, s| {
+                s.contact.is_none_or(|chip| {
+                    let is_online = s.atc > 0 && chip.last_online == s.atc;
+                    chip.given >= chip.answered && (chip.given == 2) == is_online
+                })
+            },
+            reached: "W22 power failed, and the payment after it ended online",
+            witness: |w, s| w.was_cut(s) && s.contact.is_some_and(|chip| chip.answered == 2),
+        },
+        Check {
+            id: PropertyId::P47,
+            tiers: ALL,
+            holds: |_, s| {
+                s.contact
+                    .is_none_or(|chip| chip.wrong <= limit::PIN_TRIES_MAX)
+            },
+            reached: "W47 every try of a PIN was used up by wrong ones",
+            witness: |_, s| {
+                s.contact.is_some_and(|chip| {
+                    chip.failures == limit::PIN_TRIES_MAX && chip.wrong == limit::PIN_TRIES_MAX
+                })
+            },
+        },
+        Check {
+            id: PropertyId::P48,
+            tiers: ALL,
+            holds: |_, s| s.contact.is_none_or(|chip| !chip.against),
+            reached: "W48 the issuer declines, and the chip gives its last cryptogram",
+            witness: |_, s| {
+                let declined = |proof| proof == Proof::Declines;
+                s.contact
+                    .is_some_and(|chip| chip.answered == 2 && declined(chip.proof))
+            },
+        },
+    ]
 }
 
 fn bounds() -> Vec<Check<Tap>> {
