@@ -27,6 +27,7 @@ mod lack;
 mod link;
 #[cfg(feature = "pcsc")]
 mod reader;
+mod twice;
 mod value;
 mod wrong;
 
@@ -292,6 +293,15 @@ fn describe(step: &Step) -> String {
         Step::Authenticate(_) => "issuer -> chip : EXTERNAL AUTHENTICATE".to_owned(),
         Step::Secure(step) => format!("issuer -> chip : {}", step.header),
         Step::Relay(_) => "terminal -> chip : the issuer's commands".to_owned(),
+        Step::Again(step) => format!("{}, twice", describe(&Step::Send(step.send.clone()))),
+        Step::Restart(_) => "runner : the subject is killed and started".to_owned(),
+        Step::Parallel(step) => {
+            let all = step
+                .branches
+                .iter()
+                .map(|send| describe(&Step::Send(send.clone())));
+            all.collect::<Vec<_>>().join(" | ")
+        }
     }
 }
 
@@ -321,6 +331,9 @@ impl Scene<'_> {
             Step::Authenticate(step) => self.authenticate(step),
             Step::Secure(step) => self.secure(step),
             Step::Relay(step) => self.relay(step),
+            Step::Again(step) => self.again(step),
+            Step::Restart(_) => self.runner.hook("restart", &json!({})).map(drop),
+            Step::Parallel(step) => self.parallel(step),
         }
     }
 }
