@@ -28,6 +28,7 @@ mod lack;
 mod link;
 #[cfg(feature = "pcsc")]
 mod reader;
+mod twice;
 mod value;
 mod wrong;
 
@@ -306,6 +307,15 @@ fn describe(step: &Step) -> String {
         Step::Shown(_) => "subject -> runner : what is shown".to_owned(),
         Step::Told(step) => format!("runner : how often the card heard {}", step.ins),
         Step::Crash(_) => "runner -> subject : crash".to_owned(),
+        Step::Again(step) => format!("{}, twice", describe(&Step::Send(step.send.clone()))),
+        Step::Restart(_) => "runner : the subject is killed and started".to_owned(),
+        Step::Parallel(step) => {
+            let all = step
+                .branches
+                .iter()
+                .map(|send| describe(&Step::Send(send.clone())));
+            all.collect::<Vec<_>>().join(" | ")
+        }
     }
 }
 
@@ -343,6 +353,9 @@ impl Scene<'_> {
             Step::Shown(step) => self.shown(step),
             Step::Told(step) => self.told(step),
             Step::Crash(step) => self.crash(step),
+            Step::Again(step) => self.again(step),
+            Step::Restart(_) => self.runner.hook("restart", &json!({})).map(drop),
+            Step::Parallel(step) => self.parallel(step),
         }
     }
 }

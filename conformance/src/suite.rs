@@ -167,7 +167,8 @@ fn groups(file: &File, tests: &[&Test]) -> Vec<(Waits, Vec<usize>)> {
         let steps = steps.unwrap_or_default();
         let inside = |step: &Step| matches!(step, Step::Meanwhile(late) if advances(&late.steps).next().is_some());
         let times: Vec<i64> = advances(&steps).collect();
-        if steps.iter().any(inside) {
+        let restarts = steps.iter().any(|step| matches!(step, Step::Restart(_)));
+        if restarts || steps.iter().any(inside) {
             alone.push(at);
         } else if times.is_empty() {
             never.push(at);

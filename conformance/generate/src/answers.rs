@@ -163,6 +163,22 @@ fn filled(step: &mut Step) {
                 fill(&route, fields);
             }
         }
+        Step::Again(again) => {
+            let route = route(&again.send);
+            if let Expect::Accept(fields) = &mut again.send.expect {
+                fill(&route, fields);
+            }
+        }
+        Step::Parallel(all) => {
+            let routes: Vec<String> = all.branches.iter().map(route).collect();
+            for outcome in &mut all.outcomes {
+                for (route, expect) in routes.iter().zip(outcome) {
+                    if let Expect::Accept(fields) = expect {
+                        fill(route, fields);
+                    }
+                }
+            }
+        }
         Step::Meanwhile(late) => late.steps.iter_mut().for_each(filled),
         _ => {}
     }

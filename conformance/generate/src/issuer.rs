@@ -5,6 +5,7 @@ use kaika_model::{Outcome, Verdict};
 use kaika_spec::{Branch, Refusal, TokenState, limit};
 use serde_json::{Value, json};
 
+use crate::faults::{Flow, Race};
 use crate::fields::{Bound, Message};
 use crate::script::{
     Expected, Scene, Script, advance, bind, concat, digits, evidence, fields, fresh, get, known,
@@ -18,6 +19,7 @@ mod provision;
 mod scenes;
 mod tap;
 mod unsigned;
+mod upset;
 mod wire;
 
 use debit::debited;
@@ -109,6 +111,14 @@ impl Script for Templates {
             parts.push("customer".to_owned());
         }
         parts
+    }
+
+    fn flows() -> Vec<Flow<Input>> {
+        upset::flows()
+    }
+
+    fn races() -> Vec<Race<Input>> {
+        upset::races()
     }
 
     fn messages() -> Vec<Message<Input>> {

@@ -7,6 +7,7 @@ pub mod answers;
 pub mod chip;
 mod coverage;
 pub mod edges;
+pub mod faults;
 pub mod fields;
 pub mod flows;
 mod identify;

@@ -8,6 +8,7 @@ use kaika_conformance::format::{
 use kaika_model::{Machine, Outcome};
 use serde_json::{Value, json};
 
+use crate::faults::{Flow, Race};
 use crate::fields::{Bound, Message};
 use crate::walk::ANY;
 
@@ -124,6 +125,16 @@ pub trait Script {
     /// Which letters give a field another's or an older value.
     fn bound() -> &'static [Bound] {
         &[]
+    }
+
+    /// Happy paths on which faults are put.
+    fn flows() -> Vec<Flow<<Self::M as Machine>::Input>> {
+        Vec::new()
+    }
+
+    /// Letters that are said at the same time.
+    fn races() -> Vec<Race<<Self::M as Machine>::Input>> {
+        Vec::new()
     }
 
     /// Whether an input may tell states apart; not when what it needs is arranged before the test begins.

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::script::{Act, Expected, Input, Output, Scene, Script, State, file, read_steps};
 use crate::tiers::{Happy, smoke};
 use crate::walk::{Graph, Transition, walked};
-use crate::{fields, mutants};
+use crate::{faults, fields, mutants};
 
 /// One test while it is written.
 pub(crate) struct Writing<S: Script> {
@@ -104,6 +104,12 @@ impl<S: Script> Writing<S> {
         self.act(S::part(state, input), S::expected(state, input, &outcome));
         self.heard.extend(outcome.out.iter().copied());
         outcome.next
+    }
+
+    /// Remembers what is said in a step whose message is played in another way.
+    pub(crate) fn heard(&mut self, state: &State<S>, input: &Input<S>) {
+        let outcome = S::M::step(state, input, &Weak::HARDENED);
+        self.heard.extend(outcome.out);
     }
 
     /// What the subject must have asked by now, as a part that many tests share.
@@ -359,6 +365,7 @@ pub(crate) fn suite<S: Script>(digest: &str) -> Result<File, String> {
     fields::add::<S>(&mut shelf)?;
     smoke(&mut shelf.tests, &happy);
     mutants::add::<S>(&mut shelf, &killed)?;
+    faults::add::<S>(&mut shelf)?;
     shelf.bound::<S>(S::ROLE, digest)
 }
 

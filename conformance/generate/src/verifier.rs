@@ -9,12 +9,14 @@ mod pay;
 mod prove;
 mod questions;
 mod scenes;
+mod upset;
 
 use kaika_model::role::verifier::{Input, Order, Output, Phase, State, Verifier};
 use kaika_model::{Outcome, Verdict};
 use kaika_spec::limit;
 use serde_json::{Value, json};
 
+use crate::faults::{Flow, Race};
 use crate::fields::{Bound, Message};
 use crate::walk::ANY;
 
@@ -86,6 +88,14 @@ impl Script for Templates {
                 | Input::AdvanceOrder
         );
         clock.then_some("hook:clock")
+    }
+
+    fn flows() -> Vec<Flow<Input>> {
+        upset::flows()
+    }
+
+    fn races() -> Vec<Race<Input>> {
+        upset::races()
     }
 
     fn messages() -> Vec<Message<Input>> {

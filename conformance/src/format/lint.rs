@@ -104,6 +104,16 @@ impl File {
                 .try_for_each(|step| self.lint_step(step, bound))?;
             return Ok(());
         }
+        if let Step::Parallel(all) = step
+            && (all.branches.len() < 2
+                || all.outcomes.is_empty()
+                || all
+                    .outcomes
+                    .iter()
+                    .any(|one| one.len() != all.branches.len()))
+        {
+            return Err("parallel: two branches, and an answer of each in each outcome".to_owned());
+        }
         let value = serde_json::to_value(step).map_err(|e| e.to_string())?;
         if let Step::Send(Send {
             expect: Expect::Refuse(name),

@@ -59,6 +59,47 @@ pub enum Step {
     Told(Told),
     /// The subject dies; needs `hook:crash`.
     Crash(Crash),
+    /// The same message twice, byte by byte.
+    Again(Again),
+    /// The subject is killed without a warning and started again on its store; needs `hook:restart`.
+    Restart(Restart),
+    /// Messages at the same time, from several connections.
+    Parallel(Parallel),
+}
+
+/// A message that is said twice: what is expected is expected of the second answer, or of one of both.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Again {
+    /// The message.
+    pub send: Send,
+    /// How it comes to be said twice.
+    pub how: Twice,
+}
+
+/// How a message comes to be said twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Twice {
+    /// The first answer is lost.
+    Lost,
+    /// Both are sent at once: one is answered as expected, the other so too, byte by byte, or by `in-progress`.
+    Both,
+}
+
+/// The subject goes down and comes back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Restart {}
+
+/// Messages at the same time: all answers together are one of the outcomes, each of them some order's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parallel {
+    /// The messages; what they say themselves is expected of no one.
+    pub branches: Vec<Send>,
+    /// For each order that may have been, what each branch is answered.
+    pub outcomes: Vec<Vec<Expect>>,
 }
 
 /// What the runner answers as a peer.

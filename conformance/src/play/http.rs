@@ -54,14 +54,15 @@ impl Resolver for Numbers {
 }
 
 /// A message, ready to be sent.
-struct Request {
+#[derive(Clone)]
+pub(super) struct Request {
     from: String,
     to: String,
     http: axum::http::Request<String>,
 }
 
 /// An answer over HTTP.
-struct Heard {
+pub(super) struct Heard {
     status: u16,
     /// Its media type, without parameters.
     kind: String,
@@ -74,6 +75,11 @@ struct Heard {
 const PROBLEM: &[&str] = &["type", "title", "status", "code", "class", "detail"];
 
 impl Heard {
+    /// Status and body are the same.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        (self.status, &self.body) == (other.status, &other.body)
+    }
+
     fn is_problem(&self) -> Outcome {
         let text = |name: &str| self.body.get(name).is_some_and(Value::is_string);
         let status = self.body.get("status").and_then(Value::as_u64);
@@ -106,7 +112,7 @@ fn essence(kind: &str) -> String {
 }
 
 impl Runner {
-    fn exchange(&self, request: Request) -> Result<Heard, Wrong> {
+    pub(super) fn exchange(&self, request: Request) -> Result<Heard, Wrong> {
         let (method, uri) = (request.http.method().clone(), request.http.uri().clone());
         let sent = request.http.body().clone();
         self.sent.fetch_add(1, Ordering::Relaxed);
@@ -211,7 +217,7 @@ impl Scene<'_> {
         self.judge(&step.send.expect, &heard)
     }
 
-    fn request(&mut self, send: &Send) -> Result<Request, Wrong> {
+    pub(super) fn request(&mut self, send: &Send) -> Result<Request, Wrong> {
         let path = self.path(&send.path)?;
         let body = match (&send.raw, &send.body) {
             (Some(raw), _) => self.text(raw)?,
@@ -274,7 +280,7 @@ impl Scene<'_> {
         Ok(Request { from, to, http })
     }
 
-    fn judge(&mut self, expect: &Expect, heard: &Heard) -> Outcome {
+    pub(super) fn judge(&mut self, expect: &Expect, heard: &Heard) -> Outcome {
         match expect {
             Expect::Accept(fields) => {
                 if !(200..300).contains(&heard.status) {

@@ -67,6 +67,11 @@ impl Runner {
                 let inner = self.lacks_way(&inner);
                 inner.or_else(|| step.steps.iter().find_map(|step| self.lacks_way(step)))
             }),
+            Step::Again(step) => self.lacks_way(&Step::Send(step.send.clone())),
+            Step::Parallel(step) => {
+                let mut all = step.branches.iter();
+                all.find_map(|send| self.lacks_way(&Step::Send(send.clone())))
+            }
             Step::Capture(_) => {
                 let by_gateway = roles.get("sms").is_some_and(|sms| sms.http.is_some());
                 let by_hook = self.subject.hooks.has("capture");
