@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use kaika_node::clock::System;
+use kaika_node::clock::{Clock as _, System};
 use kaika_node::keys::Keys;
 use kaika_node::log::Log;
 use kaika_node::operator::{Enrolment, Operator};
@@ -132,7 +132,8 @@ async fn serve(args: Args, stop: Stop) -> anyhow::Result<()> {
     make_dir(&args.data)?;
     let keys = Keys::load_or_create(args.keys.as_ref().unwrap_or(&args.data.join("keys.json")))?;
     let role = role(args.role);
-    let log = Arc::new(Log::file(&args.data.join(format!("{role}.ndjson")))?);
+    let path = args.data.join(format!("{role}.ndjson"));
+    let log = Arc::new(Log::open(&path, role, System.now())?);
     let common = Common {
         keys: keys.clone(),
         clock: Arc::new(System),

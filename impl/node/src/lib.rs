@@ -24,6 +24,7 @@ pub mod server;
 pub mod sms;
 pub mod store;
 pub mod till;
+pub mod trail;
 pub mod vault;
 pub mod vpcd;
 pub mod world;

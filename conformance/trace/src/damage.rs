@@ -1,0 +1,1 @@
+//! Logs damaged on purpose.
