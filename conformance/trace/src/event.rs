@@ -71,6 +71,9 @@ pub struct Heard {
     /// Its id.
     #[serde(default)]
     pub mid: Option<Id>,
+    /// The id of the message that it answers.
+    #[serde(default)]
+    pub re: Option<Id>,
 }
 
 /// A message that was sent.

@@ -253,14 +253,17 @@ impl<P: Part> Watch<P> {
         if before.len() > self.cap {
             return Found::TooMany(before.len());
         }
-        let (after, names) = self.steps(event, rows, &before, &shared.marks);
-        if after.is_empty() && !stays(event) {
+        let (mut after, names) = self.steps(event, rows, &before, &shared.marks);
+        self.seen.extend(names);
+        after.extend(before.iter().flat_map(|state| P::stays(event, state).unwrap_or_default()));
+        if after.is_empty() && stays(event) {
+            after.clone_from(&before);
+        }
+        if after.is_empty() {
             let near = self.near(event, rows, &before);
             self.keep(event, thing, group, own, &before);
             return Found::Impossible(near);
         }
-        self.seen.extend(names);
-        let after = if after.is_empty() { before } else { after };
         self.keep(event, thing, group, own, &after);
         Found::Possible
     }

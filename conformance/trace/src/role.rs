@@ -190,6 +190,11 @@ pub(crate) trait Part: 'static {
         None
     }
 
+    /// The states after an event that is no letter's and that tells of no state, if it is one.
+    fn stays(_event: &Event, _state: &Self::State) -> Option<Vec<Self::State>> {
+        None
+    }
+
     /// Whether a status word is the event's.
     fn is_word(_event: &Event, _verdict: Verdict) -> bool {
         false

@@ -92,6 +92,7 @@ impl<'a> Moment<'a> {
                 from: from.clone(),
                 kind: Kind::Request,
                 mid: place.as_deref().map(trail::mid),
+                re: None,
             },
             about: About::default().body(&request.body).path(template, &request.path),
             asker: (from, place),
@@ -109,6 +110,7 @@ impl<'a> Moment<'a> {
         let place = pending.origin.clone();
         let from = place.as_deref().and_then(|place| place.split(' ').next());
         let is_silent = status == 0;
+        let asked = mid(core, &pending.call);
         Self {
             core,
             now,
@@ -117,8 +119,8 @@ impl<'a> Moment<'a> {
             heard: Heard {
                 from: pending.call.to.clone(),
                 kind: if is_silent { Kind::Silence } else { Kind::Answer },
-                mid: (!is_silent)
-                    .then(|| trail::answer(&mid(core, &pending.call), status)),
+                mid: (!is_silent).then(|| trail::answer(&asked, status)),
+                re: (!is_silent).then_some(asked),
             },
             about: pending.about.clone(),
             asker: (from.unwrap_or_default().to_owned(), place),

@@ -7,6 +7,7 @@ pub mod calendar;
 pub mod chip;
 pub mod client;
 pub mod clock;
+pub mod commands;
 pub mod connection;
 pub mod dice;
 pub mod exchange;

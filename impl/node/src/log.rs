@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use kaika_spec::limit::EVENT_MAX;
 use kaika_spec::{Refusal, Role};
 use serde::{Deserialize, Serialize};
 
+use crate::clock::SharedClock;
 use crate::dice;
 use crate::fault::Fault;
 use crate::trail::{About, Id, States};
@@ -55,6 +56,41 @@ pub struct Heard {
     /// Its id, when it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mid: Option<Id>,
+    /// The id of the message that it answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub re: Option<Id>,
+}
+
+impl Heard {
+    /// A message came.
+    pub fn request(from: Role, mid: Option<Id>) -> Self {
+        Self {
+            from: from.name().into(),
+            kind: Kind::Request,
+            mid,
+            re: None,
+        }
+    }
+
+    /// A message was answered.
+    pub fn answer(from: Role, mid: Option<Id>, re: Option<Id>) -> Self {
+        Self {
+            from: from.name().into(),
+            kind: Kind::Answer,
+            mid,
+            re,
+        }
+    }
+
+    /// A message was not answered.
+    pub fn silence(from: Role) -> Self {
+        Self {
+            from: from.name().into(),
+            kind: Kind::Silence,
+            mid: None,
+            re: None,
+        }
+    }
 }
 
 /// A message that a decision sends.
@@ -156,6 +192,42 @@ pub enum Log {
     Off,
     /// Appended to a file.
     Book(Mutex<Book>),
+}
+
+/// A log and the clock of the role that writes it: for roles that are no servers.
+#[derive(Clone, Default)]
+pub struct Diary(Option<(Arc<Log>, SharedClock)>);
+
+impl Diary {
+    /// None.
+    pub const fn off() -> Self {
+        Self(None)
+    }
+
+    /// A diary in a file.
+    ///
+    /// # Errors
+    /// As [`Log::open`].
+    pub fn open(path: &Path, role: Role, clock: SharedClock) -> Result<Self, Fault> {
+        let log = Log::open(path, role, clock.now())?;
+        Ok(Self(Some((Arc::new(log), clock))))
+    }
+
+    /// Writes an event with the time now.
+    pub fn write(&self, event: Event) {
+        if let Some((log, clock)) = &self.0 {
+            log.write(&Event {
+                at: clock.now(),
+                ..event
+            });
+        }
+    }
+}
+
+impl core::fmt::Debug for Diary {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(if self.0.is_some() { "Diary" } else { "no diary" })
+    }
 }
 
 /// A file of events.

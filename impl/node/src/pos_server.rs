@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use crate::clock::SharedClock;
 use crate::dice;
 use crate::framed::{self, Answering};
-use crate::log::{Event, Heard, Kind, Log, Sent, Verdict};
+use crate::log::{Event, Heard, Log, Sent, Verdict};
 use crate::store::{self, Store};
 use crate::trail::{self, About};
 
@@ -79,11 +79,7 @@ fn event(now: i64, heard: &Message, frame: &Frame) -> Event {
     let kind: String = heard.mti.map(char::from).iter().collect();
     let event = Event {
         about,
-        heard: Some(Heard {
-            from: Role::Pos.name().into(),
-            kind: Kind::Request,
-            mid: Some(trail::iso(heard)),
-        }),
+        heard: Some(Heard::request(Role::Pos, Some(trail::iso(heard)))),
         out: said.into_iter().collect(),
         args: args.into_iter().flatten().collect(),
         ..Event::decided(now, Role::Issuer, kind, frame.refusal)

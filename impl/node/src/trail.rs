@@ -85,6 +85,23 @@ pub fn iso(message: &Message) -> Id {
     ])
 }
 
+/// The id of a chip's answer: of all that was said since its reset, headers of commands and status words alone.
+pub fn session(before: Option<&str>, command: &[u8], answer: &[u8]) -> Id {
+    let header = hex::encode(command.get(..4).unwrap_or(command));
+    digest(&["kaika/session/1", before.unwrap_or_default(), &header, &word_of(answer)])
+}
+
+/// The status word of an answer, in hexadecimal.
+pub fn word_of(answer: &[u8]) -> String {
+    answer.last_chunk::<2>().map(hex::encode).unwrap_or_default()
+}
+
+/// The name of a transaction at a shop: terminal, shop, reference.
+pub fn tap(message: &Message) -> String {
+    let field = |number| message.text(number).unwrap_or_default();
+    format!("{}|{}|{}", field(41), field(42), field(37))
+}
+
 /// What an event is about: kind → id.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -114,6 +131,17 @@ impl About {
                 Some(kind) => about.with(kind, id),
                 None => about,
             })
+    }
+
+    /// And about the request or order that a path of the verifier is for.
+    #[must_use]
+    pub fn route(self, path: &str) -> Self {
+        let mut parts = path.split('/').skip(2);
+        match (parts.next(), parts.next()) {
+            (Some("requests"), Some(id)) => self.with("request", id),
+            (Some("orders"), Some(id)) => self.with("order", id),
+            _ => self,
+        }
     }
 
     /// And about what a body names.

@@ -15,11 +15,11 @@ use kaika_wire::core::Core;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::chip;
+use crate::chip::{self, Inserted};
 use crate::clock::{Clock, Shifted};
 use crate::fault::Fault;
 use crate::keys::{Key, Keys};
-use crate::log::Log;
+use crate::log::{Diary, Log};
 use crate::operator::{Enrolment, Operator};
 use crate::peers::Peer;
 use crate::pos_server::PosServer;
@@ -190,8 +190,12 @@ impl World {
             identity: or(peers.identity, addresses.identity),
             sms: or(peers.sms, addresses.sms),
         };
-        let gateway = Gateway::new(Box::new(|_| {}));
+        let diary = |role: Role| {
+            Diary::open(&data.join(format!("{role}.ndjson")), role, clock.clone())
+        };
+        let gateway = Gateway::logged(Box::new(|_| {}), diary(Role::Sms)?);
         let chip = chip::open(&data.join("chip.bin"), keys.chip_master.bytes(), SE_ID)?;
+        let chip = Inserted::from(chip).with_events(&hex::encode(SE_ID), diary(Role::Chip)?);
         let (stopper, stop) = Stopper::new();
         let issuer_core = Arc::new(issuer(&keys));
         let issuer_store = for_issuer.store(Role::Issuer)?;

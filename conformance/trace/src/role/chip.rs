@@ -1,6 +1,6 @@
 //! The chip: by its commands' headers and status words. It has four slots and the machine has one.
 
-use kaika_model::role::chip::{self, Input, Output, Selected, Slot, State};
+use kaika_model::role::chip::{self, Channel, Input, Output, Selected, Slot, State};
 use kaika_model::role::{Outcome, Verdict, Weak};
 
 use super::{Act, Part, Said, act};
@@ -8,6 +8,9 @@ use crate::event::Event;
 
 /// The chip.
 pub(crate) struct Chip;
+
+/// Status words about the form of a command.
+const FORM: &[&str] = &["6700", "6881", "6883", "6884", "6a80", "6a86", "6d00", "6e00"];
 
 impl Part for Chip {
     type State = State;
@@ -72,6 +75,17 @@ impl Part for Chip {
             Verdict::Sw(sw) => said == Some(word(sw).as_str()),
             Verdict::Accept | Verdict::Repeat | Verdict::Refuse(_) => false,
         }
+    }
+
+    fn stays(event: &Event, state: &State) -> Option<Vec<State>> {
+        // The machine's commands have their form; what is refused for its form is refused before any state, and may end a channel.
+        let sw = event.args.get("sw")?;
+        let ended = State {
+            channel: Channel::Closed,
+            block: false,
+            ..*state
+        };
+        FORM.contains(&sw.as_str()).then(|| vec![*state, ended])
     }
 
     fn blurred(event: &Event, state: &State) -> Vec<State> {
