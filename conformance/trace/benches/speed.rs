@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use kaika_trace::{CAP, Checker, Word};
 
-/// Requests in the log: each has seven events.
+/// Requests in the log: each has eight events.
 const REQUESTS: usize = 10_000;
 
 fn event(seq: usize, at: usize, act: &str, rest: &str) -> String {
@@ -15,7 +15,8 @@ fn event(seq: usize, at: usize, act: &str, rest: &str) -> String {
 
 /// A verifier's log of requests that take turns: each gets a code, one wrong answer and a right one.
 fn log() -> String {
-    let steps: [(&str, &str, &str); 7] = [
+    let steps: [(&str, &str, &str); 8] = [
+        ("POST /v1/accounts", "done", "enrolled"),
         ("POST /v1/requests", "done", "accepted"),
         ("POST /v1/requests/{id}/password", "applicant", "accepted"),
         ("POST /v1/requests/{id}/applicant", "POST /v1/eligibility", "waiting"),
@@ -34,6 +35,7 @@ fn log() -> String {
                 let (from, kind, to, verdict) = match how {
                     "waiting" => ("terminal", "request", "issuer", "waiting"),
                     "answered" => ("issuer", "answer", "sms", "waiting"),
+                    "enrolled" => ("operator", "request", "operator", "accepted"),
                     "told" => ("sms", "answer", "terminal", "accepted"),
                     other => ("terminal", "request", "terminal", other),
                 };

@@ -87,6 +87,9 @@ pub struct Sent {
     /// Its id.
     #[serde(default)]
     pub mid: Option<Id>,
+    /// The id of the message that it answers.
+    #[serde(default)]
+    pub re: Option<Id>,
 }
 
 /// One event.

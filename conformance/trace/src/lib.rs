@@ -1,12 +1,13 @@
 //! Event logs against the model: is there a way of the machines that says what the logs say?
 //!
 //! Read [`Checker`] first: logs go in, a [`Report`] comes out. One role's log is followed by [`machine`], letter by letter; the
-//! [`links`] between logs are compared by the ids of messages. What stands in a line is `spec/92-log.md`'s; which event is which
+//! [`ledger`] of a log and the [`links`] between logs are compared by the ids of messages. What stands in a line is `spec/92-log.md`'s; which event is which
 //! letter is said in `role/`, and nowhere else.
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "tests"))]
 
 mod event;
+mod ledger;
 mod links;
 mod machine;
 mod report;
@@ -25,6 +26,7 @@ pub use machine::Near;
 pub use report::{Report, Violation, Word};
 
 use event::{Numbers, Reader};
+use ledger::Ledgers;
 use links::Links;
 use machine::{Found, Watch, Watches};
 use role::{chip, identity, issuer, pos, sms, terminal, verifier};
@@ -41,6 +43,7 @@ pub struct Checker {
     numbers: Numbers,
     watches: BTreeMap<Id, (Role, Box<dyn Watches>)>,
     clocks: BTreeMap<Id, i64>,
+    ledgers: Ledgers,
     links: Links,
     report: Report,
 }
@@ -53,6 +56,7 @@ impl Checker {
             numbers: Numbers::new(),
             watches: BTreeMap::new(),
             clocks: BTreeMap::new(),
+            ledgers: Ledgers::new(),
             links: Links::default(),
             report: Report::default(),
         }
@@ -75,9 +79,9 @@ impl Checker {
         self.report.events += u64::from(!event.is_start());
         self.report.count(event);
         self.tick(event, place);
-        if let Err(says) = self.links.take(event, place) {
+        self.links.take(event, place);
+        if let Err(says) = self.ledgers.entry(event.log).or_default().take(event) {
             self.violated(event, place, &says, None);
-            return;
         }
         let cap = self.cap;
         let watch = self.watches.entry(event.log).or_insert_with(|| (event.role, watch(event.role, cap)));
@@ -113,6 +117,7 @@ impl Checker {
 
     /// What all the logs come to. Each of `required` is an act, or `ROLE:LETTERS` (`issuer:issue`), that must have been there.
     pub fn finish(mut self, required: &[String]) -> Report {
+        self.report.roles = self.links.logged().iter().copied().collect();
         for loose in self.links.loose() {
             self.report.violations += 1;
             if self.report.kept.len() < KEPT {
@@ -125,7 +130,6 @@ impl Checker {
             self.report.widest = self.report.widest.max(watch.widest());
             self.report.things += watch.things();
         }
-        self.report.roles = self.links.logged().iter().copied().collect();
         self.report.close(&letters, required);
         self.report
     }

@@ -78,6 +78,8 @@ pub(crate) struct Watch<P: Part> {
     own: BTreeMap<Id, Own<P::State>>,
     groups: Vec<Group<P::State>>,
     group_of: BTreeMap<Id, usize>,
+    /// The group that was made for the event at hand.
+    fresh: Option<usize>,
     /// Acts about no thing, in order.
     world: Vec<&'static [&'static str]>,
     restarts: u32,
@@ -118,6 +120,7 @@ impl<P: Part> Watch<P> {
             own: BTreeMap::new(),
             groups: Vec::new(),
             group_of: BTreeMap::new(),
+            fresh: None,
             world: Vec::new(),
             restarts: 0,
             minted_beside: false,
@@ -133,6 +136,7 @@ impl<P: Part> Watch<P> {
     /// The group of an event: that of the first thing that is in one, or a new one.
     fn group(&mut self, event: &Event) -> usize {
         let things = P::GROUPED.iter().filter_map(|kind| event.about.get(*kind));
+        self.fresh = None;
         if let Some(known) = things.filter_map(|thing| self.group_of.get(thing)).next() {
             return *known;
         }
@@ -142,6 +146,7 @@ impl<P: Part> Watch<P> {
             world: self.world.len(),
             restarts: self.restarts,
         });
+        self.fresh = Some(self.groups.len() - 1);
         self.groups.len() - 1
     }
 
@@ -289,10 +294,15 @@ impl<P: Part> Watch<P> {
         }
         own.states = parts(&|state| P::join(state, &init));
         own.restarts = restarts;
-        if let Some(thing) = thing {
+        let is_new = own.states == [init] && own.marks == Marks::default();
+        if let Some(thing) = thing.filter(|_| !is_new) {
             self.own.insert(thing, own);
         }
         self.bind(event, group);
+        if event.verdict == Verdict::Refused && self.fresh == Some(group) {
+            // A refused message about nothing that is known leaves nothing behind.
+            self.groups.pop();
+        }
     }
 
     /// Every state after the event, and the letters that lead there.
@@ -377,8 +387,11 @@ impl<P: Part> Watches for Watch<P> {
             self.world.push(worldly);
         }
         self.minted_beside |= event.act == "POST /v1/tokens" && event.verdict == Verdict::Accepted;
-        if event.verdict == Verdict::Fault || P::STATELESS.contains(&event.act.as_str()) {
+        if event.verdict == Verdict::Fault {
             return Found::Possible;
+        }
+        if P::STATELESS.contains(&event.act.as_str()) {
+            return self.enrolled(event);
         }
         if event.act == "admission" {
             return self.admission(event);
@@ -410,6 +423,26 @@ impl<P: Part> Watches for Watch<P> {
 }
 
 impl<P: Part> Watch<P> {
+    /// An act that the machine does not have: it may be the beginning of what things share.
+    fn enrolled(&mut self, event: &Event) -> Found {
+        if !P::REFUSES && event.verdict != Verdict::Accepted {
+            return Found::Impossible(Near {
+                believed: vec![],
+                possible: vec!["accepted".into()],
+                nearest: "accepted: this role asks, and refuses nothing".into(),
+                requirements: vec!["LOG-3"],
+            });
+        }
+        if P::GROUPED.iter().any(|kind| event.about.contains_key(*kind)) {
+            let group = self.group(event);
+            if let Some(shared) = self.groups.get_mut(group) {
+                P::mark(event, &mut Marks::default(), &mut shared.marks);
+            }
+            self.bind(event, group);
+        }
+        Found::Possible
+    }
+
     /// A message that was refused before anything of it was looked at.
     fn admission(&self, event: &Event) -> Found {
         let init = P::init();

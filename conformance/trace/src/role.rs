@@ -134,6 +134,9 @@ pub(crate) trait Part: 'static {
     /// Whether answers are words: a chip's are not.
     const SEEN: bool = true;
 
+    /// Whether the role ever refuses: one that only asks does not.
+    const REFUSES: bool = true;
+
     fn init() -> Self::State;
     fn inputs() -> Vec<Self::Input>;
     fn step(state: &Self::State, input: &Self::Input) -> Outcome<Self::State, Self::Output>;

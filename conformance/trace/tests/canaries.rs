@@ -90,11 +90,17 @@ fn rest(things: &[(&str, u64)], from: (&str, &str), to: (&str, &str), verdict: &
 const ASKS: (&str, &str) = ("terminal", "request");
 const OTP: &str = "POST /v1/requests/{id}/otp";
 
+/// A verifier's log in which account 1 was enrolled.
+fn enrolled() -> Log {
+    let by = ("operator", "request");
+    Log::of("verifier").and("POST /v1/accounts", &rest(&[("account", 1)], by, ("operator", "done"), "accepted"))
+}
+
 /// A request of account 1 up to its code.
 fn with_code() -> Log {
     let request = [("account", 1), ("request", 2)];
     let applicant = "POST /v1/requests/{id}/applicant";
-    Log::of("verifier")
+    enrolled()
         .and("POST /v1/requests", &rest(&request, ASKS, ("terminal", "done"), "accepted"))
         .and("POST /v1/requests/{id}/password", &rest(&request, ASKS, ("terminal", "applicant"), "accepted"))
         .and(applicant, &rest(&request, ASKS, ("issuer", "POST /v1/eligibility"), "waiting"))
@@ -144,9 +150,19 @@ fn the_budget_of_guesses_is_shared_by_an_account() {
 }
 
 #[test]
+fn a_password_of_nobody_is_taken() {
+    let request = [("account", 7), ("request", 2)];
+    enrolled()
+        .and("POST /v1/requests", &rest(&request, ASKS, ("terminal", "done"), "accepted"))
+        .well()
+        .and("POST /v1/requests/{id}/password", &rest(&request, ASKS, ("terminal", "applicant"), "accepted"))
+        .wrong("APP-1");
+}
+
+#[test]
 fn a_request_is_issued_without_a_proof() {
-    let log = Log::of("verifier")
-        .and("POST /v1/requests", &rest(&[("request", 2)], ASKS, ("terminal", "done"), "accepted"))
+    let log = enrolled()
+        .and("POST /v1/requests", &rest(&[("account", 1), ("request", 2)], ASKS, ("terminal", "done"), "accepted"))
         .and("POST /v1/requests/{id}/password", &rest(&[("request", 2)], ASKS, ("terminal", "applicant"), "accepted"))
         .well();
     log.and("POST /v1/requests/{id}/issue", &rest(&[("request", 2)], ASKS, ("issuer", "POST /v1/issue"), "waiting"))
@@ -261,7 +277,10 @@ fn a_payment_without_an_answer_is_shown_as_failed() {
             &format!(r#"{order},"out":[{{"to":"verifier","msg":"POST /v1/orders/{{id}}/pay"}}],"verdict":"accepted","post":{{"order":"waiting"}}"#),
         )
         .well()
-        .and("pay time-out", &format!(r#"{order},"verdict":"accepted","post":{{"order":"failed"}}"#))
+        .and(
+            "pay time-out",
+            &format!(r#"{order},"in":{{"from":"verifier","kind":"silence"}},"verdict":"accepted","post":{{"order":"failed"}}"#),
+        )
         .wrong("PAY-14");
 }
 

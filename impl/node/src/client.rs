@@ -118,11 +118,9 @@ impl Phone {
             None => String::new(),
         };
         self.about = self.about.clone().route(&message.path);
-        let sent = Sent {
-            to: Role::Verifier.name().into(),
-            msg: format!("{} {}", message.method, template(&message.path)),
-            mid: (!key.is_empty()).then(|| trail::mid(&place(&message, &key))),
-        };
+        let asks = format!("{} {}", message.method, template(&message.path));
+        let mid = (!key.is_empty()).then(|| trail::mid(&place(&message, &key)));
+        let sent = Sent::asks(Role::Verifier, asks, mid);
         self.decided(act, vec![sent], order);
         self.last = Some((message, key));
         self.send_again(person).await

@@ -21,11 +21,7 @@ pub fn event(se_id: &str, command: &[u8], answer: &[u8], mid: &str) -> Event {
     let what = what.map(|what| ("what", what.to_owned()));
     let event = Event {
         about: About::default().with("chip", se_id),
-        out: vec![Sent {
-            to: Role::Terminal.name().into(),
-            msg: word.clone(),
-            mid: Some(mid.to_owned()),
-        }],
+        out: vec![Sent::asks(Role::Terminal, word.clone(), Some(mid.to_owned()))],
         args: [("sw", word), ("header", said)].into_iter().chain(what).collect(),
         ..Event::decided(0, Role::Chip, act, None)
     };

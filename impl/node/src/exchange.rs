@@ -136,11 +136,12 @@ impl<'a> Moment<'a> {
         calls: &[Call],
         writes: &[Write],
     ) -> Option<Event> {
+        let asked = self.asker.1.as_deref().map(trail::mid);
         let answer = reply.map(|reply| Sent {
             to: self.asker.0.clone(),
             msg: trail::word(reply),
-            mid: (self.asker.1.as_deref())
-                .map(|place| trail::answer(&trail::mid(place), reply.status)),
+            mid: asked.as_deref().map(|asked| trail::answer(asked, reply.status)),
+            re: asked.clone(),
         });
         //= spec/92-log.md#log-5-what-is-sent-is-in-the-event
         //# An event MUST list the messages that its decision sends, with their ids.
@@ -172,6 +173,7 @@ pub fn sent(core: &dyn Core, call: &Call) -> Sent {
         to: call.to.clone(),
         msg: trail::asked(call),
         mid: Some(mid(core, call)),
+        re: None,
     }
 }
 

@@ -103,6 +103,29 @@ pub struct Sent {
     /// Its id, when it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mid: Option<Id>,
+    /// The id of the message that it answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub re: Option<Id>,
+}
+
+impl Sent {
+    /// A message that asks.
+    pub fn asks(to: Role, msg: impl Into<String>, mid: Option<Id>) -> Self {
+        Self {
+            to: to.name().into(),
+            msg: msg.into(),
+            mid,
+            re: None,
+        }
+    }
+
+    /// A message that answers.
+    pub fn answers(to: Role, msg: impl Into<String>, mid: Option<Id>, re: Option<Id>) -> Self {
+        Self {
+            re,
+            ..Self::asks(to, msg, mid)
+        }
+    }
 }
 
 //= spec/92-log.md#log-3-an-event-has-one-form

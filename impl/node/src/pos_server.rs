@@ -71,15 +71,15 @@ fn event(now: i64, heard: &Message, frame: &Frame) -> Event {
     let amount = if seen.over_limit { "over-limit" } else { "within-limit" };
     let args = seen.atc.map(|atc| [("atc", atc.to_string()), ("amount", amount.into())]);
     let answer = Message::parse(&frame.answer).ok();
-    let said = answer.map(|answer| Sent {
-        to: Role::Pos.name().into(),
-        msg: answer.text(39).unwrap_or_default().into(),
-        mid: Some(trail::iso(&answer)),
+    let asked = Some(trail::iso(heard));
+    let said = answer.map(|answer| {
+        let code = answer.text(39).unwrap_or_default();
+        Sent::answers(Role::Pos, code, Some(trail::iso(&answer)), asked.clone())
     });
     let kind: String = heard.mti.map(char::from).iter().collect();
     let event = Event {
         about,
-        heard: Some(Heard::request(Role::Pos, Some(trail::iso(heard)))),
+        heard: Some(Heard::request(Role::Pos, asked.clone())),
         out: said.into_iter().collect(),
         args: args.into_iter().flatten().collect(),
         ..Event::decided(now, Role::Issuer, kind, frame.refusal)

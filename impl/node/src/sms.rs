@@ -111,12 +111,8 @@ fn taken(message: &Message, mid: Option<Id>) -> Event {
     let answer = mid.as_deref().map(|mid| trail::answer(mid, 200));
     Event {
         about: About::default().with("message", &message.message_id),
+        out: vec![Sent::answers(Role::Verifier, "done", answer, mid.clone())],
         heard: Some(Heard::request(Role::Verifier, mid)),
-        out: vec![Sent {
-            to: Role::Verifier.name().into(),
-            msg: "done".into(),
-            mid: answer,
-        }],
         ..Event::decided(0, Role::Sms, POSTED, None)
     }
 }

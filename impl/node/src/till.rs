@@ -76,11 +76,7 @@ impl Till {
 
     /// Writes a decision about a transaction down: what was judged, what is sent, where it stands then.
     fn decided(&self, act: &str, heard: &Answered, sent: Option<(&str, &[u8])>, tap: &str, state: &str) {
-        let sent = sent.map(|(msg, bytes)| Sent {
-            to: Role::Issuer.name().into(),
-            msg: msg.into(),
-            mid: iso(bytes),
-        });
+        let sent = sent.map(|(msg, bytes)| Sent::asks(Role::Issuer, msg, iso(bytes)));
         self.diary.write(Event {
             about: About::default().with("tap", tap),
             heard: heard.heard(),

@@ -25,6 +25,7 @@ impl Part for Pos {
     const SCENES: &'static [&'static str] = &[];
     const GROUPED: &'static [&'static str] = &["tap"];
     const FRONT: &'static str = "";
+    const REFUSES: bool = false;
 
     fn init() -> State {
         State::Idle

@@ -30,6 +30,7 @@ impl Part for Terminal {
     const SCENES: &'static [&'static str] = &[];
     const GROUPED: &'static [&'static str] = &["order"];
     const FRONT: &'static str = "";
+    const REFUSES: bool = false;
 
     fn init() -> State {
         State::Idle

@@ -34,7 +34,7 @@ impl Part for Verifier {
         act("POST /v1/orders/{id}/pay", "pay", "order").opens("pay(issuer-silent)"),
         act("GET /v1/orders/{id}", "order-query", "order"),
     ];
-    // Enrolment is before the machine's time.
+    // Enrolment is before the machine's time: see `fits`.
     const STATELESS: &'static [&'static str] = &["POST /v1/accounts"];
     const SCENES: &'static [&'static str] = &[
         // Wrong codes of other accounts: many messages, and not of this request.
@@ -132,6 +132,7 @@ impl Part for Verifier {
         let done = event.verdict == crate::event::Verdict::Accepted;
         match event.act.as_str() {
             "POST /v1/requests" if done => own.made = Some(event.at),
+            "POST /v1/accounts" if done => shared.made = Some(event.at),
             "POST /v1/orders" if done => own.ordered = Some(event.at),
             _ => {}
         }
@@ -151,8 +152,12 @@ impl Part for Verifier {
         letter: &str,
         before: &State,
         outcome: &Outcome<State, Output>,
-        _: &Marks,
+        marks: &Marks,
     ) -> bool {
+        // The machine's account is there from the beginning; a log says when it was enrolled.
+        if letter == "password(ok)" && outcome.verdict == Judged::Accept && marks.made.is_none() {
+            return false;
+        }
         let at_rest = matches!(outcome.verdict, Judged::Refuse(Refusal::WrongOrder));
         match event.heard.as_ref().map(|heard| (heard.kind, heard.from.as_str())) {
             // The gateway was told; what follows is said only as long as the code counts.
