@@ -340,7 +340,10 @@ impl<P: Part> Watch<P> {
         let from = event.heard.as_ref().filter(|_| is_answer(event));
         match from.and_then(|heard| P::told_by(act.act, &heard.from)) {
             Some(names) => named(names),
-            None => letters.iter().chain(&self.front).filter_map(|place| self.letters.get(*place)).collect(),
+            None => {
+                let front = self.front.iter().filter(|_| event.verdict == Verdict::Refused);
+                letters.iter().chain(front).filter_map(|place| self.letters.get(*place)).collect()
+            }
         }
     }
 
@@ -353,7 +356,8 @@ impl<P: Part> Watch<P> {
                 for state in before {
                     let step = P::step(state, &letter.input);
                     let says = format!("{} → {}", letter.name, spoken(&step));
-                    let likeness = likeness::<P>(event, &step);
+                    let may = !step.verdict.is_good() || P::RIGHT.is_empty() || P::RIGHT.contains(&letter.name.as_str());
+                    let likeness = if may { likeness::<P>(event, &step) } else { 0 };
                     if best.as_ref().is_none_or(|(most, ..)| likeness > *most) {
                         best = Some((likeness, says.clone(), step.reqs));
                     }
@@ -497,7 +501,8 @@ fn is_step<P: Part>(
     step: &Step<P>,
     marks: &Marks,
 ) -> bool {
-    is_judged::<P>(event, step)
+    let may = !step.verdict.is_good() || P::RIGHT.is_empty() || P::RIGHT.contains(&letter);
+    may && is_judged::<P>(event, step)
         && is_said::<P>(event, act, step)
         && event.post.iter().all(|(kind, word)| {
             is_opening(event) && matches!(act.opens, Opens::Held(_)) || P::is_stored(&step.next, kind, word)

@@ -126,6 +126,8 @@ pub(crate) trait Part: 'static {
     const STATELESS: &'static [&'static str];
     /// Letters that stand for several messages, or for none of this role: no event is one of them.
     const SCENES: &'static [&'static str];
+    /// Letters that are right: no other one is ever taken, whatever it comes to in a state in which no tester says it. None: all are.
+    const RIGHT: &'static [&'static str];
     /// Things of which the role may have many that share what is not their own, those that decide first.
     const GROUPED: &'static [&'static str];
     /// The letters of messages that are refused before anything is looked at.

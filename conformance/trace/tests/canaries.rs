@@ -220,7 +220,7 @@ fn a_cryptogram_is_taken_twice() {
 #[test]
 fn a_tap_above_the_limit_is_approved() {
     let log = tapped(active(), 8, 1, "over-limit", "refused limit-exceeded").well();
-    tapped(log, 9, 2, "over-limit", "accepted").wrong("TAP-3");
+    tapped(log, 9, 2, "over-limit", "accepted").wrong("TAP-9");
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn a_shop_shows_an_approval_that_nobody_gave() {
         .and("time-out", &format!(r#"{tap},"out":[{{"to":"issuer","msg":"reversal"}}],"verdict":"accepted","post":{{"tap":"reversing"}}"#))
         .well()
         .and("answer", &format!(r#"{tap},"verdict":"accepted","post":{{"tap":"approved"}}"#))
-        .wrong("TAP-10");
+        .wrong("TAP-11");
 }
 
 #[test]

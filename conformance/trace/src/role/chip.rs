@@ -45,6 +45,7 @@ impl Part for Chip {
         "unknown",
     ];
     const SCENES: &'static [&'static str] = &[];
+    const RIGHT: &'static [&'static str] = &[];
     const GROUPED: &'static [&'static str] = &["chip"];
     const FRONT: &'static str = "malformed";
     const SEEN: bool = false;

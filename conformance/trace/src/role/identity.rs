@@ -22,6 +22,7 @@ impl Part for Identity {
     // Enrolment is before the machine's time.
     const STATELESS: &'static [&'static str] = &["POST /v1/persons"];
     const SCENES: &'static [&'static str] = &[];
+    const RIGHT: &'static [&'static str] = &["match(good)", "match(low)", "score(ok)"];
     const GROUPED: &'static [&'static str] = &["reference"];
     const FRONT: &'static str = "score(other-caller)";
 

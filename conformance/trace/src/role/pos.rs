@@ -23,6 +23,7 @@ impl Part for Pos {
         "card-unusable",
     ];
     const SCENES: &'static [&'static str] = &[];
+    const RIGHT: &'static [&'static str] = &[];
     const GROUPED: &'static [&'static str] = &["tap"];
     const FRONT: &'static str = "";
     const REFUSES: bool = false;

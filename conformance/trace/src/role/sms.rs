@@ -16,6 +16,7 @@ impl Part for Sms {
     const ACTS: &'static [Act] = &[act("POST /v1/messages", "code", "message")];
     const STATELESS: &'static [&'static str] = &[];
     const SCENES: &'static [&'static str] = &[];
+    const RIGHT: &'static [&'static str] = &[];
     const GROUPED: &'static [&'static str] = &["message"];
     const FRONT: &'static str = "";
 

@@ -28,6 +28,7 @@ impl Part for Terminal {
         "pay refused",
     ];
     const SCENES: &'static [&'static str] = &[];
+    const RIGHT: &'static [&'static str] = &[];
     const GROUPED: &'static [&'static str] = &["order"];
     const FRONT: &'static str = "";
     const REFUSES: bool = false;

@@ -41,6 +41,28 @@ impl Part for Verifier {
         "guesses(same-phone)",
         "guesses(same-person)",
     ];
+    const RIGHT: &'static [&'static str] = &[
+        "open",
+        "password(ok)",
+        "applicant(ok,known-customer)",
+        "applicant(ok,first-card)",
+        "applicant(other-validity,known-customer)",
+        "applicant(repeat)",
+        "otp-resend",
+        "otp(ok)",
+        "id-photos(ok)",
+        "frames(ok)",
+        "issue(ok)",
+        "provision(relay)",
+        "provision(done)",
+        "query",
+        "cancel",
+        "order",
+        "pay(ok)",
+        "pay(issuer-declines)",
+        "pay(issuer-knows-no-card)",
+        "order-query",
+    ];
     const GROUPED: &'static [&'static str] = &["request", "order", "account"];
     const FRONT: &'static str = "front";
 
