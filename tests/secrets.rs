@@ -326,7 +326,15 @@ fn no_secret_leaves() {
         data.display()
     );
     let servers = [
-        start(data, "sms", sms, &format!("serve sms --listen {sms} --events {}/sms.ndjson", data.display())),
+        start(
+            data,
+            "sms",
+            sms,
+            &format!(
+                "serve sms --listen {sms} --events {}/sms.ndjson",
+                data.display()
+            ),
+        ),
         start(
             data,
             "identity",
@@ -403,7 +411,12 @@ fn no_secret_leaves() {
     }
     assert_eq!(leaks(&secrets, &heard), Vec::<String>::new());
     tokens_are_in_no_log(&heard);
-    logs::conform(data, &["terminal", "chip", "verifier", "issuer", "identity", "pos", "sms"]);
+    logs::conform(
+        data,
+        &[
+            "terminal", "chip", "verifier", "issuer", "identity", "pos", "sms",
+        ],
+    );
     planted_secrets_are_found(&secrets, &heard);
 }
 
@@ -418,8 +431,14 @@ fn tokens_are_in_no_log(heard: &[(String, Vec<u8>)]) {
     assert!(!tokens.is_empty(), "no token was on the wire");
     let codes = of(heard, "verifier-sms");
     let text = String::from_utf8_lossy(&codes).into_owned();
-    let codes = text.match_indices(" is your code").filter_map(|(end, _)| text.get(end.checked_sub(6)?..end));
-    let guessed: Vec<Vec<u8>> = tokens.iter().cloned().chain(codes.map(|code| code.as_bytes().to_vec())).collect();
+    let codes = text
+        .match_indices(" is your code")
+        .filter_map(|(end, _)| text.get(end.checked_sub(6)?..end));
+    let guessed: Vec<Vec<u8>> = tokens
+        .iter()
+        .cloned()
+        .chain(codes.map(|code| code.as_bytes().to_vec()))
+        .collect();
     for (place, log) in heard.iter().filter(|(place, _)| place.ends_with(".ndjson")) {
         let found = |bytes: &[u8]| log.windows(bytes.len()).any(|window| window == bytes);
         for secret in &guessed {
@@ -427,9 +446,15 @@ fn tokens_are_in_no_log(heard: &[(String, Vec<u8>)]) {
             for byte in kaika_crypto::digest::sha256(&[secret]).iter().take(8) {
                 sha += &format!("{byte:02x}");
             }
-            assert!(!found(sha.as_bytes()), "the digest of a secret is at {place}");
+            assert!(
+                !found(sha.as_bytes()),
+                "the digest of a secret is at {place}"
+            );
         }
-        assert!(!tokens.iter().any(|token| found(token)), "a token is at {place}");
+        assert!(
+            !tokens.iter().any(|token| found(token)),
+            "a token is at {place}"
+        );
     }
 }
 

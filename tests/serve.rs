@@ -122,7 +122,12 @@ impl Town {
             .is_ok()
         );
         Self {
-            sms: start(sms, &words(&format!("serve sms --listen {sms} --events {data}/sms.ndjson"))),
+            sms: start(
+                sms,
+                &words(&format!(
+                    "serve sms --listen {sms} --events {data}/sms.ndjson"
+                )),
+            ),
             identity: start(
                 identity,
                 &words(&format!("serve identity --listen {identity} {common}")),
@@ -175,7 +180,9 @@ impl Town {
         let address = slot.address;
         let line = match role {
             "verifier" => format!("serve verifier --listen {address} {common}"),
-            "chip" => format!("se --tcp {address} --file {data}/chip.bin --keys {data}/keys.json --events {data}/chip.ndjson"),
+            "chip" => format!(
+                "se --tcp {address} --file {data}/chip.bin --keys {data}/keys.json --events {data}/chip.ndjson"
+            ),
             _ => line,
         };
         let _ = slot.child.kill();

@@ -27,7 +27,10 @@ fn the_page_runs_as_it_stands() {
     let kaika = std::path::Path::new(env!("CARGO_BIN_EXE_kaika"));
     let path = format!(
         "{}:{}",
-        kaika.parent().map(|dir| dir.display().to_string()).unwrap_or_default(),
+        kaika
+            .parent()
+            .map(|dir| dir.display().to_string())
+            .unwrap_or_default(),
         std::env::var("PATH").unwrap_or_default()
     );
     let commands = commands(&read("docs/tracing.md"));
@@ -38,13 +41,18 @@ fn the_page_runs_as_it_stands() {
             .current_dir(dir.path())
             .env("PATH", &path)
             .output();
-        let Ok(told) = told else {
-            panic!("no shell")
-        };
-        let said = String::from_utf8_lossy(&told.stdout).into_owned() + &String::from_utf8_lossy(&told.stderr);
+        let Ok(told) = told else { panic!("no shell") };
+        let said = String::from_utf8_lossy(&told.stdout).into_owned()
+            + &String::from_utf8_lossy(&told.stderr);
         assert_eq!(told.status.code(), Some(code), "{command}\n{said}");
         if code == 1 && !command.contains("--json") {
-            for part in ["wrong.ndjson:4:", "believed:", "possible:", "nearest:", "requirements:"] {
+            for part in [
+                "wrong.ndjson:4:",
+                "believed:",
+                "possible:",
+                "nearest:",
+                "requirements:",
+            ] {
                 assert!(said.contains(part), "no {part} in\n{said}");
             }
         }

@@ -65,7 +65,9 @@ fn trace() -> String {
     );
     logs::conform(
         dir.path(),
-        &["terminal", "chip", "verifier", "issuer", "identity", "pos", "sms"],
+        &[
+            "terminal", "chip", "verifier", "issuer", "identity", "pos", "sms",
+        ],
     );
     String::from_utf8_lossy(&told.stdout)
         .lines()

@@ -10,7 +10,10 @@ pub(crate) fn logs(dir: &Path) -> Vec<PathBuf> {
         let path = entry.path();
         if path.is_dir() {
             found.extend(logs(&path));
-        } else if path.extension().is_some_and(|extension| extension == "ndjson") {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "ndjson")
+        {
             found.push(path);
         }
     }

@@ -10,7 +10,9 @@ const REQUESTS: usize = 10_000;
 
 fn event(seq: usize, at: usize, act: &str, rest: &str) -> String {
     let log = "00000000000000aa";
-    format!(r#"{{"v":1,"log":"{log}","seq":{seq},"at":{at},"role":"verifier","act":"{act}",{rest}}}"#) + "\n"
+    format!(
+        r#"{{"v":1,"log":"{log}","seq":{seq},"at":{at},"role":"verifier","act":"{act}",{rest}}}"#
+    ) + "\n"
 }
 
 /// A verifier's log of requests that take turns: each gets a code, one wrong answer and a right one.
@@ -19,8 +21,16 @@ fn log() -> String {
         ("POST /v1/accounts", "done", "enrolled"),
         ("POST /v1/requests", "done", "accepted"),
         ("POST /v1/requests/{id}/password", "applicant", "accepted"),
-        ("POST /v1/requests/{id}/applicant", "POST /v1/eligibility", "waiting"),
-        ("POST /v1/requests/{id}/applicant", "POST /v1/messages", "answered"),
+        (
+            "POST /v1/requests/{id}/applicant",
+            "POST /v1/eligibility",
+            "waiting",
+        ),
+        (
+            "POST /v1/requests/{id}/applicant",
+            "POST /v1/messages",
+            "answered",
+        ),
         ("POST /v1/requests/{id}/applicant", "otp", "told"),
         ("POST /v1/requests/{id}/otp", "otp-wrong", "refused"),
         ("POST /v1/requests/{id}/otp", "issue", "accepted"),
@@ -39,7 +49,11 @@ fn log() -> String {
                     "told" => ("sms", "answer", "terminal", "accepted"),
                     other => ("terminal", "request", "terminal", other),
                 };
-                let refusal = if verdict == "refused" { r#","refusal":"otp-wrong""# } else { "" };
+                let refusal = if verdict == "refused" {
+                    r#","refusal":"otp-wrong""#
+                } else {
+                    ""
+                };
                 let rest = format!(
                     r#""about":{{"account":"{request:016x}","request":"{:016x}"}},"in":{{"from":"{from}","kind":"{kind}","mid":"{seq:016x}"}},"out":[{{"to":"{to}","msg":"{says}","mid":"{:016x}"}}],"verdict":"{verdict}"{refusal}"#,
                     request + 0x1000_0000,
@@ -75,9 +89,13 @@ fn main() {
         let report = checker.finish(&[]);
         assert!(report.word() == Word::Conforms, "{}", report.text());
     });
-    let rate = |time: Duration| u128::try_from(events).unwrap_or(0) * 1_000_000 / time.as_micros().max(1);
+    let rate =
+        |time: Duration| u128::try_from(events).unwrap_or(0) * 1_000_000 / time.as_micros().max(1);
     println!("{events} events, {} bytes", log.len());
     println!("read as JSON    {:>9} events/s", rate(read));
     println!("checked         {:>9} events/s", rate(checked));
-    println!("ratio           {:>9} %  of the speed of reading", read.as_micros() * 100 / checked.as_micros().max(1));
+    println!(
+        "ratio           {:>9} %  of the speed of reading",
+        read.as_micros() * 100 / checked.as_micros().max(1)
+    );
 }

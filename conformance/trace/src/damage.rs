@@ -92,7 +92,11 @@ fn is_alike(one: &Value, other: &Value) -> bool {
 fn argument(event: &mut Value) -> Option<()> {
     let id = match event.pointer("/in/mid").is_some() {
         true => event.pointer_mut("/in/mid")?,
-        false => event.get_mut("about")?.as_object_mut()?.values_mut().next()?,
+        false => event
+            .get_mut("about")?
+            .as_object_mut()?
+            .values_mut()
+            .next()?,
     };
     let (first, rest) = id.as_str()?.split_at_checked(1)?;
     *id = json!(format!("{}{rest}", if first == "0" { "1" } else { "0" }));
@@ -122,7 +126,14 @@ fn error(event: &mut Value) -> Option<()> {
 fn phase(event: &mut Value) -> Option<()> {
     let (kind, state) = event.get_mut("post")?.as_object_mut()?.iter_mut().next()?;
     let states: &[&str] = match kind.as_str() {
-        "request" => &["await-password", "await-applicant", "await-otp", "await-issue", "issuing", "done"],
+        "request" => &[
+            "await-password",
+            "await-applicant",
+            "await-otp",
+            "await-issue",
+            "issuing",
+            "done",
+        ],
         "order" => &["open", "pending", "paid", "declined", "waiting", "failed"],
         "token" => &["inactive", "active", "suspended", "deleted"],
         "card" => &["active", "blocked", "lost", "closed"],
@@ -157,7 +168,8 @@ impl Log {
                 },
                 cause,
             };
-            let event: Value = serde_json::from_str(line).map_err(|error| bad(error.to_string()))?;
+            let event: Value =
+                serde_json::from_str(line).map_err(|error| bad(error.to_string()))?;
             role = Role::from_name(event["role"].as_str().unwrap_or_default());
             role.ok_or_else(|| bad("no role has this name".into()))?;
             events.push(event);
@@ -173,7 +185,10 @@ impl Log {
     }
 
     fn bytes(&self) -> Vec<u8> {
-        self.events.iter().flat_map(|event| format!("{event}\n").into_bytes()).collect()
+        self.events
+            .iter()
+            .flat_map(|event| format!("{event}\n").into_bytes())
+            .collect()
     }
 }
 
@@ -181,7 +196,9 @@ impl Log {
 fn judged(logs: &[&Log]) -> Option<Word> {
     let mut checker = Checker::new(CAP);
     for log in logs {
-        checker.read(log.role.name(), Cursor::new(log.bytes())).ok()?;
+        checker
+            .read(log.role.name(), Cursor::new(log.bytes()))
+            .ok()?;
     }
     Some(checker.finish(&[]).word())
 }
@@ -193,9 +210,20 @@ type Observed = (&'static str, &'static [Role]);
 const OBSERVED: &[Observed] = &[
     (
         "all",
-        &[Role::Terminal, Role::Chip, Role::Verifier, Role::Issuer, Role::Identity, Role::Pos, Role::Sms],
+        &[
+            Role::Terminal,
+            Role::Chip,
+            Role::Verifier,
+            Role::Issuer,
+            Role::Identity,
+            Role::Pos,
+            Role::Sms,
+        ],
     ),
-    ("servers", &[Role::Verifier, Role::Issuer, Role::Identity, Role::Sms]),
+    (
+        "servers",
+        &[Role::Verifier, Role::Issuer, Role::Identity, Role::Sms],
+    ),
     ("verifier", &[Role::Verifier]),
     ("issuer", &[Role::Issuer]),
     ("identity", &[Role::Identity]),
@@ -224,7 +252,10 @@ impl Table {
             ..Self::default()
         };
         for (column, (name, roles)) in OBSERVED.iter().enumerate() {
-            let seen: Vec<&Log> = logs.iter().filter(|log| roles.contains(&log.role)).collect();
+            let seen: Vec<&Log> = logs
+                .iter()
+                .filter(|log| roles.contains(&log.role))
+                .collect();
             if seen.is_empty() {
                 continue;
             }
@@ -269,7 +300,9 @@ impl Table {
     }
 
     fn share(&self, columns: usize, damages: &[Damage]) -> (u32, u32) {
-        let cells = damages.iter().filter_map(|damage| self.cells.get(&(columns, *damage)));
+        let cells = damages
+            .iter()
+            .filter_map(|damage| self.cells.get(&(columns, *damage)));
         cells.fold((0, 0), |sum, cell| (sum.0 + cell.0, sum.1 + cell.1))
     }
 
@@ -282,18 +315,34 @@ impl Table {
     /// The table in Markdown, with what was missed below it.
     pub fn page(&self) -> String {
         let names: Vec<_> = OBSERVED.iter().map(|(name, _)| *name).collect();
-        let mut page = format!("| damage | {} |\n|---|{}\n", names.join(" | "), "---:|".repeat(names.len()));
+        let mut page = format!(
+            "| damage | {} |\n|---|{}\n",
+            names.join(" | "),
+            "---:|".repeat(names.len())
+        );
         let row = |name: &str, damages: &[Damage]| {
-            let cells: Vec<_> = (0..OBSERVED.len()).map(|column| cell(self.share(column, damages))).collect();
+            let cells: Vec<_> = (0..OBSERVED.len())
+                .map(|column| cell(self.share(column, damages)))
+                .collect();
             format!("| {name} | {} |\n", cells.join(" | "))
         };
         for damage in Damage::ALL {
             page += &row(damage.name(), &[*damage]);
         }
         page += &row("**any**", Damage::ALL);
-        page += &format!("\n{} events; one damage to one event at a time.\n\nNot seen with all roles logging:\n\n", self.events);
+        page += &format!(
+            "\n{} events; one damage to one event at a time.\n\nNot seen with all roles logging:\n\n",
+            self.events
+        );
         for (what, times) in &self.missed {
-            page += &format!("- {what}{}\n", if *times > 1 { format!(" ({times} times)") } else { String::new() });
+            page += &format!(
+                "- {what}{}\n",
+                if *times > 1 {
+                    format!(" ({times} times)")
+                } else {
+                    String::new()
+                }
+            );
         }
         page
     }

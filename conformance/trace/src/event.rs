@@ -27,7 +27,9 @@ impl<'de> Deserialize<'de> for Id {
         let digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
         match u64::from_str_radix(text, 16) {
             Ok(value) if text.len() == 16 && text.bytes().all(digit) => Ok(Self(value)),
-            _ => Err(serde::de::Error::custom("an id of 16 hex digits is needed here")),
+            _ => Err(serde::de::Error::custom(
+                "an id of 16 hex digits is needed here",
+            )),
         }
     }
 }
@@ -132,7 +134,8 @@ pub struct Event {
 
 fn role<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Role, D::Error> {
     let text = <&str>::deserialize(from)?;
-    Role::from_name(text).ok_or_else(|| serde::de::Error::custom(format!("no role is called {text:?}")))
+    Role::from_name(text)
+        .ok_or_else(|| serde::de::Error::custom(format!("no role is called {text:?}")))
 }
 
 fn refusal<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Refusal>, D::Error> {
@@ -151,7 +154,10 @@ impl Event {
     pub fn read(line: &[u8]) -> Result<Self, String> {
         let event: Self = serde_json::from_slice(line).map_err(|error| error.to_string())?;
         if event.v != 1 {
-            return Err(format!("version {} is not known; this program knows 1", event.v));
+            return Err(format!(
+                "version {} is not known; this program knows 1",
+                event.v
+            ));
         }
         let chip = event.role == Role::Chip;
         if !chip && (event.verdict == Verdict::Refused) != event.refusal.is_some() {
@@ -278,8 +284,19 @@ fn follows(event: &Event, numbers: &mut Numbers) -> Result<(), String> {
             *next = next.saturating_add(1);
             Ok(())
         }
-        seq if seq < *next => Err(format!("event {seq} of log {} comes a second time; {next} is next", event.log)),
-        seq if *next == 1 => Err(format!("log {} begins with event {seq}; give the earlier part first", event.log)),
-        seq => Err(format!("event {seq} of log {} follows {}: {} are missing", event.log, *next - 1, seq - *next)),
+        seq if seq < *next => Err(format!(
+            "event {seq} of log {} comes a second time; {next} is next",
+            event.log
+        )),
+        seq if *next == 1 => Err(format!(
+            "log {} begins with event {seq}; give the earlier part first",
+            event.log
+        )),
+        seq => Err(format!(
+            "event {seq} of log {} follows {}: {} are missing",
+            event.log,
+            *next - 1,
+            seq - *next
+        )),
     }
 }

@@ -71,9 +71,9 @@ impl Ledger {
             return Err("a message whose answer still waits is taken again".into());
         }
         match heard.and_then(|heard| heard.re) {
-            Some(asked) if !self.restarted && !self.sent.contains(&asked) => {
-                Err(format!("an answer to message {asked}, which this log did not send before"))
-            }
+            Some(asked) if !self.restarted && !self.sent.contains(&asked) => Err(format!(
+                "an answer to message {asked}, which this log did not send before"
+            )),
             _ => Ok(()),
         }
     }
@@ -83,17 +83,24 @@ impl Ledger {
         let Some(asked) = sent.re else {
             let again = sent.mid.is_some_and(|mid| self.sent.contains(&mid));
             return match event.role {
-                Role::Terminal if again => Err("a message that was sent before is sent by another decision".into()),
+                Role::Terminal if again => {
+                    Err("a message that was sent before is sent by another decision".into())
+                }
                 _ => Ok(()),
             };
         };
-        let direct = event.heard.as_ref().filter(|heard| heard.kind == Kind::Request);
+        let direct = event
+            .heard
+            .as_ref()
+            .filter(|heard| heard.kind == Kind::Request);
         let fits = match direct {
             Some(heard) => heard.mid == Some(asked),
             None => self.open.contains(&asked) || self.restarted,
         };
         if !fits {
-            return Err(format!("an answer to message {asked}, which does not wait for one"));
+            return Err(format!(
+                "an answer to message {asked}, which does not wait for one"
+            ));
         }
         if sent.mid.is_some_and(|mid| !is_status(event, asked, mid)) {
             return Err("an answer whose id is not that of its verdict".into());
@@ -102,7 +109,8 @@ impl Ledger {
     }
 
     fn note(&mut self, event: &Event) {
-        self.sent.extend(event.out.iter().filter_map(|sent| sent.mid));
+        self.sent
+            .extend(event.out.iter().filter_map(|sent| sent.mid));
         for asked in event.out.iter().filter_map(|sent| sent.re) {
             self.open.remove(&asked);
         }
@@ -120,7 +128,10 @@ impl Ledger {
 
     /// A terminal asks one thing at a time: what it asked is answered, or is not, before it goes on.
     fn turns(&mut self, event: &Event) -> Judged {
-        let heard = event.heard.as_ref().filter(|heard| heard.from == Role::Verifier.name());
+        let heard = event
+            .heard
+            .as_ref()
+            .filter(|heard| heard.from == Role::Verifier.name());
         let judged = match (self.asked, heard) {
             (Some(_), None) => Err("nothing is said of what became of the message before".into()),
             (None, Some(_)) => Err("an answer where nothing was asked".into()),
@@ -133,7 +144,10 @@ impl Ledger {
         if event.act != "pay time-out" {
             self.asked = None;
         }
-        let asks = event.out.iter().find(|sent| sent.to == Role::Verifier.name());
+        let asks = event
+            .out
+            .iter()
+            .find(|sent| sent.to == Role::Verifier.name());
         self.asked = asks.map(|sent| sent.mid).or(self.asked);
         judged
     }
@@ -150,7 +164,11 @@ impl Ledger {
             return Ok(());
         };
         let said = digest(&["kaika/session/1", &self.session, header, sw]);
-        let told = event.out.first().and_then(|sent| sent.mid).map(|mid| mid.to_string());
+        let told = event
+            .out
+            .first()
+            .and_then(|sent| sent.mid)
+            .map(|mid| mid.to_string());
         let follows = told.as_deref() == Some(said.as_str());
         self.session = told.unwrap_or(said);
         if follows {
@@ -166,10 +184,14 @@ pub(crate) type Ledgers = BTreeMap<Id, Ledger>;
 
 /// Whether a server takes a message that it takes once. A reversal is taken as often as it comes (TAP-11).
 fn is_taken(event: &Event) -> bool {
-    let server = matches!(event.role, Role::Verifier | Role::Issuer | Role::Identity | Role::Sms);
+    let server = matches!(
+        event.role,
+        Role::Verifier | Role::Issuer | Role::Identity | Role::Sms
+    );
     let once = event.act.contains(" /") || matches!(event.act.as_str(), "0100" | "0200" | "0800");
     let answered = event.heard(Kind::Answer);
-    let taken = event.verdict == Verdict::Accepted || (answered && event.verdict == Verdict::Waiting);
+    let taken =
+        event.verdict == Verdict::Accepted || (answered && event.verdict == Verdict::Waiting);
     server && once && taken
 }
 
@@ -178,7 +200,9 @@ fn is_status(event: &Event, asked: Id, mid: Id) -> bool {
     if !event.act.contains(" /") {
         return true;
     }
-    let is = |status: u16| mid.to_string() == digest(&["kaika/answer/1", &asked.to_string(), &status.to_string()]);
+    let is = |status: u16| {
+        mid.to_string() == digest(&["kaika/answer/1", &asked.to_string(), &status.to_string()])
+    };
     match (event.verdict, event.refusal) {
         (_, Some(refusal)) => is(refusal.http_status()),
         (Verdict::Repeated, _) => true,
@@ -194,5 +218,9 @@ fn digest(lines: &[&str]) -> String {
         sha.update(b"\n");
     }
     let bytes = sha.finalize();
-    bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    bytes
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

@@ -84,7 +84,10 @@ impl Checker {
             self.violated(event, place, &says, None);
         }
         let cap = self.cap;
-        let watch = self.watches.entry(event.log).or_insert_with(|| (event.role, watch(event.role, cap)));
+        let watch = self
+            .watches
+            .entry(event.log)
+            .or_insert_with(|| (event.role, watch(event.role, cap)));
         match watch.1.take(event) {
             Found::Possible => {}
             Found::TooMany(states) => {
@@ -111,7 +114,9 @@ impl Checker {
     fn violated(&mut self, event: &Event, place: &Place, says: &str, near: Option<Near>) {
         self.report.violations += 1;
         if self.report.kept.len() < KEPT {
-            self.report.kept.push(Violation::of(event, place, says, near));
+            self.report
+                .kept
+                .push(Violation::of(event, place, says, near));
         }
     }
 
@@ -121,7 +126,9 @@ impl Checker {
         for loose in self.links.loose() {
             self.report.violations += 1;
             if self.report.kept.len() < KEPT {
-                self.report.kept.push(Violation::loose(loose.place, loose.says));
+                self.report
+                    .kept
+                    .push(Violation::loose(loose.place, loose.says));
             }
         }
         let mut letters = BTreeSet::new();

@@ -60,7 +60,12 @@ impl Links {
         if event.act == "start" && event.seq > 1 {
             *self.restarts.entry(event.role).or_default() += 1;
         }
-        let session = || SESSIONS.iter().find_map(|kind| event.about.get(*kind)).copied();
+        let session = || {
+            SESSIONS
+                .iter()
+                .find_map(|kind| event.about.get(*kind))
+                .copied()
+        };
         self.about.entry(event.role).or_default().extend(session());
         let came = event.heard.as_ref().and_then(|heard| {
             Some(Came {
@@ -70,7 +75,10 @@ impl Links {
                 is_answer: heard.kind == Kind::Answer,
             })
         });
-        let sent = event.out.iter().filter_map(|sent| Some((Role::from_name(&sent.to)?, sent.mid?)));
+        let sent = event
+            .out
+            .iter()
+            .filter_map(|sent| Some((Role::from_name(&sent.to)?, sent.mid?)));
         let log = self.logs.entry(event.log).or_insert_with(|| Log {
             role: event.role,
             file: place.file.clone(),
@@ -92,7 +100,9 @@ impl Links {
     fn is_bound(&self, came: &Came) -> bool {
         let many = matches!(came.from, Role::Terminal | Role::Pos);
         let known = self.about.get(&came.from);
-        let same = came.about.is_some_and(|thing| known.is_some_and(|known| known.contains(&thing)));
+        let same = came
+            .about
+            .is_some_and(|thing| known.is_some_and(|known| known.contains(&thing)));
         self.logged.contains(&came.from) && (!many || same)
     }
 
@@ -106,7 +116,9 @@ impl Links {
         loop {
             let mut moved = true;
             while moved {
-                moved = names.iter().fold(false, |moved, name| self.follow(*name, &mut sent) || moved);
+                moved = names
+                    .iter()
+                    .fold(false, |moved, name| self.follow(*name, &mut sent) || moved);
             }
             let Some((name, from, says)) = names.iter().find_map(|name| self.stuck(*name)) else {
                 return loose;
@@ -130,12 +142,20 @@ impl Links {
     }
 
     fn can_go(&self, name: Id, sent: &BTreeSet<(Role, Role, Id)>) -> bool {
-        let Some((log, step)) = self.logs.get(&name).and_then(|log| Some((log, log.steps.get(log.at)?))) else {
+        let Some((log, step)) = self
+            .logs
+            .get(&name)
+            .and_then(|log| Some((log, log.steps.get(log.at)?)))
+        else {
             return false;
         };
         step.came.as_ref().is_none_or(|came| {
             // A chip does not know who holds it.
-            let to = if came.from == Role::Chip { Role::Terminal } else { log.role };
+            let to = if came.from == Role::Chip {
+                Role::Terminal
+            } else {
+                log.role
+            };
             !self.is_bound(came) || sent.contains(&(came.from, to, came.mid))
         })
     }
@@ -155,13 +175,20 @@ impl Links {
         let log = self.logs.get(&name)?;
         let step = log.steps.get(log.at)?;
         let came = step.came.as_ref()?;
-        let what = if came.is_answer { "an answer" } else { "a message" };
+        let what = if came.is_answer {
+            "an answer"
+        } else {
+            "a message"
+        };
         let loose = Loose {
             place: Place {
                 file: log.file.clone(),
                 line: step.line,
             },
-            says: format!("{what} of {} came, {}, that its log did not send before", came.from, came.mid),
+            says: format!(
+                "{what} of {} came, {}, that its log did not send before",
+                came.from, came.mid
+            ),
         };
         Some((name, came.from, loose))
     }

@@ -90,7 +90,8 @@ pub(crate) struct Watch<P: Part> {
 
 /// Whether `name` is a letter of `base`: `otp(wrong)` of `otp`, and not `otp-resend`.
 fn is_of(name: &str, base: &str) -> bool {
-    name.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('('))
+    name.strip_prefix(base)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('('))
 }
 
 impl<P: Part> Watch<P> {
@@ -105,13 +106,25 @@ impl<P: Part> Watch<P> {
             .collect();
         let of = |base: &str| {
             let fits = |(_, letter): &(usize, &Letter<P::Input>)| is_of(&letter.name, base);
-            letters.iter().enumerate().filter(fits).map(|(place, _)| place).collect::<Vec<_>>()
+            letters
+                .iter()
+                .enumerate()
+                .filter(fits)
+                .map(|(place, _)| place)
+                .collect::<Vec<_>>()
         };
         let mut by_act: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for act in P::ACTS {
-            by_act.entry(act.act).or_default().push((*act, of(act.base)));
+            by_act
+                .entry(act.act)
+                .or_default()
+                .push((*act, of(act.base)));
         }
-        let front = if P::FRONT.is_empty() { vec![] } else { of(P::FRONT) };
+        let front = if P::FRONT.is_empty() {
+            vec![]
+        } else {
+            of(P::FRONT)
+        };
         Self {
             cap,
             by_act,
@@ -187,13 +200,22 @@ impl<P: Part> Watch<P> {
             full = self.aged(full, &end, event.at);
         }
         let worldly = self.world.get(group.world..).unwrap_or_default();
-        for name in worldly.iter().copied().collect::<BTreeSet<_>>().into_iter().flatten() {
+        for name in worldly
+            .iter()
+            .copied()
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .flatten()
+        {
             full.extend(self.after(&full, name));
         }
         if own.restarts != self.restarts || group.restarts != self.restarts {
             full.extend(self.unlogged(&full));
         }
-        let besides: Vec<_> = full.iter().flat_map(|state| P::blurred(event, state)).collect();
+        let besides: Vec<_> = full
+            .iter()
+            .flat_map(|state| P::blurred(event, state))
+            .collect();
         full.extend(besides);
         full.into_iter().collect()
     }
@@ -203,7 +225,10 @@ impl<P: Part> Watch<P> {
         let Some(letter) = self.letter(name) else {
             return BTreeSet::new();
         };
-        states.iter().map(|state| P::step(state, &letter.input).next).collect()
+        states
+            .iter()
+            .map(|state| P::step(state, &letter.input).next)
+            .collect()
     }
 
     /// The states when a life may have ended, or has.
@@ -214,7 +239,11 @@ impl<P: Part> Watch<P> {
         let Some(age) = end.since.map(|since| at.saturating_sub(since)) else {
             return states;
         };
-        let over = if end.sharp { age >= end.ttl } else { age > end.ttl };
+        let over = if end.sharp {
+            age >= end.ttl
+        } else {
+            age > end.ttl
+        };
         if !over {
             return states;
         }
@@ -232,7 +261,10 @@ impl<P: Part> Watch<P> {
     /// A process that is killed between its store and its log loses an event: any letter may have been there.
     fn unlogged(&self, states: &BTreeSet<P::State>) -> BTreeSet<P::State> {
         let each = |letter: &Letter<P::Input>| {
-            states.iter().map(|state| P::step(state, &letter.input).next).collect::<Vec<_>>()
+            states
+                .iter()
+                .map(|state| P::step(state, &letter.input).next)
+                .collect::<Vec<_>>()
         };
         self.letters.iter().flat_map(each).collect()
     }
@@ -249,7 +281,9 @@ impl<P: Part> Watch<P> {
             marks: Marks::default(),
             restarts: self.restarts,
         };
-        let own = thing.and_then(|thing| self.own.remove(&thing)).unwrap_or(begun);
+        let own = thing
+            .and_then(|thing| self.own.remove(&thing))
+            .unwrap_or(begun);
         let Some(shared) = self.groups.get(group) else {
             return Found::Possible;
         };
@@ -260,7 +294,11 @@ impl<P: Part> Watch<P> {
         }
         let (mut after, names) = self.steps(event, rows, &before, &shared.marks);
         self.seen.extend(names);
-        after.extend(before.iter().flat_map(|state| P::stays(event, state).unwrap_or_default()));
+        after.extend(
+            before
+                .iter()
+                .flat_map(|state| P::stays(event, state).unwrap_or_default()),
+        );
         if after.is_empty() && stays(event) {
             after.clone_from(&before);
         }
@@ -317,7 +355,11 @@ impl<P: Part> Watch<P> {
         for (act, letters) in rows {
             for letter in self.candidates(event, act, letters) {
                 for state in before {
-                    let judged = if is_answer(event) { P::on_answer(*state) } else { *state };
+                    let judged = if is_answer(event) {
+                        P::on_answer(*state)
+                    } else {
+                        *state
+                    };
                     let step = P::step(&judged, &letter.input);
                     if is_step::<P>(event, act, &letter.name, &judged, &step, marks) {
                         let held = is_opening(event) && matches!(act.opens, Opens::Held(_));
@@ -341,8 +383,15 @@ impl<P: Part> Watch<P> {
         match from.and_then(|heard| P::told_by(act.act, &heard.from)) {
             Some(names) => named(names),
             None => {
-                let front = self.front.iter().filter(|_| event.verdict == Verdict::Refused);
-                letters.iter().chain(front).filter_map(|place| self.letters.get(*place)).collect()
+                let front = self
+                    .front
+                    .iter()
+                    .filter(|_| event.verdict == Verdict::Refused);
+                letters
+                    .iter()
+                    .chain(front)
+                    .filter_map(|place| self.letters.get(*place))
+                    .collect()
             }
         }
     }
@@ -356,7 +405,9 @@ impl<P: Part> Watch<P> {
                 for state in before {
                     let step = P::step(state, &letter.input);
                     let says = format!("{} → {}", letter.name, spoken(&step));
-                    let may = !step.verdict.is_good() || P::RIGHT.is_empty() || P::RIGHT.contains(&letter.name.as_str());
+                    let may = !step.verdict.is_good()
+                        || P::RIGHT.is_empty()
+                        || P::RIGHT.contains(&letter.name.as_str());
                     let likeness = if may { likeness::<P>(event, &step) } else { 0 };
                     if best.as_ref().is_none_or(|(most, ..)| likeness > *most) {
                         best = Some((likeness, says.clone(), step.reqs));
@@ -369,7 +420,11 @@ impl<P: Part> Watch<P> {
         }
         let (_, nearest, requirements) = best.unwrap_or((0, "no letter".into(), &[]));
         Near {
-            believed: before.iter().take(SHOWN).map(|state| format!("{state:?}")).collect(),
+            believed: before
+                .iter()
+                .take(SHOWN)
+                .map(|state| format!("{state:?}"))
+                .collect(),
             possible,
             nearest,
             requirements: requirements.to_vec(),
@@ -437,7 +492,10 @@ impl<P: Part> Watch<P> {
                 requirements: vec!["LOG-3"],
             });
         }
-        if P::GROUPED.iter().any(|kind| event.about.contains_key(*kind)) {
+        if P::GROUPED
+            .iter()
+            .any(|kind| event.about.contains_key(*kind))
+        {
             let group = self.group(event);
             if let Some(shared) = self.groups.get_mut(group) {
                 P::mark(event, &mut Marks::default(), &mut shared.marks);
@@ -450,11 +508,19 @@ impl<P: Part> Watch<P> {
     /// A message that was refused before anything of it was looked at.
     fn admission(&self, event: &Event) -> Found {
         let init = P::init();
-        let letters = self.front.iter().filter_map(|place| self.letters.get(*place));
-        let steps: Vec<Step<P>> = letters.map(|letter| P::step(&init, &letter.input)).collect();
+        let letters = self
+            .front
+            .iter()
+            .filter_map(|place| self.letters.get(*place));
+        let steps: Vec<Step<P>> = letters
+            .map(|letter| P::step(&init, &letter.input))
+            .collect();
         let is_it = |step: &Step<P>| event.refusal.map(Judged::Refuse) == Some(step.verdict);
         // A body that does not arrive is as one that cannot be read.
-        if steps.iter().any(is_it) || event.refusal == Some(Refusal::Malformed) || self.front.is_empty() {
+        if steps.iter().any(is_it)
+            || event.refusal == Some(Refusal::Malformed)
+            || self.front.is_empty()
+        {
             return Found::Possible;
         }
         Found::Impossible(Near {
@@ -505,13 +571,15 @@ fn is_step<P: Part>(
     may && is_judged::<P>(event, step)
         && is_said::<P>(event, act, step)
         && event.post.iter().all(|(kind, word)| {
-            is_opening(event) && matches!(act.opens, Opens::Held(_)) || P::is_stored(&step.next, kind, word)
+            is_opening(event) && matches!(act.opens, Opens::Held(_))
+                || P::is_stored(&step.next, kind, word)
         })
         && P::fits(event, letter, before, step, marks)
 }
 
 fn is_judged<P: Part>(event: &Event, step: &Step<P>) -> bool {
-    if let (Judged::Sw(_) | Judged::Silent, _) | (_, Some(_)) = (step.verdict, event.args.get("sw")) {
+    if let (Judged::Sw(_) | Judged::Silent, _) | (_, Some(_)) = (step.verdict, event.args.get("sw"))
+    {
         return P::is_word(event, step.verdict);
     }
     match (event.verdict, step.verdict) {
@@ -545,19 +613,35 @@ fn is_refusal<P: Part>(event: &Event, refusal: Refusal) -> bool {
 
 /// Whether the event sends what the step says.
 fn is_said<P: Part>(event: &Event, act: &Act, step: &Step<P>) -> bool {
-    let said: Vec<Said> = step.out.iter().map(|output| P::said(*output, &step.next)).collect();
+    let said: Vec<Said> = step
+        .out
+        .iter()
+        .map(|output| P::said(*output, &step.next))
+        .collect();
     if said.contains(&Said::Never) {
         return false;
     }
-    let asked = event.heard.as_ref().filter(|_| is_answer(event)).map(|heard| heard.from.as_str());
+    let asked = event
+        .heard
+        .as_ref()
+        .filter(|_| is_answer(event))
+        .map(|heard| heard.from.as_str());
     let is_call = |said: &&Said| matches!(said, Said::Call(..));
     let is_asked = |said: &&Said| matches!(said, Said::Call(to, _) if Some(*to) == asked);
     // What was asked before, and is answered now, is not said again.
-    let mut calls: Vec<&Said> = said.iter().filter(is_call).filter(|said| !is_asked(said)).collect();
+    let mut calls: Vec<&Said> = said
+        .iter()
+        .filter(is_call)
+        .filter(|said| !is_asked(said))
+        .collect();
     if is_opening(event) {
         calls.truncate(1);
     }
-    let told: Vec<_> = event.out.iter().filter(|sent| is_call_of(act, sent, &said)).collect();
+    let told: Vec<_> = event
+        .out
+        .iter()
+        .filter(|sent| is_call_of(act, sent, &said))
+        .collect();
     let same_calls = calls.len() == told.len()
         && calls.iter().zip(&told).all(|(said, sent)| {
             matches!(said, Said::Call(to, msg) if *to == sent.to && *msg == sent.msg)
@@ -573,12 +657,17 @@ fn is_call_of(_: &Act, sent: &crate::event::Sent, _: &[Said]) -> bool {
 /// Whether the answer is the step's.
 fn is_answered<P: Part>(event: &Event, step: &Step<P>, said: &[Said], calls: usize) -> bool {
     let answers: Vec<_> = event.out.iter().skip(calls).collect();
-    let words: Vec<_> = said.iter().filter(|said| matches!(said, Said::Word(_) | Said::Any)).collect();
+    let words: Vec<_> = said
+        .iter()
+        .filter(|said| matches!(said, Said::Word(_) | Said::Any))
+        .collect();
     match event.verdict {
         Verdict::Waiting => answers.is_empty(),
         Verdict::Refused if P::SEEN => {
             let seen = event.refusal.map(Refusal::seen);
-            answers.iter().all(|sent| Some(sent.msg.as_str()) == seen || is_code(&sent.msg))
+            answers
+                .iter()
+                .all(|sent| Some(sent.msg.as_str()) == seen || is_code(&sent.msg))
         }
         Verdict::Refused => true,
         _ if !P::SEEN => true,
@@ -606,7 +695,9 @@ fn spoken<S, O: std::fmt::Display>(step: &Outcome<S, O>) -> String {
         Judged::Sw(word) => format!("{word:04X}"),
         Judged::Silent => "no answer".into(),
     };
-    step.out.iter().fold(verdict, |text, output| format!("{text}, {output}"))
+    step.out
+        .iter()
+        .fold(verdict, |text, output| format!("{text}, {output}"))
 }
 
 fn likeness<P: Part>(event: &Event, step: &Step<P>) -> u32 {

@@ -67,7 +67,9 @@ impl Violation {
 
     /// The requirements that decide.
     pub fn requirements(&self) -> Vec<&'static str> {
-        self.near.as_ref().map_or(vec!["LOG-5"], |near| near.requirements.clone())
+        self.near
+            .as_ref()
+            .map_or(vec!["LOG-5"], |near| near.requirements.clone())
     }
 }
 
@@ -80,7 +82,10 @@ fn line(event: &Event) -> String {
         Verdict::Repeated => "repeated",
         Verdict::Fault => "fault",
     };
-    let mut text = format!("event {}: {} {} {verdict}", event.seq, event.role, event.act);
+    let mut text = format!(
+        "event {}: {} {} {verdict}",
+        event.seq, event.role, event.act
+    );
     if let Some(refusal) = event.refusal {
         text += &format!(" {}", refusal.name());
     }
@@ -137,11 +142,17 @@ impl Report {
     pub(crate) fn close(&mut self, letters: &BTreeSet<String>, required: &[String]) {
         let there = |wanted: &String| {
             let of = |letter: &String| {
-                letter.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('('))
+                letter
+                    .strip_prefix(wanted.as_str())
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('('))
             };
             self.acts.contains(wanted) || letters.iter().any(of)
         };
-        self.missing = required.iter().filter(|wanted| !there(wanted)).cloned().collect();
+        self.missing = required
+            .iter()
+            .filter(|wanted| !there(wanted))
+            .cloned()
+            .collect();
         self.letters = letters.iter().cloned().collect();
     }
 
@@ -157,7 +168,12 @@ impl Report {
 
     /// As text for a person.
     pub fn text(&self) -> String {
-        let mut text = format!("{}: {} events of {}\n", self.word().name(), self.events, self.names());
+        let mut text = format!(
+            "{}: {} events of {}\n",
+            self.word().name(),
+            self.events,
+            self.names()
+        );
         if let Some(first) = self.kept.first() {
             text += &self.first(first);
         }
@@ -195,21 +211,36 @@ impl Report {
         }
         text += &format!("  requirements: {}\n", first.requirements().join(", "));
         if self.violations > 1 {
-            text += &format!("  and {} more events that do not fit\n", self.violations - 1);
+            text += &format!(
+                "  and {} more events that do not fit\n",
+                self.violations - 1
+            );
         }
         text
     }
 
     fn names(&self) -> String {
         let names: Vec<_> = self.roles.iter().map(|role| role.name()).collect();
-        if names.is_empty() { "nobody".into() } else { names.join(", ") }
+        if names.is_empty() {
+            "nobody".into()
+        } else {
+            names.join(", ")
+        }
     }
 
     /// Roles without a log.
     fn silent(&self) -> String {
         let silent = |role: &&Role| **role != Role::Operator && !self.roles.contains(role);
-        let names: Vec<_> = Role::ALL.iter().filter(silent).map(|role| role.name()).collect();
-        if names.is_empty() { "nobody".into() } else { names.join(", ") }
+        let names: Vec<_> = Role::ALL
+            .iter()
+            .filter(silent)
+            .map(|role| role.name())
+            .collect();
+        if names.is_empty() {
+            "nobody".into()
+        } else {
+            names.join(", ")
+        }
     }
 
     /// As JSON.

@@ -5,8 +5,14 @@ use std::io::{BufReader, Cursor, Read};
 use kaika_trace::{CAP, Checker, Word};
 
 fn line(seq: u64) -> String {
-    let act = if seq == 1 { "start" } else { "POST /v1/accounts" };
-    format!(r#"{{"v":1,"log":"00000000000000aa","seq":{seq},"at":{seq},"role":"verifier","act":"{act}","verdict":"accepted"}}"#) + "\n"
+    let act = if seq == 1 {
+        "start"
+    } else {
+        "POST /v1/accounts"
+    };
+    format!(
+        r#"{{"v":1,"log":"00000000000000aa","seq":{seq},"at":{seq},"role":"verifier","act":"{act}","verdict":"accepted"}}"#
+    ) + "\n"
 }
 
 /// What is said of a log that is none.
@@ -14,7 +20,11 @@ fn bad(text: &[u8]) -> String {
     let mut checker = Checker::new(CAP);
     match checker.read("v.ndjson", Cursor::new(text)) {
         Err(bad) => bad.to_string(),
-        Ok(()) => panic!("{:?} passed: {}", String::from_utf8_lossy(text), checker.finish(&[]).text()),
+        Ok(()) => panic!(
+            "{:?} passed: {}",
+            String::from_utf8_lossy(text),
+            checker.finish(&[]).text()
+        ),
     }
 }
 
@@ -25,13 +35,22 @@ fn check(lines: &[String], says: &str) {
 
 #[test]
 fn a_gap_is_named() {
-    check(&[line(1), line(2), line(5)], "v.ndjson:3: event 5 of log 00000000000000aa follows 2: 2 are missing");
-    check(&[line(2)], "v.ndjson:1: log 00000000000000aa begins with event 2; give the earlier part first");
+    check(
+        &[line(1), line(2), line(5)],
+        "v.ndjson:3: event 5 of log 00000000000000aa follows 2: 2 are missing",
+    );
+    check(
+        &[line(2)],
+        "v.ndjson:1: log 00000000000000aa begins with event 2; give the earlier part first",
+    );
 }
 
 #[test]
 fn a_duplicate_is_named() {
-    check(&[line(1), line(2), line(2)], "v.ndjson:3: event 2 of log 00000000000000aa comes a second time; 3 is next");
+    check(
+        &[line(1), line(2), line(2)],
+        "v.ndjson:3: event 2 of log 00000000000000aa comes a second time; 3 is next",
+    );
 }
 
 #[test]
@@ -40,16 +59,43 @@ fn a_line_that_is_no_event_is_named() {
     check(&with("{\n"), "v.ndjson:2: EOF while parsing");
     check(&with("\n"), "v.ndjson:2: EOF while parsing");
     check(&with("{\"v\":1}\n"), "v.ndjson:2: missing field `log`");
-    check(&with(&line(2).replace("\"at\":2", "\"at\":\"2\"")), "invalid type");
-    check(&with(&line(2).replace("\"v\":1", "\"v\":2")), "version 2 is not known");
-    check(&with(&line(2).replace("accepted", "wonderful")), "unknown variant `wonderful`");
-    check(&with(&line(2).replace("accepted", "refused")), "a refused event, and no other, has a refusal");
-    check(&with(&line(2).replace("\"verifier\"", "\"cook\"")), "no role is called \"cook\"");
-    check(&with(&line(2).replace("\"verifier\"", "\"issuer\"")), "an event of issuer in a log of verifier");
+    check(
+        &with(&line(2).replace("\"at\":2", "\"at\":\"2\"")),
+        "invalid type",
+    );
+    check(
+        &with(&line(2).replace("\"v\":1", "\"v\":2")),
+        "version 2 is not known",
+    );
+    check(
+        &with(&line(2).replace("accepted", "wonderful")),
+        "unknown variant `wonderful`",
+    );
+    check(
+        &with(&line(2).replace("accepted", "refused")),
+        "a refused event, and no other, has a refusal",
+    );
+    check(
+        &with(&line(2).replace("\"verifier\"", "\"cook\"")),
+        "no role is called \"cook\"",
+    );
+    check(
+        &with(&line(2).replace("\"verifier\"", "\"issuer\"")),
+        "an event of issuer in a log of verifier",
+    );
     check(&with(&line(2).replace("aa\"", "AA\"")), "16 hex digits");
-    check(&with(&line(2).replace("\"at\"", "\"pin\":\"1\",\"at\"")), "unknown field `pin`");
-    check(&with(&line(2).replace("}\n", ",\"refusal\":\"no-such\"}\n")), "no refusal is called \"no-such\"");
-    check(&with(&line(2).replace('\n', "")), "v.ndjson:2: the line ends without a line feed");
+    check(
+        &with(&line(2).replace("\"at\"", "\"pin\":\"1\",\"at\"")),
+        "unknown field `pin`",
+    );
+    check(
+        &with(&line(2).replace("}\n", ",\"refusal\":\"no-such\"}\n")),
+        "no refusal is called \"no-such\"",
+    );
+    check(
+        &with(&line(2).replace('\n', "")),
+        "v.ndjson:2: the line ends without a line feed",
+    );
 }
 
 #[test]
@@ -136,5 +182,8 @@ fn too_many_states_and_a_clock_that_goes_back_are_inconclusive() {
     assert_eq!(word(&lines, &[], CAP), Word::Conforms);
     assert_eq!(word(&lines, &[], 0), Word::Inconclusive);
     let later = line(2).replace("\"at\":2", "\"at\":100000");
-    assert_eq!(word(&[line(1), later, line(3)], &[], CAP), Word::Inconclusive);
+    assert_eq!(
+        word(&[line(1), later, line(3)], &[], CAP),
+        Word::Inconclusive
+    );
 }

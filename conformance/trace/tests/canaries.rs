@@ -60,14 +60,22 @@ impl Log {
         assert_eq!(report.word(), Word::Violates, "{}", report.text());
         let first = report.kept.first();
         let line = first.map(|first| first.place.line);
-        assert_eq!(line, u64::try_from(self.lines.len()).ok(), "{}", report.text());
+        assert_eq!(
+            line,
+            u64::try_from(self.lines.len()).ok(),
+            "{}",
+            report.text()
+        );
         let named = first.map(|first| first.requirements()).unwrap_or_default();
         assert!(named.contains(&requirement), "{}", report.text());
     }
 }
 
 fn about(things: &[(&str, u64)]) -> String {
-    let each: Vec<_> = things.iter().map(|(kind, id)| format!(r#""{kind}":"{id:016x}""#)).collect();
+    let each: Vec<_> = things
+        .iter()
+        .map(|(kind, id)| format!(r#""{kind}":"{id:016x}""#))
+        .collect();
     format!(r#""about":{{{}}}"#, each.join(","))
 }
 
@@ -77,14 +85,21 @@ fn heard(from: &str, kind: &str) -> String {
 
 fn said(to: &str, msg: &str, verdict: &str) -> String {
     let refusal = verdict.strip_prefix("refused ");
-    let why = refusal.map_or(String::new(), |refusal| format!(r#","refusal":"{refusal}""#));
+    let why = refusal.map_or(String::new(), |refusal| {
+        format!(r#","refusal":"{refusal}""#)
+    });
     let verdict = verdict.split(' ').next().unwrap_or_default();
     format!(r#""out":[{{"to":"{to}","msg":"{msg}"}}],"verdict":"{verdict}"{why}"#)
 }
 
 /// An event about things, of a request or an answer, with its answer or call.
 fn rest(things: &[(&str, u64)], from: (&str, &str), to: (&str, &str), verdict: &str) -> String {
-    [about(things), heard(from.0, from.1), said(to.0, to.1, verdict)].join(",")
+    [
+        about(things),
+        heard(from.0, from.1),
+        said(to.0, to.1, verdict),
+    ]
+    .join(",")
 }
 
 const ASKS: (&str, &str) = ("terminal", "request");
@@ -93,7 +108,10 @@ const OTP: &str = "POST /v1/requests/{id}/otp";
 /// A verifier's log in which account 1 was enrolled.
 fn enrolled() -> Log {
     let by = ("operator", "request");
-    Log::of("verifier").and("POST /v1/accounts", &rest(&[("account", 1)], by, ("operator", "done"), "accepted"))
+    Log::of("verifier").and(
+        "POST /v1/accounts",
+        &rest(&[("account", 1)], by, ("operator", "done"), "accepted"),
+    )
 }
 
 /// A request of account 1 up to its code.
@@ -101,20 +119,56 @@ fn with_code() -> Log {
     let request = [("account", 1), ("request", 2)];
     let applicant = "POST /v1/requests/{id}/applicant";
     enrolled()
-        .and("POST /v1/requests", &rest(&request, ASKS, ("terminal", "done"), "accepted"))
-        .and("POST /v1/requests/{id}/password", &rest(&request, ASKS, ("terminal", "applicant"), "accepted"))
-        .and(applicant, &rest(&request, ASKS, ("issuer", "POST /v1/eligibility"), "waiting"))
-        .and(applicant, &rest(&request, ("issuer", "answer"), ("sms", "POST /v1/messages"), "waiting"))
-        .and(applicant, &rest(&request, ("sms", "answer"), ("terminal", "otp"), "accepted"))
+        .and(
+            "POST /v1/requests",
+            &rest(&request, ASKS, ("terminal", "done"), "accepted"),
+        )
+        .and(
+            "POST /v1/requests/{id}/password",
+            &rest(&request, ASKS, ("terminal", "applicant"), "accepted"),
+        )
+        .and(
+            applicant,
+            &rest(
+                &request,
+                ASKS,
+                ("issuer", "POST /v1/eligibility"),
+                "waiting",
+            ),
+        )
+        .and(
+            applicant,
+            &rest(
+                &request,
+                ("issuer", "answer"),
+                ("sms", "POST /v1/messages"),
+                "waiting",
+            ),
+        )
+        .and(
+            applicant,
+            &rest(&request, ("sms", "answer"), ("terminal", "otp"), "accepted"),
+        )
         .well()
 }
 
 fn wrong_code(log: Log) -> Log {
-    log.and(OTP, &rest(&[("request", 2)], ASKS, ("terminal", "otp-wrong"), "refused otp-wrong"))
+    log.and(
+        OTP,
+        &rest(
+            &[("request", 2)],
+            ASKS,
+            ("terminal", "otp-wrong"),
+            "refused otp-wrong",
+        ),
+    )
 }
 
 fn right_code(log: Log) -> Log {
-    log.and(OTP, &rest(&[("request", 2)], ASKS, ("terminal", "issue"), "accepted"))
+    log.and(
+        OTP,
+        &rest(&[("request", 2)], ASKS, ("terminal", "issue"), "accepted"),
+    )
 }
 
 #[test]
@@ -135,16 +189,51 @@ fn the_budget_of_guesses_is_shared_by_an_account() {
     let other = [("account", 1), ("request", 3)];
     let applicant = "POST /v1/requests/{id}/applicant";
     log = log
-        .and("POST /v1/requests", &rest(&other, ASKS, ("terminal", "done"), "accepted"))
-        .and("POST /v1/requests/{id}/password", &rest(&other, ASKS, ("terminal", "applicant"), "accepted"))
-        .and(applicant, &rest(&other, ASKS, ("issuer", "POST /v1/eligibility"), "waiting"))
-        .and(applicant, &rest(&other, ("issuer", "answer"), ("sms", "POST /v1/messages"), "waiting"));
-    let guess = |log: Log| log.and(OTP, &rest(&[("request", 3)], ASKS, ("terminal", "otp-wrong"), "refused otp-wrong"));
+        .and(
+            "POST /v1/requests",
+            &rest(&other, ASKS, ("terminal", "done"), "accepted"),
+        )
+        .and(
+            "POST /v1/requests/{id}/password",
+            &rest(&other, ASKS, ("terminal", "applicant"), "accepted"),
+        )
+        .and(
+            applicant,
+            &rest(&other, ASKS, ("issuer", "POST /v1/eligibility"), "waiting"),
+        )
+        .and(
+            applicant,
+            &rest(
+                &other,
+                ("issuer", "answer"),
+                ("sms", "POST /v1/messages"),
+                "waiting",
+            ),
+        );
+    let guess = |log: Log| {
+        log.and(
+            OTP,
+            &rest(
+                &[("request", 3)],
+                ASKS,
+                ("terminal", "otp-wrong"),
+                "refused otp-wrong",
+            ),
+        )
+    };
     let log = (0..5).fold(log, |log, _| guess(log)).well();
     let resend = "POST /v1/requests/{id}/otp/resend";
     let log = log
         .after(60_000)
-        .and(resend, &rest(&[("request", 3)], ASKS, ("sms", "POST /v1/messages"), "waiting"))
+        .and(
+            resend,
+            &rest(
+                &[("request", 3)],
+                ASKS,
+                ("sms", "POST /v1/messages"),
+                "waiting",
+            ),
+        )
         .well();
     guess(log).wrong("PRV-9");
 }
@@ -153,20 +242,50 @@ fn the_budget_of_guesses_is_shared_by_an_account() {
 fn a_password_of_nobody_is_taken() {
     let request = [("account", 7), ("request", 2)];
     enrolled()
-        .and("POST /v1/requests", &rest(&request, ASKS, ("terminal", "done"), "accepted"))
+        .and(
+            "POST /v1/requests",
+            &rest(&request, ASKS, ("terminal", "done"), "accepted"),
+        )
         .well()
-        .and("POST /v1/requests/{id}/password", &rest(&request, ASKS, ("terminal", "applicant"), "accepted"))
+        .and(
+            "POST /v1/requests/{id}/password",
+            &rest(&request, ASKS, ("terminal", "applicant"), "accepted"),
+        )
         .wrong("APP-1");
 }
 
 #[test]
 fn a_request_is_issued_without_a_proof() {
     let log = enrolled()
-        .and("POST /v1/requests", &rest(&[("account", 1), ("request", 2)], ASKS, ("terminal", "done"), "accepted"))
-        .and("POST /v1/requests/{id}/password", &rest(&[("request", 2)], ASKS, ("terminal", "applicant"), "accepted"))
+        .and(
+            "POST /v1/requests",
+            &rest(
+                &[("account", 1), ("request", 2)],
+                ASKS,
+                ("terminal", "done"),
+                "accepted",
+            ),
+        )
+        .and(
+            "POST /v1/requests/{id}/password",
+            &rest(
+                &[("request", 2)],
+                ASKS,
+                ("terminal", "applicant"),
+                "accepted",
+            ),
+        )
         .well();
-    log.and("POST /v1/requests/{id}/issue", &rest(&[("request", 2)], ASKS, ("issuer", "POST /v1/issue"), "waiting"))
-        .wrong("APP-1");
+    log.and(
+        "POST /v1/requests/{id}/issue",
+        &rest(
+            &[("request", 2)],
+            ASKS,
+            ("issuer", "POST /v1/issue"),
+            "waiting",
+        ),
+    )
+    .wrong("APP-1");
 }
 
 const BY_VERIFIER: (&str, &str) = ("verifier", "request");
@@ -175,28 +294,56 @@ const BY_VERIFIER: (&str, &str) = ("verifier", "request");
 fn issued() -> Log {
     let made = [("request", 2), ("card", 3), ("token", 4), ("agreement", 5)];
     Log::of("issuer")
-        .and("POST /v1/eligibility", &rest(&[("request", 2)], BY_VERIFIER, ("verifier", "known-customer"), "accepted"))
-        .and("POST /v1/issue", &rest(&made, BY_VERIFIER, ("verifier", "inactive"), "accepted"))
+        .and(
+            "POST /v1/eligibility",
+            &rest(
+                &[("request", 2)],
+                BY_VERIFIER,
+                ("verifier", "known-customer"),
+                "accepted",
+            ),
+        )
+        .and(
+            "POST /v1/issue",
+            &rest(&made, BY_VERIFIER, ("verifier", "inactive"), "accepted"),
+        )
         .well()
 }
 
 fn active() -> Log {
     let provision = "POST /v1/tokens/{token_ref}/provision";
-    let round = |log: Log, word| log.and(provision, &rest(&[("token", 4)], BY_VERIFIER, ("verifier", word), "accepted"));
+    let round = |log: Log, word| {
+        log.and(
+            provision,
+            &rest(&[("token", 4)], BY_VERIFIER, ("verifier", word), "accepted"),
+        )
+    };
     round(round(round(issued(), "inactive"), "inactive"), "active").well()
 }
 
 fn tapped(log: Log, tap: u64, counter: u16, amount: &str, verdict: &str) -> Log {
     let code = if verdict == "accepted" { "00" } else { "82" };
     let args = format!(r#""args":{{"atc":"{counter}","amount":"{amount}"}},"#);
-    log.and("0100", &(args + &rest(&[("token", 4), ("tap", tap)], ("pos", "request"), ("pos", code), verdict)))
+    log.and(
+        "0100",
+        &(args
+            + &rest(
+                &[("token", 4), ("tap", tap)],
+                ("pos", "request"),
+                ("pos", code),
+                verdict,
+            )),
+    )
 }
 
 #[test]
 fn a_request_is_issued_twice() {
     let again = [("request", 2), ("card", 6), ("token", 7)];
     issued()
-        .and("POST /v1/issue", &rest(&again, BY_VERIFIER, ("verifier", "inactive"), "accepted"))
+        .and(
+            "POST /v1/issue",
+            &rest(&again, BY_VERIFIER, ("verifier", "inactive"), "accepted"),
+        )
         .wrong("ISS-10");
 }
 
@@ -205,7 +352,12 @@ fn a_token_is_active_without_a_receipt() {
     issued()
         .and(
             "POST /v1/tokens/{token_ref}/provision",
-            &rest(&[("token", 4)], BY_VERIFIER, ("verifier", "active"), "accepted"),
+            &rest(
+                &[("token", 4)],
+                BY_VERIFIER,
+                ("verifier", "active"),
+                "accepted",
+            ),
         )
         .wrong("PRO-1");
 }
@@ -229,7 +381,13 @@ fn a_lost_card_pays() {
     let log = active()
         .and(
             "POST /v1/cards/{card_code}/status",
-            &(lost.to_owned() + &rest(&[("card", 3)], ("operator", "request"), ("operator", "lost"), "accepted")),
+            &(lost.to_owned()
+                + &rest(
+                    &[("card", 3)],
+                    ("operator", "request"),
+                    ("operator", "lost"),
+                    "accepted",
+                )),
         )
         .well();
     tapped(log, 8, 1, "within-limit", "accepted").wrong("MNG-5");
@@ -240,19 +398,49 @@ fn a_debit_is_posted_after_its_reversal() {
     let reversed = issued()
         .and(
             "POST /v1/debits/{debit_id}/reverse",
-            &rest(&[("debit", 9)], BY_VERIFIER, ("verifier", "tombstoned"), "accepted"),
+            &rest(
+                &[("debit", 9)],
+                BY_VERIFIER,
+                ("verifier", "tombstoned"),
+                "accepted",
+            ),
         )
         .well();
     reversed
-        .and("POST /v1/debits", &rest(&[("debit", 9), ("card", 3)], BY_VERIFIER, ("verifier", "posted"), "accepted"))
+        .and(
+            "POST /v1/debits",
+            &rest(
+                &[("debit", 9), ("card", 3)],
+                BY_VERIFIER,
+                ("verifier", "posted"),
+                "accepted",
+            ),
+        )
         .wrong("PAY-12");
 }
 
 #[test]
 fn a_score_is_given_twice() {
-    let score = |log: Log| log.and("POST /v1/scores", &rest(&[("reference", 2)], ("issuer", "request"), ("issuer", "done"), "accepted"));
-    let log = Log::of("identity")
-        .and("POST /v1/matches", &rest(&[("reference", 2)], BY_VERIFIER, ("verifier", "scored"), "accepted"));
+    let score = |log: Log| {
+        log.and(
+            "POST /v1/scores",
+            &rest(
+                &[("reference", 2)],
+                ("issuer", "request"),
+                ("issuer", "done"),
+                "accepted",
+            ),
+        )
+    };
+    let log = Log::of("identity").and(
+        "POST /v1/matches",
+        &rest(
+            &[("reference", 2)],
+            BY_VERIFIER,
+            ("verifier", "scored"),
+            "accepted",
+        ),
+    );
     score(score(log).well()).wrong("PRV-17");
 }
 
@@ -286,14 +474,21 @@ fn a_payment_without_an_answer_is_shown_as_failed() {
 
 #[test]
 fn an_act_that_no_role_has_is_not_possible() {
-    Log::of("issuer").and("POST /v1/gifts", r#""verdict":"accepted""#).wrong("LOG-3");
+    Log::of("issuer")
+        .and("POST /v1/gifts", r#""verdict":"accepted""#)
+        .wrong("LOG-3");
 }
 
 #[test]
 fn a_message_that_was_taken_is_taken_again() {
     let event = |mid: &str| {
         let heard = format!(r#""in":{{"from":"verifier","kind":"request","mid":"{mid}"}}"#);
-        [about(&[("request", 2)]), heard, said("verifier", "known-customer", "accepted")].join(",")
+        [
+            about(&[("request", 2)]),
+            heard,
+            said("verifier", "known-customer", "accepted"),
+        ]
+        .join(",")
     };
     let one = event("00000000000000b1");
     Log::of("issuer")

@@ -47,15 +47,24 @@ fn the_page_is_what_the_recorded_logs_give() {
     if stale != page && std::env::var_os("UPDATE").is_some() {
         assert!(std::fs::write(&path, &page).is_ok());
     } else {
-        assert!(stale == page, "docs/trace-sensitivity.md is stale; UPDATE=1 cargo test -p kaika-trace --test sensitivity\n{page}");
+        assert!(
+            stale == page,
+            "docs/trace-sensitivity.md is stale; UPDATE=1 cargo test -p kaika-trace --test sensitivity\n{page}"
+        );
     }
-    assert!(table.percent() >= LEAST, "{} of 100\n{page}", table.percent());
+    assert!(
+        table.percent() >= LEAST,
+        "{} of 100\n{page}",
+        table.percent()
+    );
 }
 
 #[test]
 fn every_recorded_line_has_the_form_of_the_schema() {
     let schema = std::fs::read_to_string(Path::new(ROOT).join("spec/schema/event.schema.json"));
-    let schema = schema.ok().and_then(|text| serde_json::from_str(&text).ok());
+    let schema = schema
+        .ok()
+        .and_then(|text| serde_json::from_str(&text).ok());
     let Some(Ok(schema)) = schema.map(|schema| jsonschema::validator_for(&schema)) else {
         panic!("the schema is none")
     };
@@ -64,8 +73,16 @@ fn every_recorded_line_has_the_form_of_the_schema() {
         let text = std::fs::read_to_string(&path).unwrap_or_default();
         for (number, line) in text.lines().enumerate() {
             let event = serde_json::from_str(line).unwrap_or_default();
-            let wrong: Vec<_> = schema.iter_errors(&event).map(|error| error.to_string()).collect();
-            assert!(wrong.is_empty(), "{}:{}: {wrong:?}", path.display(), number + 1);
+            let wrong: Vec<_> = schema
+                .iter_errors(&event)
+                .map(|error| error.to_string())
+                .collect();
+            assert!(
+                wrong.is_empty(),
+                "{}:{}: {wrong:?}",
+                path.display(),
+                number + 1
+            );
             lines += 1;
         }
     }

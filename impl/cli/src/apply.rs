@@ -90,7 +90,9 @@ pub(crate) fn password(path: &PathBuf) -> anyhow::Result<String> {
 
 /// The terminal's event log, if there is to be one.
 pub(crate) fn diary(path: Option<&Path>) -> Result<Diary, Fault> {
-    path.map_or(Ok(Diary::off()), |path| Diary::open(path, Role::Terminal, Arc::new(System)))
+    path.map_or(Ok(Diary::off()), |path| {
+        Diary::open(path, Role::Terminal, Arc::new(System))
+    })
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
@@ -128,7 +130,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
         verbose: !args.json,
     };
     let mut chip = Remote::connect(args.chip).await?;
-    let mut phone = Phone::new(&args.verifier, Arc::new(System))?.logged(diary(args.events.as_deref())?);
+    let mut phone =
+        Phone::new(&args.verifier, Arc::new(System))?.logged(diary(args.events.as_deref())?);
     let end = phone.apply(&mut apply, &mut chip, &mut person).await?;
     report(end, args.json)
 }

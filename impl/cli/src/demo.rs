@@ -168,7 +168,11 @@ async fn story(data: PathBuf) -> anyhow::Result<u8> {
     println!("sms {}  chip {}\n", at.sms, at.chip);
     let mut chip = Remote::connect(at.chip).await?;
     let diary = |role: Role| {
-        Diary::open(&data.join(format!("{role}.ndjson")), role, world.clock.clone())
+        Diary::open(
+            &data.join(format!("{role}.ndjson")),
+            role,
+            world.clock.clone(),
+        )
     };
     let mut phone = Phone::new(&format!("http://{}", at.verifier), world.clock.clone())?
         .logged(diary(Role::Terminal)?);

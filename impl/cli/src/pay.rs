@@ -68,7 +68,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
         verbose: !args.json,
     };
     let mut chip = Remote::connect(args.chip).await?;
-    let mut phone = Phone::new(&args.verifier, Arc::new(System))?.logged(diary(args.events.as_deref())?);
+    let mut phone =
+        Phone::new(&args.verifier, Arc::new(System))?.logged(diary(args.events.as_deref())?);
     let mut pay = Pay::new(wanted);
     let paid = phone.pay(&mut pay, &mut chip, &mut person);
     let (text, json, code) = match paid.await? {

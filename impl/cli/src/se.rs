@@ -50,7 +50,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
     let chip = chip::open(&args.file, keys.chip_master.bytes(), se_id)?;
     let log = args.log.as_deref().map(Log::open).transpose()?;
     let diary = |path: &PathBuf| Diary::open(path, Role::Chip, Arc::new(System));
-    let diary = args.events.as_ref().map(diary).transpose()?.unwrap_or_default();
+    let diary = args
+        .events
+        .as_ref()
+        .map(diary)
+        .transpose()?
+        .unwrap_or_default();
     let chip = Inserted::logged(chip, log).with_events(&args.se_id, diary);
     tokio::select! {
         served = answer(args.tcp, args.vpcd, &args.se_id, chip) => served?,

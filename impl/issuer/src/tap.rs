@@ -242,7 +242,9 @@ impl Case<'_> {
         let asked = Asked::read(message);
         Seen {
             name: name(message),
-            token_ref: message.text(2).and_then(|token| read(self.rows, NUMBERS, token)),
+            token_ref: message
+                .text(2)
+                .and_then(|token| read(self.rows, NUMBERS, token)),
             atc: asked.as_ref().map(|asked| asked.atc),
             over_limit: asked.is_some_and(|asked| asked.amount_minor > TAP_LIMIT_MINOR),
         }

@@ -198,7 +198,8 @@ impl<F: Flash> Inserted<F> {
         let length = self.chip.process(command, &mut out);
         let answer = out.get(..length).unwrap_or_default();
         let said = trail::session(self.said.as_deref(), command, answer);
-        self.diary.write(commands::event(&self.se_id, command, answer, &said));
+        self.diary
+            .write(commands::event(&self.se_id, command, answer, &said));
         self.said = Some(said);
         if let Some(log) = &mut self.log {
             log.line(&json!({"command": hex::encode(command), "answer": hex::encode(answer)}));
@@ -287,7 +288,9 @@ impl Remote {
             )));
         }
         let lost = |error| Fault::net("the chip", error);
-        frame::write(&mut self.stream, command).await.map_err(lost)?;
+        frame::write(&mut self.stream, command)
+            .await
+            .map_err(lost)?;
         let answer = frame::read(&mut self.stream, usize::from(u16::MAX))
             .await
             .map_err(lost)?;

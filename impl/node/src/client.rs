@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use kaika_spec::Role;
 use kaika_terminal::apply::{Apply, Kept};
 use kaika_terminal::pay::Pay;
-use kaika_spec::Role;
 use kaika_terminal::{Effect, Http, Input};
 use kaika_wire::core::Reply;
 
@@ -175,7 +175,11 @@ impl Phone {
         if self.heard.is_some() {
             self.decided("apply", vec![], None);
         }
-        self.heard = Some(Heard::answer(Role::Chip, chip.said().map(str::to_owned), None));
+        self.heard = Some(Heard::answer(
+            Role::Chip,
+            chip.said().map(str::to_owned),
+            None,
+        ));
         Ok(Input::Chip(responses))
     }
 
@@ -250,7 +254,8 @@ impl Phone {
             }
             let input = match effect {
                 Effect::Send(message) if is_shown => {
-                    self.send("pay authorise", message, Some("waiting"), person).await
+                    self.send("pay authorise", message, Some("waiting"), person)
+                        .await
                 }
                 Effect::Send(message) => self.send("pay order", message, None, person).await,
                 Effect::Sign(commands) => {
@@ -289,7 +294,9 @@ fn place(message: &Http, key: &str) -> String {
 /// A path with the id in it named.
 fn template(path: &str) -> String {
     let parts = path.split('/');
-    let named: Vec<_> = parts.map(|part| if part.len() == 32 { "{id}" } else { part }).collect();
+    let named: Vec<_> = parts
+        .map(|part| if part.len() == 32 { "{id}" } else { part })
+        .collect();
     named.join("/")
 }
 

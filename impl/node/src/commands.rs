@@ -21,8 +21,15 @@ pub fn event(se_id: &str, command: &[u8], answer: &[u8], mid: &str) -> Event {
     let what = what.map(|what| ("what", what.to_owned()));
     let event = Event {
         about: About::default().with("chip", se_id),
-        out: vec![Sent::asks(Role::Terminal, word.clone(), Some(mid.to_owned()))],
-        args: [("sw", word), ("header", said)].into_iter().chain(what).collect(),
+        out: vec![Sent::asks(
+            Role::Terminal,
+            word.clone(),
+            Some(mid.to_owned()),
+        )],
+        args: [("sw", word), ("header", said)]
+            .into_iter()
+            .chain(what)
+            .collect(),
         ..Event::decided(0, Role::Chip, act, None)
     };
     if is_good {
@@ -81,7 +88,9 @@ fn header(command: &[u8]) -> (&'static str, Option<&'static str>) {
 /// Whom a SELECT names, when it says so in full.
 fn name(command: &[u8], p2: u8) -> Option<&'static str> {
     let length = command.get(4).copied().map_or(0, usize::from);
-    let name = command.get(5..5_usize.saturating_add(length)).unwrap_or_default();
+    let name = command
+        .get(5..5_usize.saturating_add(length))
+        .unwrap_or_default();
     match name {
         _ if p2 & 0x02 != 0 => None,
         [] if command.len() <= 5 => Some("isd"),
@@ -98,10 +107,18 @@ mod tests {
 
     #[test]
     fn a_pin_is_not_in_the_event_of_its_command() {
-        let command = [0x00, 0x20, 0x00, 0x80, 0x08, 0x24, 0x12, 0x34, 0xff, 0xff, 0xff, 0xff, 0xff];
+        let command = [
+            0x00, 0x20, 0x00, 0x80, 0x08, 0x24, 0x12, 0x34, 0xff, 0xff, 0xff, 0xff, 0xff,
+        ];
         let event = event("4b", &command, &[0x63, 0xc2], "00");
-        assert_eq!((event.act.as_str(), event.verdict), ("verify", Verdict::Refused));
-        assert_eq!(event.args, [("sw", "63c2".to_owned()), ("header", "00200080".to_owned())].into());
+        assert_eq!(
+            (event.act.as_str(), event.verdict),
+            ("verify", Verdict::Refused)
+        );
+        assert_eq!(
+            event.args,
+            [("sw", "63c2".to_owned()), ("header", "00200080".to_owned())].into()
+        );
     }
 
     #[test]
@@ -109,7 +126,10 @@ mod tests {
         let select = |name: &[u8]| [&[0, 0xa4, 4, 0, name.len() as u8], name].concat();
         assert_eq!(header(&[0, 0xa4, 4, 0, 0]), ("select", Some("isd")));
         assert_eq!(header(&select(DOMAIN)), ("select", Some("isd")));
-        assert_eq!(header(&select(&[SLOTS, &[2]].concat())), ("select", Some("slot")));
+        assert_eq!(
+            header(&select(&[SLOTS, &[2]].concat())),
+            ("select", Some("slot"))
+        );
         assert_eq!(header(&select(b"2PAY.SYS.DDF01")), ("select", Some("ppse")));
         assert_eq!(header(&select(b"3PAY")), ("select", None));
     }

@@ -6,9 +6,7 @@
 //! that its answer leads to, so a process that dies in between makes the call again, under the same key.
 
 use kaika_spec::Refusal;
-use kaika_wire::core::{
-    Call, Change, Core, Input, Refused, Reply, Request, Rows, Write, read,
-};
+use kaika_wire::core::{Call, Change, Core, Input, Refused, Reply, Request, Rows, Write, read};
 use kaika_wire::dice::Dice;
 use kaika_wire::problem;
 use serde::{Deserialize, Serialize};
@@ -94,7 +92,9 @@ impl<'a> Moment<'a> {
                 mid: place.as_deref().map(trail::mid),
                 re: None,
             },
-            about: About::default().body(&request.body).path(template, &request.path),
+            about: About::default()
+                .body(&request.body)
+                .path(template, &request.path),
             asker: (from, place),
         }
     }
@@ -118,7 +118,11 @@ impl<'a> Moment<'a> {
             resource: &pending.resource,
             heard: Heard {
                 from: pending.call.to.clone(),
-                kind: if is_silent { Kind::Silence } else { Kind::Answer },
+                kind: if is_silent {
+                    Kind::Silence
+                } else {
+                    Kind::Answer
+                },
                 mid: (!is_silent).then(|| trail::answer(&asked, status)),
                 re: (!is_silent).then_some(asked),
             },
@@ -140,7 +144,9 @@ impl<'a> Moment<'a> {
         let answer = reply.map(|reply| Sent {
             to: self.asker.0.clone(),
             msg: trail::word(reply),
-            mid: asked.as_deref().map(|asked| trail::answer(asked, reply.status)),
+            mid: asked
+                .as_deref()
+                .map(|asked| trail::answer(asked, reply.status)),
             re: asked.clone(),
         });
         //= spec/92-log.md#log-5-what-is-sent-is-in-the-event

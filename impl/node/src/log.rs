@@ -249,7 +249,11 @@ impl Diary {
 
 impl core::fmt::Debug for Diary {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(if self.0.is_some() { "Diary" } else { "no diary" })
+        f.write_str(if self.0.is_some() {
+            "Diary"
+        } else {
+            "no diary"
+        })
     }
 }
 
@@ -269,7 +273,11 @@ impl Log {
     /// # Errors
     /// When the file cannot be used or is no event log.
     pub fn open(path: &Path, role: Role, now: i64) -> Result<Self, Fault> {
-        let opened = OpenOptions::new().create(true).read(true).append(true).open(path);
+        let opened = OpenOptions::new()
+            .create(true)
+            .read(true)
+            .append(true)
+            .open(path);
         let mut file = opened.map_err(|error| Fault::file(path, error))?;
         let last = last_line(&mut file).map_err(|error| Fault::file(path, error))?;
         let place = match last {
@@ -298,7 +306,9 @@ impl Log {
         //= spec/92-log.md#log-1-every-decision-is-an-event
         //# A role MUST write one event for every decision, refusals included, before what the decision says leaves.
         if let Self::Book(book) = self {
-            book.lock().unwrap_or_else(PoisonError::into_inner).write(event);
+            book.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .write(event);
         }
     }
 }
@@ -327,7 +337,11 @@ impl Book {
 /// The last whole line of a file; what stands behind it is cut off.
 fn last_line(file: &mut File) -> std::io::Result<Option<Vec<u8>>> {
     let length = file.metadata()?.len();
-    let window = length.min(u64::try_from(EVENT_MAX).unwrap_or(u64::MAX).saturating_mul(2));
+    let window = length.min(
+        u64::try_from(EVENT_MAX)
+            .unwrap_or(u64::MAX)
+            .saturating_mul(2),
+    );
     let from = length.saturating_sub(window);
     file.seek(SeekFrom::Start(from))?;
     let mut tail = Vec::new();
@@ -339,7 +353,10 @@ fn last_line(file: &mut File) -> std::io::Result<Option<Vec<u8>>> {
     let kept = u64::try_from(end).unwrap_or(u64::MAX).saturating_add(1);
     file.set_len(from.saturating_add(kept))?;
     tail.truncate(end);
-    let start = tail.iter().rposition(|byte| *byte == b'\n').map_or(0, |before| before + 1);
+    let start = tail
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |before| before + 1);
     Ok(Some(tail.split_off(start)))
 }
 
@@ -384,13 +401,23 @@ mod tests {
     fn a_log_goes_on_behind_a_line_that_was_cut_short() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("verifier.ndjson");
-        Log::open(&path, Role::Verifier, 5).unwrap().write(&refused());
+        Log::open(&path, Role::Verifier, 5)
+            .unwrap()
+            .write(&refused());
         let whole = std::fs::read(&path).unwrap();
         std::fs::write(&path, &whole[..whole.len() - 5]).unwrap();
-        Log::open(&path, Role::Verifier, 6).unwrap().write(&refused());
-        let seq: Vec<_> = lines(&path).iter().map(|line| line["seq"].as_u64()).collect();
+        Log::open(&path, Role::Verifier, 6)
+            .unwrap()
+            .write(&refused());
+        let seq: Vec<_> = lines(&path)
+            .iter()
+            .map(|line| line["seq"].as_u64())
+            .collect();
         assert_eq!(seq, [Some(1), Some(2), Some(3)]);
-        let log: Vec<_> = lines(&path).iter().map(|line| line["log"].to_string()).collect();
+        let log: Vec<_> = lines(&path)
+            .iter()
+            .map(|line| line["log"].to_string())
+            .collect();
         assert_eq!(log[0], log[2]);
     }
 

@@ -65,11 +65,19 @@ impl Answering for PosServer {
 fn event(now: i64, heard: &Message, frame: &Frame) -> Event {
     let seen = &frame.seen;
     let things = [("tap", &seen.name), ("token", &seen.token_ref)];
-    let about = things.into_iter().fold(About::default(), |about, (kind, id)| {
-        id.iter().fold(about, |about, id| about.with(kind, id))
-    });
-    let amount = if seen.over_limit { "over-limit" } else { "within-limit" };
-    let args = seen.atc.map(|atc| [("atc", atc.to_string()), ("amount", amount.into())]);
+    let about = things
+        .into_iter()
+        .fold(About::default(), |about, (kind, id)| {
+            id.iter().fold(about, |about, id| about.with(kind, id))
+        });
+    let amount = if seen.over_limit {
+        "over-limit"
+    } else {
+        "within-limit"
+    };
+    let args = seen
+        .atc
+        .map(|atc| [("atc", atc.to_string()), ("amount", amount.into())]);
     let answer = Message::parse(&frame.answer).ok();
     let asked = Some(trail::iso(heard));
     let said = answer.map(|answer| {

@@ -95,7 +95,9 @@ impl Gateway {
             .iter()
             .any(|known| known.message_id == message.message_id)
         {
-            return self.diary.write(taken(&message, mid).with(Verdict::Repeated));
+            return self
+                .diary
+                .write(taken(&message, mid).with(Verdict::Repeated));
         }
         self.diary.write(taken(&message, mid));
         (self.show)(&message);
@@ -156,7 +158,9 @@ async fn post(gateway: &Gateway, request: Request) -> Result<Reply, Refused> {
         refusal: Refusal::Malformed,
         detail: Some(error.to_string()),
     };
-    let message = serde_json::from_slice(&body).map_err(read).inspect_err(refused)?;
+    let message = serde_json::from_slice(&body)
+        .map_err(read)
+        .inspect_err(refused)?;
     gateway.take(message, mid);
     Ok(Reply {
         status: 200,

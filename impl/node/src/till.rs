@@ -75,7 +75,14 @@ impl Till {
     }
 
     /// Writes a decision about a transaction down: what was judged, what is sent, where it stands then.
-    fn decided(&self, act: &str, heard: &Answered, sent: Option<(&str, &[u8])>, tap: &str, state: &str) {
+    fn decided(
+        &self,
+        act: &str,
+        heard: &Answered,
+        sent: Option<(&str, &[u8])>,
+        tap: &str,
+        state: &str,
+    ) {
         let sent = sent.map(|(msg, bytes)| Sent::asks(Role::Issuer, msg, iso(bytes)));
         self.diary.write(Event {
             about: About::default().with("tap", tap),
@@ -134,7 +141,13 @@ impl Till {
             };
             sent = true;
             let (name, nothing) = (reversal.name(), Answered::Nothing);
-            self.decided("time-out", &nothing, Some(("reversal", &message)), &name, "reversing");
+            self.decided(
+                "time-out",
+                &nothing,
+                Some(("reversal", &message)),
+                &name,
+                "reversing",
+            );
             let answer = self.line.ask(&message).await;
             if let Some(answer) = answer.filter(|answer| reversal.is_settled(answer)) {
                 let heard = Answered::Bytes(iso(&message), answer);
@@ -244,7 +257,9 @@ impl Answered {
 
 /// The id of a message on the line.
 fn iso(bytes: &[u8]) -> Option<String> {
-    Message::parse(bytes).ok().map(|message| trail::iso(&message))
+    Message::parse(bytes)
+        .ok()
+        .map(|message| trail::iso(&message))
 }
 
 /// A payment under way. Dropped before its end, it leaves its reversal due.
@@ -281,7 +296,13 @@ impl Payment<'_> {
         let reversal = self.reversal.insert(reversal);
         self.till.keep(reversal, false).await?;
         let name = reversal.name();
-        self.till.decided("card", &self.heard, Some(("request", request)), &name, "asked");
+        self.till.decided(
+            "card",
+            &self.heard,
+            Some(("request", request)),
+            &name,
+            "asked",
+        );
         Ok(self.asked(request).await)
     }
 
@@ -294,7 +315,13 @@ impl Payment<'_> {
         if let Some(reversal) = &self.reversal {
             self.till.keep(reversal, true).await?;
             let name = reversal.name();
-            self.till.decided("time-out", &self.heard, Some(("reversal", message)), &name, "reversing");
+            self.till.decided(
+                "time-out",
+                &self.heard,
+                Some(("reversal", message)),
+                &name,
+                "reversing",
+            );
         }
         Ok(self.asked(message).await)
     }
@@ -313,7 +340,11 @@ impl Payment<'_> {
             Outcome::Declined { .. } | Outcome::Reversed => ("answer", "declined"),
             Outcome::CardUnusable => ("card-unusable", "idle"),
         };
-        let name = self.reversal.as_ref().map(Reversal::name).unwrap_or_default();
+        let name = self
+            .reversal
+            .as_ref()
+            .map(Reversal::name)
+            .unwrap_or_default();
         self.till.decided(act, &self.heard, None, &name, state);
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use kaika_wire::core::{Caller, Call, Reply, Request};
+use kaika_wire::core::{Call, Caller, Reply, Request};
 use kaika_wire::front::parameters;
 use kaika_wire::iso8583::Message;
 use serde::{Deserialize, Serialize};
@@ -88,12 +88,20 @@ pub fn iso(message: &Message) -> Id {
 /// The id of a chip's answer: of all that was said since its reset, headers of commands and status words alone.
 pub fn session(before: Option<&str>, command: &[u8], answer: &[u8]) -> Id {
     let header = hex::encode(command.get(..4).unwrap_or(command));
-    digest(&["kaika/session/1", before.unwrap_or_default(), &header, &word_of(answer)])
+    digest(&[
+        "kaika/session/1",
+        before.unwrap_or_default(),
+        &header,
+        &word_of(answer),
+    ])
 }
 
 /// The status word of an answer, in hexadecimal.
 pub fn word_of(answer: &[u8]) -> String {
-    answer.last_chunk::<2>().map(hex::encode).unwrap_or_default()
+    answer
+        .last_chunk::<2>()
+        .map(hex::encode)
+        .unwrap_or_default()
 }
 
 /// The name of a transaction at a shop: terminal, shop, reference.

@@ -190,9 +190,8 @@ impl World {
             identity: or(peers.identity, addresses.identity),
             sms: or(peers.sms, addresses.sms),
         };
-        let diary = |role: Role| {
-            Diary::open(&data.join(format!("{role}.ndjson")), role, clock.clone())
-        };
+        let diary =
+            |role: Role| Diary::open(&data.join(format!("{role}.ndjson")), role, clock.clone());
         let gateway = Gateway::logged(Box::new(|_| {}), diary(Role::Sms)?);
         let chip = chip::open(&data.join("chip.bin"), keys.chip_master.bytes(), SE_ID)?;
         let chip = Inserted::from(chip).with_events(&hex::encode(SE_ID), diary(Role::Chip)?);

@@ -10,7 +10,9 @@ use crate::event::Event;
 pub(crate) struct Chip;
 
 /// Status words about the form of a command.
-const FORM: &[&str] = &["6700", "6881", "6883", "6884", "6a80", "6a86", "6d00", "6e00"];
+const FORM: &[&str] = &[
+    "6700", "6881", "6883", "6884", "6a80", "6a86", "6d00", "6e00",
+];
 
 impl Part for Chip {
     type State = State;
@@ -72,7 +74,9 @@ impl Part for Chip {
         match verdict {
             Verdict::Silent => said.is_none(),
             // What does not fit in one answer is announced first.
-            Verdict::Sw(0x9000) => said.is_some_and(|said| said == "9000" || said.starts_with("61")),
+            Verdict::Sw(0x9000) => {
+                said.is_some_and(|said| said == "9000" || said.starts_with("61"))
+            }
             Verdict::Sw(sw) => said == Some(word(sw).as_str()),
             Verdict::Accept | Verdict::Repeat | Verdict::Refuse(_) => false,
         }
@@ -95,9 +99,9 @@ impl Part for Chip {
             // A new channel may be about another slot than the last one.
             "initialize-update" => vec![with(Slot::Empty), with(Slot::Staged)],
             // So may what is selected, once a template was taken.
-            "select" if state.scripted => {
-                [Slot::Active, Slot::Suspended, Slot::Deleted].map(with).to_vec()
-            }
+            "select" if state.scripted => [Slot::Active, Slot::Suspended, Slot::Deleted]
+                .map(with)
+                .to_vec(),
             // The second name of a directory; the domain shows receipts of all slots.
             "get-data" if state.scripted && state.selected == Selected::Domain => {
                 vec![with(Slot::Active), with(Slot::Empty)]

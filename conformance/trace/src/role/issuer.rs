@@ -20,8 +20,16 @@ impl Part for Issuer {
         act("POST /v1/eligibility", "eligibility", "request"),
         act("POST /v1/issue", "issue", "request").holds("issue(identity)"),
         act("GET /v1/issue/{request_id}", "query", "request"),
-        act("POST /v1/issue/{request_id}/compensate", "compensate", "request"),
-        act("POST /v1/tokens/{token_ref}/provision", "provision", "token"),
+        act(
+            "POST /v1/issue/{request_id}/compensate",
+            "compensate",
+            "request",
+        ),
+        act(
+            "POST /v1/tokens/{token_ref}/provision",
+            "provision",
+            "token",
+        ),
         act("GET /v1/tokens/{token_ref}", "token-query", "token"),
         act("POST /v1/tokens/{token_ref}/suspend", "suspend", "token"),
         act("POST /v1/tokens/{token_ref}/resume", "resume", "token"),
@@ -31,7 +39,11 @@ impl Part for Issuer {
         act("POST /v1/debits/{debit_id}/reverse", "reverse", "debit"),
         act("POST /v1/cards/{card_code}/status", "card-status", "card"),
         act("GET /v1/cards/{card_code}", "card-query", "card"),
-        act("POST /v1/agreements/{agreement}/terminate", "terminate", "agreement"),
+        act(
+            "POST /v1/agreements/{agreement}/terminate",
+            "terminate",
+            "agreement",
+        ),
         act("0100", "tap", "tap"),
         act("0200", "tap", "tap"),
         act("0400", "tap-reverse", "tap"),
@@ -169,7 +181,11 @@ impl Part for Issuer {
         };
         vec![
             end("advance(eligibility-ttl)", shared.sent, ELIGIBILITY_TTL_MS),
-            end("advance(inactive-token-ttl)", shared.made, INACTIVE_TOKEN_TTL_MS),
+            end(
+                "advance(inactive-token-ttl)",
+                shared.made,
+                INACTIVE_TOKEN_TTL_MS,
+            ),
         ]
     }
 
@@ -181,7 +197,10 @@ impl Part for Issuer {
             _ => {}
         }
         // The limit and the balance are judged when the cryptogram held.
-        let held = matches!(event.refusal, Some(Refusal::LimitExceeded | Refusal::Insufficient));
+        let held = matches!(
+            event.refusal,
+            Some(Refusal::LimitExceeded | Refusal::Insufficient)
+        );
         if let Some(counter) = counter(event).filter(|_| done || held) {
             shared.counter = shared.counter.max(counter);
         }
@@ -209,7 +228,10 @@ impl Part for Issuer {
             return true;
         };
         let good = outcome.verdict.is_good();
-        let over = event.args.get("amount").is_some_and(|amount| amount == "over-limit");
+        let over = event
+            .args
+            .get("amount")
+            .is_some_and(|amount| amount == "over-limit");
         // The letter says that a counter was seen before; the log says which counter it was.
         let fresh = counter > marks.counter && counter - marks.counter <= u64::from(ATC_WINDOW);
         let replay = outcome.verdict == Judged::Refuse(Refusal::AtcReplay);

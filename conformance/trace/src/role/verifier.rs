@@ -21,11 +21,13 @@ impl Part for Verifier {
     const ACTS: &'static [Act] = &[
         act("POST /v1/requests", "open", "request"),
         act("POST /v1/requests/{id}/password", "password", "request"),
-        act("POST /v1/requests/{id}/applicant", "applicant", "request").opens("applicant(ok,issuer-silent)"),
+        act("POST /v1/requests/{id}/applicant", "applicant", "request")
+            .opens("applicant(ok,issuer-silent)"),
         act("POST /v1/requests/{id}/otp/resend", "otp-resend", "request").opens("otp-resend"),
         act("POST /v1/requests/{id}/otp", "otp", "request"),
         act("POST /v1/requests/{id}/id-photos", "id-photos", "request"),
-        act("POST /v1/requests/{id}/frames", "frames", "request").opens("frames(ok,identity-silent)"),
+        act("POST /v1/requests/{id}/frames", "frames", "request")
+            .opens("frames(ok,identity-silent)"),
         act("POST /v1/requests/{id}/issue", "issue", "request").opens("issue(issuer-silent)"),
         act("POST /v1/requests/{id}/provision", "provision", "request").holds("provision(relay)"),
         act("GET /v1/requests/{id}", "query", "request"),
@@ -144,7 +146,12 @@ impl Part for Verifier {
             end("advance(order-ttl)", own.ordered, ORDER_TTL_MS, true),
             End {
                 shared: true,
-                ..end("advance(password-lock)", shared.wrong, PASSWORD_LOCK_MS, true)
+                ..end(
+                    "advance(password-lock)",
+                    shared.wrong,
+                    PASSWORD_LOCK_MS,
+                    true,
+                )
             },
         ]
     }
@@ -181,9 +188,15 @@ impl Part for Verifier {
             return false;
         }
         let at_rest = matches!(outcome.verdict, Judged::Refuse(Refusal::WrongOrder));
-        match event.heard.as_ref().map(|heard| (heard.kind, heard.from.as_str())) {
+        match event
+            .heard
+            .as_ref()
+            .map(|heard| (heard.kind, heard.from.as_str()))
+        {
             // The gateway was told; what follows is said only as long as the code counts.
-            Some((Kind::Answer | Kind::Silence, "sms")) => at_rest != (before.phase == Phase::AwaitOtp),
+            Some((Kind::Answer | Kind::Silence, "sms")) => {
+                at_rest != (before.phase == Phase::AwaitOtp)
+            }
             // An order that is not its own account's cannot be told from a foreign one by what the log says.
             _ => letter != "pay(other-account)" || outcome.verdict != Judged::Accept,
         }
