@@ -82,6 +82,8 @@ pub(crate) struct Watch<P: Part> {
     fresh: Option<usize>,
     /// Acts about no thing, in order.
     world: Vec<&'static [&'static str]>,
+    /// What [`Part::world`] counts.
+    counted: u32,
     restarts: u32,
     minted_beside: bool,
     seen: BTreeSet<String>,
@@ -102,10 +104,11 @@ impl<P: Part> Watch<P> {
                 input,
                 name: input.to_string(),
             })
-            .filter(|letter| !P::SCENES.contains(&letter.name.as_str()))
             .collect();
         let of = |base: &str| {
-            let fits = |(_, letter): &(usize, &Letter<P::Input>)| is_of(&letter.name, base);
+            let fits = |(_, letter): &(usize, &Letter<P::Input>)| {
+                is_of(&letter.name, base) && !P::SCENES.contains(&letter.name.as_str())
+            };
             letters
                 .iter()
                 .enumerate()
@@ -135,6 +138,7 @@ impl<P: Part> Watch<P> {
             group_of: BTreeMap::new(),
             fresh: None,
             world: Vec::new(),
+            counted: 0,
             restarts: 0,
             minted_beside: false,
             seen: BTreeSet::new(),
@@ -214,7 +218,7 @@ impl<P: Part> Watch<P> {
         }
         let besides: Vec<_> = full
             .iter()
-            .flat_map(|state| P::blurred(event, state))
+            .flat_map(|state| P::blurred(event, state, &group.marks))
             .collect();
         full.extend(besides);
         full.into_iter().collect()
@@ -441,8 +445,8 @@ impl<P: Part> Watches for Watch<P> {
             self.restarts += u32::from(event.act == "start" && event.seq > 1);
             return Found::Possible;
         }
-        let worldly = P::world(&event.act);
-        if event.verdict == Verdict::Accepted && !worldly.is_empty() {
+        let worldly = P::world(event, &mut self.counted);
+        if !worldly.is_empty() {
             self.world.push(worldly);
         }
         self.minted_beside |= event.act == "POST /v1/tokens" && event.verdict == Verdict::Accepted;
@@ -624,7 +628,7 @@ fn is_said<P: Part>(event: &Event, act: &Act, step: &Step<P>) -> bool {
     let asked = event
         .heard
         .as_ref()
-        .filter(|_| is_answer(event))
+        .filter(|_| is_answer(event) && P::WHOLE)
         .map(|heard| heard.from.as_str());
     let is_call = |said: &&Said| matches!(said, Said::Call(..));
     let is_asked = |said: &&Said| matches!(said, Said::Call(to, _) if Some(*to) == asked);

@@ -95,6 +95,8 @@ pub(crate) struct Marks {
     pub(crate) policy: Option<i64>,
     /// The last wrong password came.
     pub(crate) wrong: Option<i64>,
+    /// The first wrong code came.
+    pub(crate) guessed: Option<i64>,
     /// The last counter that was verified.
     pub(crate) counter: u64,
 }
@@ -136,6 +138,9 @@ pub(crate) trait Part: 'static {
     /// Whether answers are words: a chip's are not.
     const SEEN: bool = true;
 
+    /// Whether a letter is a message, what is asked because of it, and what is answered: then an event that judges an answer does
+    /// not ask again. The letters of roles that only ask are steps.
+    const WHOLE: bool = true;
     /// Whether the role ever refuses: one that only asks does not.
     const REFUSES: bool = true;
 
@@ -164,8 +169,9 @@ pub(crate) trait Part: 'static {
     /// Notes when things happened.
     fn mark(_event: &Event, _own: &mut Marks, _shared: &mut Marks) {}
 
-    /// Letters of which each may have happened because of an act that is about no thing of the log.
-    fn world(_act: &str) -> &'static [&'static str] {
+    /// Letters of which each may have happened to any thing because of an event that does not say to which. The number counts what
+    /// has to come together for it.
+    fn world(_event: &Event, _count: &mut u32) -> &'static [&'static str] {
         &[]
     }
 
@@ -206,7 +212,7 @@ pub(crate) trait Part: 'static {
     }
 
     /// States that a thing may be in besides, because it is one of several of which the machine has one.
-    fn blurred(_event: &Event, _state: &Self::State) -> Vec<Self::State> {
+    fn blurred(_event: &Event, _state: &Self::State, _shared: &Marks) -> Vec<Self::State> {
         vec![]
     }
 

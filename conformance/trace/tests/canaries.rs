@@ -449,7 +449,7 @@ fn a_shop_shows_an_approval_that_nobody_gave() {
     let tap = about(&[("tap", 2)]);
     Log::of("pos")
         .and("card", &format!(r#"{tap},"out":[{{"to":"issuer","msg":"request"}}],"verdict":"accepted","post":{{"tap":"asked"}}"#))
-        .and("time-out", &format!(r#"{tap},"out":[{{"to":"issuer","msg":"reversal"}}],"verdict":"accepted","post":{{"tap":"reversing"}}"#))
+        .and("time-out", &format!(r#"{tap},"in":{{"from":"issuer","kind":"silence"}},"out":[{{"to":"issuer","msg":"reversal"}}],"verdict":"accepted","post":{{"tap":"reversing"}}"#))
         .well()
         .and("answer", &format!(r#"{tap},"verdict":"accepted","post":{{"tap":"approved"}}"#))
         .wrong("TAP-11");

@@ -93,7 +93,7 @@ impl Part for Chip {
         FORM.contains(&sw.as_str()).then(|| vec![*state, ended])
     }
 
-    fn blurred(event: &Event, state: &State) -> Vec<State> {
+    fn blurred(event: &Event, state: &State, _: &super::Marks) -> Vec<State> {
         let with = |slot| State { slot, ..*state };
         match event.act.as_str() {
             // A new channel may be about another slot than the last one.

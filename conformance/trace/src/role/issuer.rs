@@ -206,8 +206,9 @@ impl Part for Issuer {
         }
     }
 
-    fn world(act: &str) -> &'static [&'static str] {
-        match act {
+    fn world(event: &Event, _: &mut u32) -> &'static [&'static str] {
+        match event.act.as_str() {
+            _ if event.verdict != Verdict::Accepted => &[],
             // A person is no thing of a log: any request may be theirs.
             "POST /v1/blocks" => &["block-person", "unblock-person"],
             "POST /v1/customers/phone" => &["phone-change"],

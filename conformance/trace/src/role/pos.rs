@@ -27,6 +27,7 @@ impl Part for Pos {
     const GROUPED: &'static [&'static str] = &["tap"];
     const FRONT: &'static str = "";
     const REFUSES: bool = false;
+    const WHOLE: bool = false;
 
     fn init() -> State {
         State::Idle

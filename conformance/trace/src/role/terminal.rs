@@ -32,6 +32,7 @@ impl Part for Terminal {
     const GROUPED: &'static [&'static str] = &["order"];
     const FRONT: &'static str = "";
     const REFUSES: bool = false;
+    const WHOLE: bool = false;
 
     fn init() -> State {
         State::Idle

@@ -4,7 +4,8 @@ use kaika_model::role::verifier::{self, Input, Order, Output, Phase, State};
 use kaika_model::role::{Outcome, Verdict as Judged, Weak};
 use kaika_spec::Refusal;
 use kaika_spec::limit::{
-    ORDER_TTL_MS, OTP_RESEND_MS, OTP_TTL_MS, PASSWORD_LOCK_MS, POLICY_TTL_MS, REQUEST_TTL_MS,
+    GUESS_BUDGET, GUESS_WINDOW_MS, ORDER_TTL_MS, OTP_RESEND_MS, OTP_TTL_MS, PASSWORD_LOCK_MS,
+    POLICY_TTL_MS, REQUEST_TTL_MS,
 };
 
 use super::{Act, End, Marks, Part, Said, act};
@@ -171,9 +172,32 @@ impl Part for Verifier {
         if done && (says("id-photos") || says("frames")) {
             own.policy = Some(event.at);
         }
+        if event.refusal == Some(Refusal::OtpWrong) {
+            shared.guessed = shared.guessed.or(Some(event.at));
+        }
         if event.refusal == Some(Refusal::BadPassword) {
             shared.wrong = Some(event.at);
         }
+    }
+
+    fn world(event: &Event, count: &mut u32) -> &'static [&'static str] {
+        // Phones and persons are in no log: when the wrong codes of all accounts are as many as the budget, any account's may be.
+        *count += u32::from(event.refusal == Some(Refusal::OtpWrong));
+        if *count >= GUESS_BUDGET && event.refusal == Some(Refusal::OtpWrong) {
+            &["guesses(same-phone)"]
+        } else {
+            &[]
+        }
+    }
+
+    fn blurred(event: &Event, state: &State, shared: &Marks) -> Vec<State> {
+        // The machine has no day: wrong codes are forgotten one by one.
+        let is_old = |first: i64| event.at.saturating_sub(first) >= GUESS_WINDOW_MS;
+        if !shared.guessed.is_some_and(is_old) {
+            return vec![];
+        }
+        let fewer = |guesses| State { guesses, ..*state };
+        (0..state.guesses).map(fewer).collect()
     }
 
     fn fits(
