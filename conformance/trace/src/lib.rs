@@ -4,8 +4,6 @@
 //! [`ledger`] of a log and the [`links`] between logs are compared by the ids of messages. What stands in a line is `spec/92-log.md`'s; which event is which
 //! letter is said in `role/`, and nowhere else.
 
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "tests"))]
-
 mod event;
 mod ledger;
 mod links;

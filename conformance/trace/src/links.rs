@@ -116,9 +116,10 @@ impl Links {
         loop {
             let mut moved = true;
             while moved {
-                moved = names
-                    .iter()
-                    .fold(false, |moved, name| self.follow(*name, &mut sent) || moved);
+                moved = false;
+                for name in &names {
+                    moved |= self.follow(*name, &mut sent);
+                }
             }
             let Some((name, from, says)) = names.iter().find_map(|name| self.stuck(*name)) else {
                 return loose;

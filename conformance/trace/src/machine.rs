@@ -365,8 +365,10 @@ impl<P: Part> Watch<P> {
                         *state
                     };
                     let step = P::step(&judged, &letter.input);
-                    if is_step::<P>(event, act, &letter.name, &judged, &step, marks) {
-                        let held = is_opening(event) && matches!(act.opens, Opens::Held(_));
+                    let held = is_opening(event) && matches!(act.opens, Opens::Held(_));
+                    let late = |refusal| held && P::LATE.contains(&refusal);
+                    let is_late = matches!(step.verdict, Judged::Refuse(refusal) if late(refusal));
+                    if is_late || is_step::<P>(event, act, &letter.name, &judged, &step, marks) {
                         after.insert(if held { *state } else { step.next });
                         names.insert(letter.name.clone());
                     }

@@ -95,6 +95,8 @@ pub(crate) struct Marks {
     pub(crate) policy: Option<i64>,
     /// The last wrong password came.
     pub(crate) wrong: Option<i64>,
+    /// Wrong codes that came.
+    pub(crate) codes: u32,
     /// The first wrong code came.
     pub(crate) guessed: Option<i64>,
     /// The last counter that was verified.
@@ -141,6 +143,8 @@ pub(crate) trait Part: 'static {
     /// Whether a letter is a message, what is asked because of it, and what is answered: then an event that judges an answer does
     /// not ask again. The letters of roles that only ask are steps.
     const WHOLE: bool = true;
+    /// Refusals of a held letter that are judged when the answer is there, and not before.
+    const LATE: &'static [kaika_spec::Refusal] = &[];
     /// Whether the role ever refuses: one that only asks does not.
     const REFUSES: bool = true;
 

@@ -138,9 +138,9 @@ pub(crate) fn reference(
     if files.is_empty() {
         return Ok(Vec::new());
     }
-    let subject = runtime.block_on(Reference::start(role, reader))?;
+    let mut subject = runtime.block_on(Reference::start(role, reader))?;
     let runner = Runner::new(subject.manifest.clone(), PATIENCE);
-    let runner = match subject.peers {
+    let runner = match subject.peers.take() {
         Some(peers) => runner.with_peers(peers),
         None => runner,
     };
@@ -148,8 +148,10 @@ pub(crate) fn reference(
     let at_once = at_once(reader);
     let runs = files
         .iter()
-        .map(|file| watched(&runner, file, filter, at_once));
-    runs.collect()
+        .map(|file| watched(&runner, file, filter, at_once))
+        .collect::<anyhow::Result<_>>()?;
+    subject.traced(role)?;
+    Ok(runs)
 }
 
 fn written_down(runner: Runner, transcript: Option<&Transcript>) -> Runner {

@@ -107,6 +107,8 @@ impl Part for Issuer {
     const GROUPED: &'static [&'static str] =
         &["card", "token", "request", "agreement", "debit", "tap"];
     const FRONT: &'static str = "wire";
+    // The person is looked at again when the score is there.
+    const LATE: &'static [Refusal] = &[Refusal::PreverifyFailed];
 
     fn init() -> State {
         issuer::init()

@@ -174,6 +174,11 @@ impl Part for Verifier {
         }
         if event.refusal == Some(Refusal::OtpWrong) {
             shared.guessed = shared.guessed.or(Some(event.at));
+            shared.codes = shared.codes.saturating_add(1);
+        }
+        if event.refusal == Some(Refusal::OtpLocked) && shared.codes < GUESS_BUDGET {
+            // Others' codes are in the budget, and how old those are is not known here.
+            shared.guessed = Some(event.at.saturating_sub(GUESS_WINDOW_MS));
         }
         if event.refusal == Some(Refusal::BadPassword) {
             shared.wrong = Some(event.at);
