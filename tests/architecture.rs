@@ -45,6 +45,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("kaika-conformance", &["spec"]),
     ("kaika-generate", &["spec", "model", "conformance"]),
+    ("kaika-trace", &["spec", "model"]),
     ("kaika-cli", &["*"]),
     ("kaika", &["*"]),
 ];
@@ -188,6 +189,8 @@ fn the_table_of_arrows_forbids_what_it_is_for() {
         ("kaika-conformance", "kaika-wire"),
         ("kaika-spec", "kaika-wire"),
         ("kaika-node", "kaika-model"),
+        ("kaika-trace", "kaika-node"),
+        ("kaika-trace", "kaika-conformance"),
         ("kaika-stranger", "kaika-spec"),
     ] {
         let named = BTreeSet::from([to.to_owned()]);

@@ -2,6 +2,7 @@
 //!
 //! [`leaks`] is the search; the last part of the test plants every secret in every place and wants each one found.
 
+mod logs;
 mod ports;
 
 use std::io::{Read, Write as _};
@@ -321,11 +322,19 @@ fn no_secret_leaves() {
         hear("verifier-sms", sms)
     );
     let chip_line = format!(
-        "se --tcp {chip} --file {0}/chip.bin --keys {0}/keys.json",
+        "se --tcp {chip} --file {0}/chip.bin --keys {0}/keys.json --events {0}/chip.ndjson",
         data.display()
     );
     let servers = [
-        start(data, "sms", sms, &format!("serve sms --listen {sms}")),
+        start(
+            data,
+            "sms",
+            sms,
+            &format!(
+                "serve sms --listen {sms} --events {}/sms.ndjson",
+                data.display()
+            ),
+        ),
         start(
             data,
             "identity",
@@ -352,7 +361,7 @@ fn no_secret_leaves() {
     for role in ["sms", "identity", "issuer", "verifier", "chip"] {
         for kind in ["out", "err", "ndjson"] {
             // What the gateway shows is the phone's own screen.
-            let place = if role == "sms" {
+            let place = if role == "sms" && kind != "ndjson" {
                 "terminal-sms".to_owned()
             } else {
                 format!("{role}.{kind}")
@@ -362,6 +371,10 @@ fn no_secret_leaves() {
                 std::fs::read(data.join(format!("{role}.{kind}"))).unwrap_or_default(),
             ));
         }
+    }
+    for role in ["terminal", "pos"] {
+        let log = std::fs::read(data.join(format!("{role}.ndjson")));
+        heard.push((format!("{role}.ndjson"), log.unwrap_or_default()));
     }
     for place in [
         "verifier-issuer",
@@ -374,6 +387,11 @@ fn no_secret_leaves() {
         "pos-issuer",
         "issuer.ndjson",
         "verifier.ndjson",
+        "identity.ndjson",
+        "sms.ndjson",
+        "chip.ndjson",
+        "terminal.ndjson",
+        "pos.ndjson",
         "pay",
     ] {
         assert!(
@@ -392,7 +410,52 @@ fn no_secret_leaves() {
         assert_eq!(pans.concat(), Vec::<Vec<u8>>::new(), "{file}");
     }
     assert_eq!(leaks(&secrets, &heard), Vec::<String>::new());
+    tokens_are_in_no_log(&heard);
+    logs::conform(
+        data,
+        &[
+            "terminal", "chip", "verifier", "issuer", "identity", "pos", "sms",
+        ],
+    );
     planted_secrets_are_found(&secrets, &heard);
+}
+
+//= spec/92-log.md#log-6-no-secret-is-in-a-log
+//= type=test
+//# An event MUST NOT hold a password, a one-time code, a PIN, a key, a PAN, a token's digits, an agreement, a picture, a score, or a digest by which one of them could be found by guessing.
+/// A token is no secret on the way to the issuer; in a log it would be one too many. Nor is there an id of it alone: nobody finds
+/// the digits of a token by trying them.
+fn tokens_are_in_no_log(heard: &[(String, Vec<u8>)]) {
+    let taps = of(heard, "pos-issuer");
+    let tokens = runs(&taps, b"62990000", 16, u8::is_ascii_digit);
+    assert!(!tokens.is_empty(), "no token was on the wire");
+    let codes = of(heard, "verifier-sms");
+    let text = String::from_utf8_lossy(&codes).into_owned();
+    let codes = text
+        .match_indices(" is your code")
+        .filter_map(|(end, _)| text.get(end.checked_sub(6)?..end));
+    let guessed: Vec<Vec<u8>> = tokens
+        .iter()
+        .cloned()
+        .chain(codes.map(|code| code.as_bytes().to_vec()))
+        .collect();
+    for (place, log) in heard.iter().filter(|(place, _)| place.ends_with(".ndjson")) {
+        let found = |bytes: &[u8]| log.windows(bytes.len()).any(|window| window == bytes);
+        for secret in &guessed {
+            let mut sha = String::new();
+            for byte in kaika_crypto::digest::sha256(&[secret]).iter().take(8) {
+                sha += &format!("{byte:02x}");
+            }
+            assert!(
+                !found(sha.as_bytes()),
+                "the digest of a secret is at {place}"
+            );
+        }
+        assert!(
+            !tokens.iter().any(|token| found(token)),
+            "a token is at {place}"
+        );
+    }
 }
 
 /// The four flows and what goes wrong in them.
@@ -405,7 +468,7 @@ fn way(data: &Path, heard: &Heard, [verifier, sms, chip, pos, issuer]: [SocketAd
     );
     let apply = |account: &str, id_no: &str, password: &str| {
         format!(
-            "apply --verifier http://{verifier} --chip {chip} --account {account} --password-file {password} --id-no {id_no} --id-valid-to 2040-01-01 --state {}/{account}.json",
+            "apply --verifier http://{verifier} --chip {chip} --account {account} --password-file {password} --id-no {id_no} --id-valid-to 2040-01-01 --state {0}/{account}.json --events {0}/terminal.ndjson",
             data.display()
         )
     };
@@ -440,7 +503,8 @@ fn way(data: &Path, heard: &Heard, [verifier, sms, chip, pos, issuer]: [SocketAd
         .unwrap_or_default();
     for (amount, code) in [(1_250, 0), (9_999_999, 1)] {
         let line = format!(
-            "pay --verifier http://{verifier} --chip {chip} --account meimei --password-file {password} --card {card} --payee book-shop --amount-minor {amount}"
+            "pay --verifier http://{verifier} --chip {chip} --account meimei --password-file {password} --card {card} --payee book-shop --amount-minor {amount} --events {}/terminal.ndjson",
+            data.display()
         );
         assert_eq!(run("pay", &line, "", heard), Some(code), "{amount}");
     }

@@ -2,6 +2,7 @@
 //!
 //! [`Town`] runs each role as a process of its own; [`Town::kill`] is kill -9.
 
+mod logs;
 mod ports;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -92,6 +93,15 @@ fn words(line: &str) -> Vec<String> {
     line.split_whitespace().map(str::to_owned).collect()
 }
 
+impl Drop for Town {
+    /// Whatever a test did, the logs of what its processes decided conform.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            logs::conform(self.dir.path(), &["verifier", "issuer"]);
+        }
+    }
+}
+
 impl Town {
     fn start() -> Self {
         let Ok(dir) = tempfile::tempdir() else {
@@ -112,7 +122,12 @@ impl Town {
             .is_ok()
         );
         Self {
-            sms: start(sms, &words(&format!("serve sms --listen {sms}"))),
+            sms: start(
+                sms,
+                &words(&format!(
+                    "serve sms --listen {sms} --events {data}/sms.ndjson"
+                )),
+            ),
             identity: start(
                 identity,
                 &words(&format!("serve identity --listen {identity} {common}")),
@@ -131,7 +146,7 @@ impl Town {
             chip: start(
                 chip,
                 &words(&format!(
-                    "se --tcp {chip} --file {data}/chip.bin --keys {data}/keys.json"
+                    "se --tcp {chip} --file {data}/chip.bin --keys {data}/keys.json --events {data}/chip.ndjson"
                 )),
             ),
             dir,
@@ -165,7 +180,9 @@ impl Town {
         let address = slot.address;
         let line = match role {
             "verifier" => format!("serve verifier --listen {address} {common}"),
-            "chip" => format!("se --tcp {address} --file {data}/chip.bin --keys {data}/keys.json"),
+            "chip" => format!(
+                "se --tcp {address} --file {data}/chip.bin --keys {data}/keys.json --events {data}/chip.ndjson"
+            ),
             _ => line,
         };
         let _ = slot.child.kill();
@@ -187,13 +204,14 @@ impl Town {
     /// The command line of a card request; `extra` is appended.
     fn applying(&self, who: &Who, extra: &str) -> Command {
         let line = format!(
-            "apply --json --verifier http://{} --chip {} --account {} --password-file {} --id-no {} --id-valid-to 2040-01-01 --state {} {extra}",
+            "apply --json --verifier http://{} --chip {} --account {} --password-file {} --id-no {} --id-valid-to 2040-01-01 --state {} --events {} {extra}",
             self.verifier.address,
             self.chip.address,
             who.account,
             self.path("password").display(),
             who.id_no,
             self.path("state.json").display(),
+            self.path("terminal.ndjson").display(),
         );
         let mut command = Command::new(KAIKA);
         command.args(words(&line)).args(["--name", who.name]);
@@ -227,10 +245,11 @@ impl Town {
 
     fn pay(&self, card: &str, amount: u64) -> (Option<i32>, Value) {
         let line = format!(
-            "pay --json --verifier http://{} --chip {} --account meimei --password-file {} --card {card} --payee book-shop --amount-minor {amount}",
+            "pay --json --verifier http://{} --chip {} --account meimei --password-file {} --card {card} --payee book-shop --amount-minor {amount} --events {}",
             self.verifier.address,
             self.chip.address,
-            self.path("password").display()
+            self.path("password").display(),
+            self.path("terminal.ndjson").display()
         );
         let output = self.run(&line);
         (

@@ -3,6 +3,8 @@
 //! `docs/the-way-of-a-card.md` contains what `kaika demo` prints, with what is drawn at random replaced. The test fails when
 //! the page is stale; `UPDATE=1 cargo test --test way` rewrites it.
 
+mod logs;
+
 use std::process::Command;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/the-way-of-a-card.md");
@@ -46,8 +48,12 @@ fn line(text: &str) -> String {
 }
 
 fn trace() -> String {
+    let Ok(dir) = tempfile::tempdir() else {
+        panic!("no directory")
+    };
     let told = Command::new(env!("CARGO_BIN_EXE_kaika"))
-        .arg("demo")
+        .args(["demo", "--data"])
+        .arg(dir.path())
         .output();
     let Ok(told) = told else {
         panic!("the demonstration does not start")
@@ -56,6 +62,12 @@ fn trace() -> String {
         told.status.success(),
         "{}",
         String::from_utf8_lossy(&told.stderr)
+    );
+    logs::conform(
+        dir.path(),
+        &[
+            "terminal", "chip", "verifier", "issuer", "identity", "pos", "sms",
+        ],
     );
     String::from_utf8_lossy(&told.stdout)
         .lines()

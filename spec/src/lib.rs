@@ -33,6 +33,7 @@ pub const PROSE: &[(&str, &str)] = &[
     ("80-manage.md", include_str!("../80-manage.md")),
     ("85-apdu.md", include_str!("../85-apdu.md")),
     ("90-wire.md", include_str!("../90-wire.md")),
+    ("92-log.md", include_str!("../92-log.md")),
     ("95-refusals.md", include_str!("../95-refusals.md")),
     ("97-properties.md", include_str!("../97-properties.md")),
     ("98-limits.md", include_str!("../98-limits.md")),

@@ -100,3 +100,5 @@ pub const FRAME_MS: u64 = 10_000;
 pub const IN_FLIGHT_MAX: usize = 64;
 /// What cards are kept in, ISO 4217 numeric (LIM-47).
 pub const CARD_CURRENCY: &str = "156";
+/// Longest line of an event log, bytes (LIM-48).
+pub const EVENT_MAX: usize = 16_384;

@@ -1,14 +1,16 @@
 //! `kaika apply`: a card request at servers that are running.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use kaika_node::chip::Remote;
 use kaika_node::client::Phone;
 use kaika_node::clock::System;
-use kaika_node::dice;
+use kaika_node::log::Diary;
+use kaika_node::{Fault, dice};
+use kaika_spec::Role;
 use kaika_terminal::apply::{Apply, Kept, Profile};
 use kaika_terminal::{Effect, Failure};
 use serde_json::json;
@@ -66,6 +68,9 @@ pub(crate) struct Args {
     /// File that keeps where the request stands; a request found there is taken up again.
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
+    /// Where the event log is written.
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
     /// Prints the result as JSON.
     #[arg(long)]
     json: bool,
@@ -81,6 +86,13 @@ pub(crate) fn password(path: &PathBuf) -> anyhow::Result<String> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("the password file {}", path.display()))?;
     Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+/// The terminal's event log, if there is to be one.
+pub(crate) fn diary(path: Option<&Path>) -> Result<Diary, Fault> {
+    path.map_or(Ok(Diary::off()), |path| {
+        Diary::open(path, Role::Terminal, Arc::new(System))
+    })
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
@@ -118,7 +130,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
         verbose: !args.json,
     };
     let mut chip = Remote::connect(args.chip).await?;
-    let mut phone = Phone::new(&args.verifier, Arc::new(System))?;
+    let mut phone =
+        Phone::new(&args.verifier, Arc::new(System))?.logged(diary(args.events.as_deref())?);
     let end = phone.apply(&mut apply, &mut chip, &mut person).await?;
     report(end, args.json)
 }

@@ -276,9 +276,9 @@ pub(crate) fn reference(role: &str, plan: &Plan, runtime: &Runtime) -> anyhow::R
     if files.is_empty() {
         return Ok(Vec::new());
     }
-    let subject = runtime.block_on(Reference::start(role, plan.reader.as_deref()))?;
+    let mut subject = runtime.block_on(Reference::start(role, plan.reader.as_deref()))?;
     let runner = Runner::new(subject.manifest.clone(), PATIENCE);
-    let runner = match subject.peers {
+    let runner = match subject.peers.take() {
         Some(peers) => runner.with_peers(peers),
         None => runner,
     };
@@ -288,8 +288,10 @@ pub(crate) fn reference(role: &str, plan: &Plan, runtime: &Runtime) -> anyhow::R
     let at_once = at_once(&subject.manifest, plan.reader.as_deref());
     let runs = files
         .iter()
-        .map(|file| watched(&runner, file, plan, at_once, role));
-    runs.collect()
+        .map(|file| watched(&runner, file, plan, at_once, role))
+        .collect::<anyhow::Result<_>>()?;
+    subject.traced(role)?;
+    Ok(runs)
 }
 
 /// With seed, transcript and journal as planned.

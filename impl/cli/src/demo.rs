@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use kaika_node::Fault;
 use kaika_node::chip::Remote;
 use kaika_node::client::{Person, Phone, Step};
+use kaika_node::log::Diary;
 use kaika_node::operator::Enrolment;
 use kaika_node::sms;
 use kaika_node::store::Sqlite;
@@ -166,7 +167,15 @@ async fn story(data: PathBuf) -> anyhow::Result<u8> {
     );
     println!("sms {}  chip {}\n", at.sms, at.chip);
     let mut chip = Remote::connect(at.chip).await?;
-    let mut phone = Phone::new(&format!("http://{}", at.verifier), world.clock.clone())?;
+    let diary = |role: Role| {
+        Diary::open(
+            &data.join(format!("{role}.ndjson")),
+            role,
+            world.clock.clone(),
+        )
+    };
+    let mut phone = Phone::new(&format!("http://{}", at.verifier), world.clock.clone())?
+        .logged(diary(Role::Terminal)?);
 
     println!("A  Han Meimei, whom the issuer knows, applies for a card");
     let mut meimei = Actor {
@@ -207,7 +216,7 @@ async fn story(data: PathBuf) -> anyhow::Result<u8> {
 
     println!("D  Han Meimei taps her phone at a noodle bar for 7.00");
     let store = Arc::new(Sqlite::open(&data.join("pos.db"))?);
-    let till = Till::new(store, at.pos, PATIENCE, world.clock.clone());
+    let till = Till::new(store, at.pos, PATIENCE, world.clock.clone()).logged(diary(Role::Pos)?);
     let sale = tap::sale(Kind::Authorisation, 700, "156", "NOODLE-BAR");
     let (outcome, token) = till.tap(sale, &mut chip).await?;
     let last = token

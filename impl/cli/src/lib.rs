@@ -19,6 +19,7 @@ mod reference;
 mod se;
 mod serve;
 mod tap;
+mod trace;
 mod vault;
 mod vectors;
 mod verify;
@@ -65,6 +66,8 @@ enum Command {
     Vectors(vectors::Args),
     /// Plays the vectors against a subject.
     Conform(conform::Args),
+    /// Checks event logs against the model.
+    Trace(trace::Args),
     /// Runs one server.
     Serve(serve::Args),
     /// Runs a chip.
@@ -119,6 +122,7 @@ pub fn main() -> ExitCode {
         Command::Export(args) => export::run(&args),
         Command::Vectors(args) => vectors::run(&args),
         Command::Conform(args) => conform::run(&args, &runtime),
+        Command::Trace(args) => trace::run(&args),
         Command::Serve(args) => runtime.block_on(serve::run(args)),
         Command::Se(args) => runtime.block_on(se::run(args)),
         Command::Apply(args) => runtime.block_on(apply::run(args)),

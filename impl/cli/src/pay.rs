@@ -12,7 +12,7 @@ use kaika_terminal::Effect;
 use kaika_terminal::pay::{Pay, Wanted};
 use serde_json::json;
 
-use crate::apply::{password, refused};
+use crate::apply::{diary, password, refused};
 use crate::person::AtTheKeyboard;
 use crate::{NO, OK, WORLD};
 
@@ -42,6 +42,9 @@ pub(crate) struct Args {
     /// Currency, ISO 4217 numeric.
     #[arg(long, default_value = "156")]
     currency: String,
+    /// Where the event log is written.
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
     /// Prints the result as JSON.
     #[arg(long)]
     json: bool,
@@ -65,7 +68,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
         verbose: !args.json,
     };
     let mut chip = Remote::connect(args.chip).await?;
-    let mut phone = Phone::new(&args.verifier, Arc::new(System))?;
+    let mut phone =
+        Phone::new(&args.verifier, Arc::new(System))?.logged(diary(args.events.as_deref())?);
     let mut pay = Pay::new(wanted);
     let paid = phone.pay(&mut pay, &mut chip, &mut person);
     let (text, json, code) = match paid.await? {

@@ -3,13 +3,15 @@
 //! The control channel exists only here; `kaika serve` and `kaika se` have none.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fs::File;
+use std::io::BufReader;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
@@ -23,6 +25,7 @@ use kaika_node::clock::Shifted;
 use kaika_node::roles::{Urls, listen};
 use kaika_node::vpcd;
 use kaika_node::world::World;
+use kaika_trace::{CAP, Checker, Word};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -38,7 +41,7 @@ pub(crate) struct Reference {
     /// What the runner plays before it.
     pub(crate) peers: Option<Peers>,
     _world: World,
-    _data: tempfile::TempDir,
+    data: tempfile::TempDir,
 }
 
 struct Control {
@@ -118,8 +121,37 @@ impl Reference {
             manifest,
             peers,
             _world: world,
-            _data: data,
+            data,
         })
+    }
+}
+
+impl Reference {
+    /// Checks what the roles under test wrote down while they were played with. The chips that a suite has made write nothing.
+    ///
+    /// # Errors
+    /// When the model does not allow it.
+    pub(crate) fn traced(&self, role: &str) -> anyhow::Result<()> {
+        let logged: &[&str] = match role {
+            "issuer" => &["issuer"],
+            "verifier" => &["verifier"],
+            "system" => &["issuer", "verifier", "identity", "sms"],
+            _ => return Ok(()),
+        };
+        let mut checker = Checker::new(CAP);
+        for name in logged {
+            let path = self.data.path().join(format!("{name}.ndjson"));
+            let file = File::open(&path).with_context(|| path.display().to_string())?;
+            let read = checker.read(name, BufReader::new(file));
+            read.map_err(|bad| anyhow::anyhow!("the log of the reference: {bad}"))?;
+        }
+        let report = checker.finish(&[]);
+        match report.word() {
+            Word::Conforms | Word::Vacuous => Ok(()),
+            Word::Violates | Word::Inconclusive => {
+                bail!("the log of the reference: {}", report.text())
+            }
+        }
     }
 }
 

@@ -2,12 +2,16 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use kaika_node::chip::{self, FileFlash, Inserted, Log};
+use kaika_node::clock::System;
 use kaika_node::keys::Keys;
+use kaika_node::log::Diary;
 use kaika_node::roles::listen;
 use kaika_node::vpcd;
+use kaika_spec::Role;
 
 use crate::OK;
 
@@ -23,6 +27,9 @@ pub(crate) struct Args {
     /// Where every command and its answer are written, one JSON document a line. It will hold the token, and PINs.
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
+    /// Where the event log is written: headers and status words, and nothing of what is in a command.
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
     /// The chip's memory; a new file is a new chip.
     #[arg(long, value_name = "FILE")]
     file: PathBuf,
@@ -42,7 +49,14 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
     let keys = Keys::load_or_create(&args.keys)?;
     let chip = chip::open(&args.file, keys.chip_master.bytes(), se_id)?;
     let log = args.log.as_deref().map(Log::open).transpose()?;
-    let chip = Inserted::logged(chip, log);
+    let diary = |path: &PathBuf| Diary::open(path, Role::Chip, Arc::new(System));
+    let diary = args
+        .events
+        .as_ref()
+        .map(diary)
+        .transpose()?
+        .unwrap_or_default();
+    let chip = Inserted::logged(chip, log).with_events(&args.se_id, diary);
     tokio::select! {
         served = answer(args.tcp, args.vpcd, &args.se_id, chip) => served?,
         interrupted = tokio::signal::ctrl_c() => interrupted?,

@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use kaika_node::clock::System;
+use kaika_node::clock::{Clock as _, System};
 use kaika_node::keys::Keys;
-use kaika_node::log::Log;
+use kaika_node::log::{Diary, Log};
 use kaika_node::operator::{Enrolment, Operator};
 use kaika_node::pos_server::PosServer;
 use kaika_node::roles::{
     Common, Stop, Stopper, Urls, issuer_peers, listen, make_dir, verifier_peers,
 };
-use kaika_node::sms::Gateway;
+use kaika_node::sms::{Gateway, Message};
 use kaika_node::vault::Settings;
 use kaika_node::{Vault, world};
 use kaika_spec::Role;
@@ -63,6 +63,9 @@ pub(crate) struct Args {
     #[cfg(feature = "pkcs11")]
     #[command(flatten)]
     hsm: Hsm,
+    /// Where the SMS gateway writes its event log; the other servers write DIR/ROLE.ndjson.
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
     /// People to enrol at this server once it runs: JSON with customers, accounts and persons.
     #[arg(long, value_name = "FILE")]
     enrol: Option<PathBuf>,
@@ -124,15 +127,17 @@ async fn serve(args: Args, stop: Stop) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     if args.role == Which::Sms {
         eprintln!("sms at http://{address}");
-        let gateway = Gateway::new(Box::new(|message| {
-            println!("to {}: {}", message.to, message.text)
-        }));
+        let diary = |path: &PathBuf| Diary::open(path, Role::Sms, Arc::new(System));
+        let diary = args.events.as_ref().map(diary).transpose()?;
+        let show = |message: &Message| println!("to {}: {}", message.to, message.text);
+        let gateway = Gateway::logged(Box::new(show), diary.unwrap_or_default());
         return Ok(gateway.serve(listener, stop.stopped()).await?);
     }
     make_dir(&args.data)?;
     let keys = Keys::load_or_create(args.keys.as_ref().unwrap_or(&args.data.join("keys.json")))?;
     let role = role(args.role);
-    let log = Arc::new(Log::file(&args.data.join(format!("{role}.ndjson")))?);
+    let path = args.data.join(format!("{role}.ndjson"));
+    let log = Arc::new(Log::open(&path, role, System.now())?);
     let common = Common {
         keys: keys.clone(),
         clock: Arc::new(System),

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use kaika_node::chip::Remote;
 use kaika_node::clock::{Clock as _, System};
+use kaika_node::log::Diary;
 use kaika_node::roles::make_dir;
 use kaika_node::store::Sqlite;
 use kaika_node::till::Till;
 use kaika_node::{calendar, dice};
 use kaika_pos::{Kind, Outcome, Sale};
+use kaika_spec::Role;
 use serde_json::{Value, json};
 
 use crate::{NO, OK};
@@ -36,7 +38,7 @@ pub(crate) struct Args {
     /// Asks to pay the shop at once (0200), not to hold the amount for it (0100).
     #[arg(long)]
     financial: bool,
-    /// Directory of the terminal's store: what is not decided yet is reversed from it, after a restart too.
+    /// Directory of the terminal's store and event log: what is not decided yet is reversed from it, after a restart too.
     #[arg(long, value_name = "DIR", default_value = "kaika-data")]
     data: PathBuf,
     /// How long an answer of the issuer is waited for.
@@ -70,7 +72,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
     make_dir(&args.data)?;
     let store = Arc::new(Sqlite::open(&args.data.join("pos.db"))?);
     let patience = Duration::from_millis(args.patience_ms);
-    let till = Till::new(store, args.issuer, patience, Arc::new(System));
+    let diary = Diary::open(&args.data.join("pos.ndjson"), Role::Pos, Arc::new(System))?;
+    let till = Till::new(store, args.issuer, patience, Arc::new(System)).logged(diary);
     let settled = till.settle().await?;
     if settled > 0 {
         eprintln!("{settled} earlier payments without a known decision: reversed");

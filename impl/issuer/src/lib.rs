@@ -23,7 +23,7 @@ pub mod rows;
 mod tap;
 mod vault;
 
-pub use tap::{Asking, Checked, Frame};
+pub use tap::{Asking, Checked, Frame, Seen};
 pub use vault::Vault;
 
 /// The issuer's secrets: not printed.

@@ -41,6 +41,23 @@ pub struct Frame {
     pub answer: Vec<u8>,
     /// The refusal that the answer hides, for the log.
     pub refusal: Option<Refusal>,
+    /// Whether it answers as before, and does nothing.
+    pub repeated: bool,
+    /// What was looked at, for the log.
+    pub seen: Seen,
+}
+
+/// What a decision looked at, of which nothing is secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The name of the transaction.
+    pub name: Option<String>,
+    /// The reference of the token.
+    pub token_ref: Option<String>,
+    /// The transaction counter.
+    pub atc: Option<u16>,
+    /// Whether the amount is above the limit of a tap.
+    pub over_limit: bool,
 }
 
 /// A message that the issuer judges.
@@ -52,6 +69,11 @@ pub struct Asking {
 }
 
 impl Asking {
+    /// The message.
+    pub const fn message(&self) -> &Message {
+        &self.message
+    }
+
     /// Reads a message.
     ///
     /// # Errors
@@ -127,11 +149,13 @@ impl Issuer {
             dice,
         };
         let message = &checked.request.message;
-        match &message.mti {
+        let seen = case.seen(message);
+        let frame = match &message.mti {
             b"0800" => managed(message),
             b"0400" | b"0401" => case.reversal(message),
             _ => case.authorisation(checked),
-        }
+        };
+        Frame { seen, ..frame }
     }
 }
 
@@ -154,6 +178,8 @@ fn frame(writes: Vec<Write>, answer: &Message, refusal: Option<Refusal>) -> Fram
         // An answer repeats fields that were read, and adds some of ours: it fits.
         answer: answer.encode().unwrap_or_default(),
         refusal,
+        repeated: false,
+        seen: Seen::default(),
     }
 }
 
@@ -212,6 +238,18 @@ struct Judged<'a> {
 }
 
 impl Case<'_> {
+    fn seen(&self, message: &Message) -> Seen {
+        let asked = Asked::read(message);
+        Seen {
+            name: name(message),
+            token_ref: message
+                .text(2)
+                .and_then(|token| read(self.rows, NUMBERS, token)),
+            atc: asked.as_ref().map(|asked| asked.atc),
+            over_limit: asked.is_some_and(|asked| asked.amount_minor > TAP_LIMIT_MINOR),
+        }
+    }
+
     fn authorisation(self, checked: &Checked) -> Frame {
         let Asking { message, digest } = &checked.request;
         let Some(asked) = Asked::read(message) else {
@@ -420,7 +458,10 @@ fn repeated(message: &Message, digest: &str, known: &Tap) -> Frame {
     //= spec/75-tap.md#tap-13-a-repeat-is-answered-alike
     //# The issuer MUST answer a repeated authorisation request as it answered the first, without a second debit.
     if known.request == digest {
-        return frame(vec![], &retold(message, known), None);
+        return Frame {
+            repeated: true,
+            ..frame(vec![], &retold(message, known), None)
+        };
     }
     refused(
         message,

@@ -18,8 +18,11 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::commands;
 use crate::fault::Fault;
 use crate::frame;
+use crate::log::Diary;
+use crate::trail;
 
 /// Longest answer with its status word.
 const ANSWER_MAX: usize = 258;
@@ -146,23 +149,45 @@ impl Log {
 pub struct Inserted<F: Flash> {
     chip: Chip<F>,
     log: Option<Log>,
+    diary: Diary,
+    se_id: String,
+    /// What the session has come to.
+    said: Option<String>,
 }
 
 impl<F: Flash> From<Chip<F>> for Inserted<F> {
     fn from(chip: Chip<F>) -> Self {
-        Self { chip, log: None }
+        Self::logged(chip, None)
     }
 }
 
 impl<F: Flash> Inserted<F> {
     /// A chip of which every command is written down, if there is a log.
     pub const fn logged(chip: Chip<F>, log: Option<Log>) -> Self {
-        Self { chip, log }
+        Self {
+            chip,
+            log,
+            diary: Diary::off(),
+            se_id: String::new(),
+            said: None,
+        }
+    }
+
+    /// The same chip, which writes down what it decides.
+    #[must_use]
+    pub fn with_events(self, se_id: &str, diary: Diary) -> Self {
+        Self {
+            diary,
+            se_id: se_id.to_owned(),
+            ..self
+        }
     }
 
     /// Power off and on again.
     pub(crate) fn reset(&mut self) {
         self.chip.reset();
+        self.said = None;
+        self.diary.write(commands::reset(&self.se_id));
         if let Some(log) = &mut self.log {
             log.line(&json!({"power": "reset"}));
         }
@@ -172,6 +197,10 @@ impl<F: Flash> Inserted<F> {
         let mut out = [0; ANSWER_MAX];
         let length = self.chip.process(command, &mut out);
         let answer = out.get(..length).unwrap_or_default();
+        let said = trail::session(self.said.as_deref(), command, answer);
+        self.diary
+            .write(commands::event(&self.se_id, command, answer, &said));
+        self.said = Some(said);
         if let Some(log) = &mut self.log {
             log.line(&json!({"command": hex::encode(command), "answer": hex::encode(answer)}));
         }
@@ -218,7 +247,11 @@ pub async fn serve<F: Flash>(
 
 /// A chip at the other end of a TCP connection.
 #[derive(Debug)]
-pub struct Remote(TcpStream);
+pub struct Remote {
+    stream: TcpStream,
+    /// What the session has come to, for the log.
+    said: Option<String>,
+}
 
 impl Remote {
     /// Connects and powers the chip up.
@@ -235,7 +268,12 @@ impl Remote {
         let mut stream = TcpStream::connect(address).await.map_err(lost)?;
         let _ = stream.set_nodelay(true);
         frame::write(&mut stream, &[RESET]).await.map_err(lost)?;
-        Ok(Self(stream))
+        Ok(Self { stream, said: None })
+    }
+
+    /// The id of the last answer in the log of whoever holds the chip.
+    pub fn said(&self) -> Option<&str> {
+        self.said.as_deref()
     }
 
     /// Gives one command to the chip.
@@ -250,10 +288,14 @@ impl Remote {
             )));
         }
         let lost = |error| Fault::net("the chip", error);
-        frame::write(&mut self.0, command).await.map_err(lost)?;
-        let answer = frame::read(&mut self.0, usize::from(u16::MAX))
+        frame::write(&mut self.stream, command)
             .await
             .map_err(lost)?;
-        answer.ok_or(Fault::Stopped("the chip"))
+        let answer = frame::read(&mut self.stream, usize::from(u16::MAX))
+            .await
+            .map_err(lost)?;
+        let answer = answer.ok_or(Fault::Stopped("the chip"))?;
+        self.said = Some(trail::session(self.said.as_deref(), command, &answer));
+        Ok(answer)
     }
 }

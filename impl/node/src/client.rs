@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
+use kaika_spec::Role;
 use kaika_terminal::apply::{Apply, Kept};
 use kaika_terminal::pay::Pay;
 use kaika_terminal::{Effect, Http, Input};
+use kaika_wire::core::Reply;
 
 use crate::chip::Remote;
 use crate::clock::SharedClock;
 use crate::dice;
 use crate::fault::Fault;
+use crate::log::{Diary, Event, Heard, Sent};
 use crate::peers::{Message, http, send};
+use crate::trail::{self, About};
 
 /// How often the same message is sent before giving up.
 const SENDS_MAX: u32 = 5;
@@ -54,6 +58,10 @@ pub struct Phone {
     verifier: String,
     clock: SharedClock,
     last: Option<(Http, String)>,
+    diary: Diary,
+    /// What the next decision is about, and what it judges.
+    about: About,
+    heard: Option<Heard>,
 }
 
 impl Phone {
@@ -67,15 +75,53 @@ impl Phone {
             verifier: url.trim_end_matches('/').into(),
             clock,
             last: None,
+            diary: Diary::default(),
+            about: About::default(),
+            heard: None,
         })
     }
 
-    async fn send(&mut self, message: Http, person: &mut impl Person) -> Input {
+    /// The same phone, which writes down what it decides.
+    #[must_use]
+    pub fn logged(self, diary: Diary) -> Self {
+        Self { diary, ..self }
+    }
+
+    /// Something new begins.
+    fn begins(&mut self) {
+        (self.about, self.heard) = (About::default(), None);
+    }
+
+    /// Writes a decision down.
+    fn decided(&mut self, act: &str, out: Vec<Sent>, order: Option<&str>) {
+        let post = order.map(|state| ("order", state.to_owned()));
+        self.diary.write(Event {
+            about: self.about.clone(),
+            heard: self.heard.take(),
+            out,
+            post: post.into_iter().collect(),
+            ..Event::decided(0, Role::Terminal, act, None)
+        });
+    }
+
+    /// Sends a message of this act, under a key of its own.
+    async fn send(
+        &mut self,
+        act: &str,
+        message: Http,
+        order: Option<&str>,
+        person: &mut impl Person,
+    ) -> Input {
         let key = match &message.again {
             Some(key) => key.clone(),
             None if message.method == "POST" => dice::id(),
             None => String::new(),
         };
+        self.about = self.about.clone().route(&message.path);
+        let asks = format!("{} {}", message.method, template(&message.path));
+        let mid = (!key.is_empty()).then(|| trail::mid(&place(&message, &key)));
+        let sent = Sent::asks(Role::Verifier, asks, mid);
+        self.decided(act, vec![sent], order);
         self.last = Some((message, key));
         self.send_again(person).await
     }
@@ -102,11 +148,39 @@ impl Phone {
         };
         match send(&self.http, &self.verifier, self.clock.now(), &wire).await {
             Ok((status, body)) => {
+                let asked = (!idempotency_key.is_empty())
+                    .then(|| trail::mid(&place(message, idempotency_key)));
+                let mid = asked.as_deref().map(|asked| trail::answer(asked, status));
+                self.heard = Some(Heard::answer(Role::Verifier, mid, asked));
                 person.sees(&Step::Answered(status, &body));
+                let reply = Reply { status, body };
+                self.about = self.about.clone().reply(&reply);
+                let Reply { status, body } = reply;
                 Input::Answer { status, body }
             }
-            Err(_) => Input::Silence,
+            Err(_) => {
+                self.heard = Some(Heard::silence(Role::Verifier));
+                Input::Silence
+            }
         }
+    }
+
+    /// Gives commands to the chip; what it answers.
+    async fn given(&mut self, chip: &mut Remote, commands: &[Vec<u8>]) -> Result<Input, Fault> {
+        let mut responses = Vec::new();
+        for command in commands {
+            responses.push(chip.transmit(command).await?);
+        }
+        // What went before was judged; the next decision is about what the chip said.
+        if self.heard.is_some() {
+            self.decided("apply", vec![], None);
+        }
+        self.heard = Some(Heard::answer(
+            Role::Chip,
+            chip.said().map(str::to_owned),
+            None,
+        ));
+        Ok(Input::Chip(responses))
     }
 
     /// Carries a card request until it is ready or ends.
@@ -119,13 +193,14 @@ impl Phone {
         chip: &mut Remote,
         person: &mut impl Person,
     ) -> Result<Effect, Fault> {
+        self.begins();
         let mut effect = apply.handle(Input::Start);
         let mut again = 0;
         loop {
             let input = match effect {
                 Effect::Send(message) => {
                     again = 0;
-                    self.send(message, person).await
+                    self.send("apply", message, None, person).await
                 }
                 Effect::SendAgain if again < SENDS_MAX => {
                     again += 1;
@@ -135,11 +210,11 @@ impl Phone {
                 Effect::SendAgain => return Err(silent(&self.verifier)),
                 Effect::Chip(commands) => {
                     person.sees(&Step::Chip(commands.len()));
-                    given(chip, &commands).await?
+                    self.given(chip, &commands).await?
                 }
                 Effect::Sign(commands) => {
                     person.sees(&Step::Sign);
-                    given(chip, &commands).await?
+                    self.given(chip, &commands).await?
                 }
                 Effect::AskCode { phone_mask } => Input::Code(person.code(&phone_mask).await?),
                 Effect::AskPhotos => {
@@ -147,7 +222,10 @@ impl Phone {
                     Input::Photos(front, back)
                 }
                 Effect::AskFrames { actions } => Input::Frames(person.frames(&actions)?),
-                end => return Ok(end),
+                end => {
+                    self.decided("apply", vec![], None);
+                    return Ok(end);
+                }
             };
             effect = apply.handle(input);
             if let Some(kept) = apply.kept() {
@@ -166,14 +244,25 @@ impl Phone {
         chip: &mut Remote,
         person: &mut impl Person,
     ) -> Result<Effect, Fault> {
+        self.begins();
         let mut effect = pay.handle(Input::Start);
         let mut again = 0;
+        let mut is_shown = false;
         loop {
+            if effect == Effect::Unknown {
+                self.decided("pay time-out", vec![], Some("unknown"));
+            }
             let input = match effect {
-                Effect::Send(message) => self.send(message, person).await,
+                Effect::Send(message) if is_shown => {
+                    self.send("pay authorise", message, Some("waiting"), person)
+                        .await
+                }
+                Effect::Send(message) => self.send("pay order", message, None, person).await,
                 Effect::Sign(commands) => {
+                    is_shown = true;
+                    self.decided("pay show-order", vec![], Some("confirming"));
                     person.sees(&Step::Sign);
-                    given(chip, &commands).await?
+                    self.given(chip, &commands).await?
                 }
                 Effect::SendAgain | Effect::Unknown if again < SENDS_MAX => {
                     again += 1;
@@ -181,20 +270,34 @@ impl Phone {
                     self.send_again(person).await
                 }
                 Effect::SendAgain => return Err(silent(&self.verifier)),
-                end => return Ok(end),
+                Effect::Unknown => return Ok(Effect::Unknown),
+                end => {
+                    let (act, state) = match (&end, is_shown) {
+                        (Effect::Paid { .. }, _) => ("pay told", Some("paid")),
+                        (_, true) => ("pay told", Some("failed")),
+                        (_, false) => ("pay refused", None),
+                    };
+                    self.decided(act, vec![], state);
+                    return Ok(end);
+                }
             };
             effect = pay.handle(input);
         }
     }
 }
 
-/// Gives commands to the chip; what it answers.
-async fn given(chip: &mut Remote, commands: &[Vec<u8>]) -> Result<Input, Fault> {
-    let mut responses = Vec::new();
-    for command in commands {
-        responses.push(chip.transmit(command).await?);
-    }
-    Ok(Input::Chip(responses))
+/// Where a message of a terminal stands among all messages.
+fn place(message: &Http, key: &str) -> String {
+    trail::place(Role::Terminal.name(), message.method, &message.path, key)
+}
+
+/// A path with the id in it named.
+fn template(path: &str) -> String {
+    let parts = path.split('/');
+    let named: Vec<_> = parts
+        .map(|part| if part.len() == 32 { "{id}" } else { part })
+        .collect();
+    named.join("/")
 }
 
 fn silent(url: &str) -> Fault {

@@ -6,16 +6,15 @@
 //! that its answer leads to, so a process that dies in between makes the call again, under the same key.
 
 use kaika_spec::Refusal;
-use kaika_wire::core::{
-    Call, Caller, Change, Core, Input, Refused, Reply, Request, Rows, Write, read,
-};
+use kaika_wire::core::{Call, Change, Core, Input, Refused, Reply, Request, Rows, Write, read};
 use kaika_wire::dice::Dice;
 use kaika_wire::problem;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::log::{Event, Verdict};
+use crate::log::{Event, Heard, Kind, Sent, Verdict};
+use crate::trail::{self, About};
 
 /// Table of the answers given under idempotency keys.
 pub const ANSWERS: &str = "answers";
@@ -31,6 +30,9 @@ pub struct Pending {
     pub origin: Option<String>,
     /// The resource, for the log.
     pub resource: String,
+    /// The things that the message is about, for the log.
+    #[serde(default)]
+    pub about: About,
 }
 
 /// What became of one input.
@@ -60,26 +62,130 @@ pub struct Moment<'a> {
     pub dice: Dice,
     /// The resource: method and path template.
     pub resource: &'a str,
+    /// What is judged, for the log.
+    pub heard: Heard,
+    /// The things that it is about, for the log.
+    pub about: About,
+    /// Who asked, and the place of the message that a reply answers.
+    pub asker: (String, Option<String>),
 }
 
-impl Moment<'_> {
-    fn event(&self, refusal: Option<Refusal>) -> Option<Event> {
-        Some(Event::decided(
-            self.now,
-            self.core.role(),
-            self.resource,
-            refusal,
-        ))
+impl<'a> Moment<'a> {
+    /// A request has come.
+    pub fn asked(
+        core: &'a dyn Core,
+        now: i64,
+        dice: Dice,
+        resource: &'a str,
+        request: &Request,
+    ) -> Self {
+        let (place, from) = (trail::place_of(request), trail::caller(request).to_owned());
+        let template = resource.split_once(' ').map_or("", |(_, path)| path);
+        Self {
+            core,
+            now,
+            dice,
+            resource,
+            heard: Heard {
+                from: from.clone(),
+                kind: Kind::Request,
+                mid: place.as_deref().map(trail::mid),
+                re: None,
+            },
+            about: About::default()
+                .body(&request.body)
+                .path(template, &request.path),
+            asker: (from, place),
+        }
+    }
+
+    /// A call was answered, or was not: status 0.
+    pub fn answered(
+        core: &'a dyn Core,
+        now: i64,
+        dice: Dice,
+        pending: &'a Pending,
+        status: u16,
+    ) -> Self {
+        let place = pending.origin.clone();
+        let from = place.as_deref().and_then(|place| place.split(' ').next());
+        let is_silent = status == 0;
+        let asked = mid(core, &pending.call);
+        Self {
+            core,
+            now,
+            dice,
+            resource: &pending.resource,
+            heard: Heard {
+                from: pending.call.to.clone(),
+                kind: if is_silent {
+                    Kind::Silence
+                } else {
+                    Kind::Answer
+                },
+                mid: (!is_silent).then(|| trail::answer(&asked, status)),
+                re: (!is_silent).then_some(asked),
+            },
+            about: pending.about.clone(),
+            asker: (from.unwrap_or_default().to_owned(), place),
+        }
+    }
+
+    /// What the log says of a decision.
+    fn event(
+        &self,
+        verdict: Verdict,
+        refusal: Option<Refusal>,
+        reply: Option<&Reply>,
+        calls: &[Call],
+        writes: &[Write],
+    ) -> Option<Event> {
+        let asked = self.asker.1.as_deref().map(trail::mid);
+        let answer = reply.map(|reply| Sent {
+            to: self.asker.0.clone(),
+            msg: trail::word(reply),
+            mid: asked
+                .as_deref()
+                .map(|asked| trail::answer(asked, reply.status)),
+            re: asked.clone(),
+        });
+        //= spec/92-log.md#log-5-what-is-sent-is-in-the-event
+        //# An event MUST list the messages that its decision sends, with their ids.
+        let out = calls.iter().map(|call| sent(self.core, call)).chain(answer);
+        let about = self.about.clone();
+        Some(Event {
+            about: reply.map_or(about.clone(), |reply| about.reply(reply)),
+            heard: Some(self.heard.clone()),
+            out: out.collect(),
+            post: trail::states(writes),
+            ..Event::decided(self.now, self.core.role(), self.resource, refusal).with(verdict)
+        })
     }
 
     fn refused(&self, refused: &Refused) -> Outcome {
         let reply = problem::reply(refused.refusal, refused.detail.as_deref());
+        let refusal = Some(refused.refusal);
         Outcome {
+            event: self.event(Verdict::Refused, refusal, Some(&reply), &[], &[]),
             reply: Some(reply),
             calls: vec![],
-            event: self.event(Some(refused.refusal)),
         }
     }
+}
+
+/// A call as the log names it.
+pub fn sent(core: &dyn Core, call: &Call) -> Sent {
+    Sent {
+        to: call.to.clone(),
+        msg: trail::asked(call),
+        mid: Some(mid(core, call)),
+        re: None,
+    }
+}
+
+fn mid(core: &dyn Core, call: &Call) -> String {
+    let place = trail::place(core.role().name(), &call.method, &call.path, &call.id);
+    trail::mid(&place)
 }
 
 /// Judges a request, unless its answer is known.
@@ -88,7 +194,7 @@ pub fn on_request(
     rows: &dyn Rows,
     request: Request,
 ) -> (Vec<Write>, Outcome) {
-    let place = (!request.idempotency_key.is_empty()).then(|| place(&request));
+    let place = trail::place_of(&request);
     let digest = hex::encode(Sha256::digest(&request.body));
     let known: Option<Remembered> = place
         .as_deref()
@@ -162,18 +268,6 @@ const NOTHING: Outcome = Outcome {
     event: None,
 };
 
-/// The scope of a key: caller, method, path.
-fn place(request: &Request) -> String {
-    let caller = match request.caller {
-        Caller::Terminal => "terminal",
-        Caller::Known(role) => role.name(),
-    };
-    format!(
-        "{caller} {} {} {}",
-        request.method, request.path, request.idempotency_key
-    )
-}
-
 /// A key that was used before. What ranks above the stored answer is still refused: the message must be from
 /// whom it says before it is told anything.
 fn repeated(
@@ -196,13 +290,14 @@ fn repeated(
     //= spec/90-wire.md#wir-6-a-repeated-message-has-the-same-answer
     //# A server MUST answer a message repeated under the same caller, route, key and body with the stored answer, and do nothing.
     match known.answer {
-        Some((status, body)) => Outcome {
-            reply: Some(Reply { status, body }),
-            calls: vec![],
-            event: moment
-                .event(None)
-                .map(|event| event.with(Verdict::Repeated)),
-        },
+        Some((status, body)) => {
+            let reply = Reply { status, body };
+            Outcome {
+                event: moment.event(Verdict::Repeated, None, Some(&reply), &[], &[]),
+                reply: Some(reply),
+                calls: vec![],
+            }
+        }
         None => moment.refused(&Refusal::InProgress.into()),
     }
 }
@@ -243,11 +338,24 @@ fn settle(
         Err(refused) => return (vec![], moment.refused(&refused)),
     };
     let origin = if change.reply.is_some() { None } else { origin };
+    let verdict = match (change.refusal, &change.reply) {
+        (Some(_), _) => Verdict::Refused,
+        (None, Some(_)) => Verdict::Accepted,
+        (None, None) => Verdict::Waiting,
+    };
+    let event = moment.event(
+        verdict,
+        change.refusal,
+        change.reply.as_ref(),
+        &change.calls,
+        &change.writes,
+    );
     let resource = moment.resource.to_owned();
     let pend = |call| Pending {
         call,
         origin: origin.clone(),
         resource: resource.clone(),
+        about: moment.about.clone(),
     };
     let calls: Vec<_> = change.calls.into_iter().map(pend).collect();
     let mut writes = change.writes;
@@ -261,7 +369,7 @@ fn settle(
         Outcome {
             reply: change.reply,
             calls,
-            event: moment.event(change.refusal),
+            event,
         },
     )
 }

@@ -15,7 +15,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Request as HttpRequest, Response, StatusCode, header};
 use kaika_spec::Refusal;
 use kaika_spec::limit::BODY_MAX;
-use kaika_wire::core::{Core, Refused, Reply, Request};
+use kaika_wire::core::{Core, Refused, Reply, Request, Rows};
 use kaika_wire::front::{self, Head};
 use kaika_wire::problem;
 use serde_json::Value;
@@ -76,15 +76,23 @@ impl Server {
 
     /// Makes the calls again that no answer was stored for.
     fn resume(self: &Arc<Self>) -> Result<(), Fault> {
+        let mut left = Event::decided(self.clock.now(), self.core.role(), "resume", None);
+        let mut outcomes = Vec::new();
         for (key, row) in self.store.scan(OUTBOX)? {
             let pending = serde_json::from_slice::<Pending>(&row);
             let pending =
                 pending.map_err(|error| Fault::Store(format!("row {OUTBOX}/{key}: {error}")))?;
-            let outcome = Outcome {
+            left.out.push(exchange::sent(&*self.core, &pending.call));
+            outcomes.push(Outcome {
                 reply: None,
                 calls: vec![pending],
                 event: None,
-            };
+            });
+        }
+        if !outcomes.is_empty() {
+            self.log.write(&left);
+        }
+        for outcome in outcomes {
             tokio::spawn(Arc::clone(self).pursue(outcome, None));
         }
         Ok(())
@@ -148,30 +156,20 @@ impl Server {
         let (core, clock) = (Arc::clone(&self.core), Arc::clone(&self.clock));
         //= spec/90-wire.md#wir-10-answers-survive
         //# A server MUST have stored durably what an answer says before the answer leaves.
-        let outcome = store::run(&*self.store, move |rows| {
-            let moment = Moment {
-                core: &*core,
-                now: clock.now(),
-                dice: dice::fresh(),
-                resource: &resource,
-            };
+        let job = move |rows: &dyn Rows| {
+            let moment = Moment::asked(&*core, clock.now(), dice::fresh(), &resource, &request);
             exchange::on_request(moment, rows, request)
-        });
-        outcome.await.inspect(|outcome| self.record(outcome))
+        };
+        store::run_then(&*self.store, job, self.recorder()).await
     }
 
     async fn answered(&self, pending: Pending, status: u16, body: Value) -> Result<Outcome, Fault> {
         let (core, clock) = (Arc::clone(&self.core), Arc::clone(&self.clock));
-        let outcome = store::run(&*self.store, move |rows| {
-            let moment = Moment {
-                core: &*core,
-                now: clock.now(),
-                dice: dice::fresh(),
-                resource: &pending.resource,
-            };
+        let job = move |rows: &dyn Rows| {
+            let moment = Moment::answered(&*core, clock.now(), dice::fresh(), &pending, status);
             exchange::on_answer(moment, rows, &pending, status, body)
-        });
-        outcome.await.inspect(|outcome| self.record(outcome))
+        };
+        store::run_then(&*self.store, job, self.recorder()).await
     }
 
     /// Makes the calls of an outcome, and of the outcomes of their answers; gives the first reply to who waits.
@@ -197,9 +195,13 @@ impl Server {
         }
     }
 
-    fn record(&self, outcome: &Outcome) {
-        if let Some(event) = &outcome.event {
-            self.log.write(event);
+    /// Writes down what came of a job.
+    fn recorder(&self) -> impl FnOnce(&Outcome) + Send + use<> {
+        let log = Arc::clone(&self.log);
+        move |outcome| {
+            if let Some(event) = &outcome.event {
+                log.write(event);
+            }
         }
     }
 

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Query, Request, State};
-use axum::http::{Method, Response};
+use axum::http::{HeaderMap, Method, Response};
 use axum::routing::any;
-use kaika_spec::Refusal;
+use kaika_spec::{Refusal, Role};
 use kaika_wire::core::{Refused, Reply};
 use kaika_wire::problem;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,9 @@ use tokio::net::TcpListener;
 
 use crate::connection::Bounded;
 use crate::fault::Fault;
+use crate::log::{Diary, Event, Heard, Sent, Verdict};
 use crate::server::{bounded, respond};
+use crate::trail::{self, About, Id};
 
 /// Messages kept; the oldest goes first.
 const KEPT_MAX: usize = 10_000;
@@ -42,14 +44,21 @@ pub type Show = Box<dyn Fn(&Message) + Send + Sync>;
 pub struct Gateway {
     kept: Mutex<VecDeque<Message>>,
     show: Show,
+    diary: Diary,
 }
 
 impl Gateway {
     /// A gateway that shows every new message.
     pub fn new(show: Show) -> Arc<Self> {
+        Self::logged(show, Diary::default())
+    }
+
+    /// The same, and it writes down what it decides.
+    pub fn logged(show: Show, diary: Diary) -> Arc<Self> {
         Arc::new(Self {
             kept: Mutex::default(),
             show,
+            diary,
         })
     }
 
@@ -79,20 +88,44 @@ impl Gateway {
         served.await.map_err(|error| Fault::net("serving", error))
     }
 
-    fn take(&self, message: Message) {
+    /// Takes a message that came under this id.
+    fn take(&self, message: Message, mid: Option<Id>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept
             .iter()
             .any(|known| known.message_id == message.message_id)
         {
-            return;
+            return self
+                .diary
+                .write(taken(&message, mid).with(Verdict::Repeated));
         }
+        self.diary.write(taken(&message, mid));
         (self.show)(&message);
         if kept.len() == KEPT_MAX {
             kept.pop_front();
         }
         kept.push_back(message);
     }
+}
+
+/// What the log says of a message. The text has the code in it, and the number is whose it is.
+fn taken(message: &Message, mid: Option<Id>) -> Event {
+    let answer = mid.as_deref().map(|mid| trail::answer(mid, 200));
+    Event {
+        about: About::default().with("message", &message.message_id),
+        out: vec![Sent::answers(Role::Verifier, "done", answer, mid.clone())],
+        heard: Some(Heard::request(Role::Verifier, mid)),
+        ..Event::decided(0, Role::Sms, POSTED, None)
+    }
+}
+
+const POSTED: &str = "POST /v1/messages";
+
+/// The id of a message, by the key that it came under.
+fn mid(headers: &HeaderMap) -> Option<Id> {
+    let key = headers.get("idempotency-key")?.to_str().ok()?;
+    let place = trail::place(Role::Verifier.name(), "POST", "/v1/messages", key);
+    Some(trail::mid(&place))
 }
 
 #[derive(Deserialize)]
@@ -113,12 +146,22 @@ async fn handle(State(gateway): State<Arc<Gateway>>, request: Request) -> Respon
 
 async fn post(gateway: &Gateway, request: Request) -> Result<Reply, Refused> {
     let (parts, body) = request.into_parts();
-    let body = bounded(&parts.headers, body).await?;
+    let mid = mid(&parts.headers);
+    let refused = |refused: &Refused| {
+        gateway.diary.write(Event {
+            heard: Some(Heard::request(Role::Verifier, mid.clone())),
+            ..Event::decided(0, Role::Sms, POSTED, Some(refused.refusal))
+        });
+    };
+    let body = bounded(&parts.headers, body).await.inspect_err(refused)?;
     let read = |error: serde_json::Error| Refused {
         refusal: Refusal::Malformed,
         detail: Some(error.to_string()),
     };
-    gateway.take(serde_json::from_slice(&body).map_err(read)?);
+    let message = serde_json::from_slice(&body)
+        .map_err(read)
+        .inspect_err(refused)?;
+    gateway.take(message, mid);
     Ok(Reply {
         status: 200,
         body: json!({}),
@@ -168,8 +211,8 @@ mod tests {
             to: "+86".into(),
             text: "482913".into(),
         };
-        gateway.take(message.clone());
-        gateway.take(message.clone());
+        gateway.take(message.clone(), None);
+        gateway.take(message.clone(), None);
         assert_eq!(gateway.messages("+86"), vec![message]);
         assert!(gateway.messages("+87").is_empty());
         assert_eq!(*shown.lock().unwrap_or_else(PoisonError::into_inner), 1);

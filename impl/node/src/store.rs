@@ -59,6 +59,25 @@ where
     told.await.unwrap_or(Err(Fault::Stopped("the store")))
 }
 
+/// [`run`], and has `then` see what came of it once it is durable: the jobs of a store come there in the order in which they
+/// were judged.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_then<T, F, G>(store: &dyn Store, job: F, then: G) -> Result<T, Fault>
+where
+    T: Send + 'static,
+    F: FnOnce(&dyn Rows) -> (Vec<Write>, T) + Send + 'static,
+    G: FnOnce(&T) + Send + 'static,
+{
+    let (tell, told) = oneshot::channel();
+    store.submit(boxed(job, move |result: Result<T, Fault>| {
+        let _ = result.as_ref().map(then);
+        drop(tell.send(result));
+    }));
+    told.await.unwrap_or(Err(Fault::Stopped("the store")))
+}
+
 /// [`run`] for threads.
 ///
 /// # Errors
@@ -119,7 +138,7 @@ impl Store for Memory {
                 None => rows.remove(&place),
             };
         }
-        drop(rows);
+        // Before the next job: what is done with a job's outcome is done in the order of the jobs.
         done(Ok(()));
     }
 

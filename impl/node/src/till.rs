@@ -9,14 +9,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kaika_pos::{Effect, Input, Outcome, Pos, Reversal, Sale};
+use kaika_spec::Role;
 use kaika_wire::core::Write;
+use kaika_wire::iso8583::Message;
 use serde::{Deserialize, Serialize};
 
 use crate::chip::Remote;
 use crate::clock::SharedClock;
 use crate::fault::Fault;
 use crate::line::Line;
+use crate::log::{Diary, Event, Heard, Sent};
 use crate::store::{self, Store};
+use crate::trail::{self, About};
 
 /// Table of the reversals whose requests are not decided, by terminal, shop and reference.
 pub const REVERSALS: &str = "reversals";
@@ -43,6 +47,7 @@ pub struct Till {
     /// Names of the payments under way in this process: their reversals are not due yet.
     under_way: Mutex<BTreeSet<String>>,
     settling: tokio::sync::Mutex<()>,
+    diary: Diary,
 }
 
 impl Till {
@@ -59,7 +64,33 @@ impl Till {
             issuer,
             under_way: Mutex::default(),
             settling: tokio::sync::Mutex::new(()),
+            diary: Diary::default(),
         }
+    }
+
+    /// The same terminal, which writes down what it decides.
+    #[must_use]
+    pub fn logged(self, diary: Diary) -> Self {
+        Self { diary, ..self }
+    }
+
+    /// Writes a decision about a transaction down: what was judged, what is sent, where it stands then.
+    fn decided(
+        &self,
+        act: &str,
+        heard: &Answered,
+        sent: Option<(&str, &[u8])>,
+        tap: &str,
+        state: &str,
+    ) {
+        let sent = sent.map(|(msg, bytes)| Sent::asks(Role::Issuer, msg, iso(bytes)));
+        self.diary.write(Event {
+            about: About::default().with("tap", tap),
+            heard: heard.heard(),
+            out: sent.into_iter().collect(),
+            post: [("tap", state.to_owned())].into(),
+            ..Event::decided(0, Role::Pos, act, None)
+        });
     }
 
     fn under_way(&self) -> MutexGuard<'_, BTreeSet<String>> {
@@ -109,9 +140,19 @@ impl Till {
                 reversal.first()
             };
             sent = true;
+            let (name, nothing) = (reversal.name(), Answered::Nothing);
+            self.decided(
+                "time-out",
+                &nothing,
+                Some(("reversal", &message)),
+                &name,
+                "reversing",
+            );
             let answer = self.line.ask(&message).await;
-            if answer.is_some_and(|answer| reversal.is_settled(&answer)) {
-                return self.forget(&reversal.name()).await;
+            if let Some(answer) = answer.filter(|answer| reversal.is_settled(answer)) {
+                let heard = Answered::Bytes(iso(&message), answer);
+                self.decided("answer", &heard, None, &name, "declined");
+                return self.forget(&name).await;
             }
         }
         Err(not_taken())
@@ -163,14 +204,20 @@ impl Till {
             pos: Pos::new(sale),
             reversal: None,
             reversals: 0,
+            heard: Answered::Nothing,
         };
         let mut effect = payment.pos.handle(Input::Start);
         loop {
             let input = match effect {
-                Effect::Chip(command) => payment.chip(chip.transmit(&command).await)?,
+                Effect::Chip(command) => {
+                    let answer = chip.transmit(&command).await;
+                    payment.spoken(chip);
+                    payment.chip(answer)?
+                }
                 Effect::Ask { request, reversal } => payment.ask(&request, &reversal).await?,
                 Effect::Reverse(message) => payment.reverse(&message).await?,
                 Effect::Show(outcome) => {
+                    payment.shown(&outcome);
                     payment.over().await?;
                     return Ok((outcome, payment.pos.token().map(str::to_owned)));
                 }
@@ -184,12 +231,44 @@ fn not_taken() -> Fault {
     Fault::Peer("the issuer takes no reversal; it is sent again before the next payment".into())
 }
 
+/// What the issuer said last.
+#[derive(Debug)]
+enum Answered {
+    /// Nobody was asked.
+    Nothing,
+    /// The chip, so far.
+    Chip(Option<String>),
+    /// The issuer: nothing.
+    Silence,
+    /// The issuer, to this message: this.
+    Bytes(Option<String>, Vec<u8>),
+}
+
+impl Answered {
+    fn heard(&self) -> Option<Heard> {
+        Some(match self {
+            Self::Nothing => return None,
+            Self::Chip(said) => Heard::answer(Role::Chip, said.clone(), None),
+            Self::Silence => Heard::silence(Role::Issuer),
+            Self::Bytes(asked, bytes) => Heard::answer(Role::Issuer, iso(bytes), asked.clone()),
+        })
+    }
+}
+
+/// The id of a message on the line.
+fn iso(bytes: &[u8]) -> Option<String> {
+    Message::parse(bytes)
+        .ok()
+        .map(|message| trail::iso(&message))
+}
+
 /// A payment under way. Dropped before its end, it leaves its reversal due.
 struct Payment<'a> {
     till: &'a Till,
     pos: Pos,
     reversal: Option<Reversal>,
     reversals: u32,
+    heard: Answered,
 }
 
 impl Payment<'_> {
@@ -201,6 +280,13 @@ impl Payment<'_> {
         }
     }
 
+    /// Until the issuer was heard, it is the chip that is judged.
+    fn spoken(&mut self, chip: &Remote) {
+        if matches!(self.heard, Answered::Nothing | Answered::Chip(_)) {
+            self.heard = Answered::Chip(chip.said().map(str::to_owned));
+        }
+    }
+
     async fn ask(&mut self, request: &[u8], reversal: &[u8]) -> Result<Input, Fault> {
         let reversal = Reversal::restored(reversal).ok_or_else(not_taken)?;
         self.till.under_way().insert(reversal.name());
@@ -209,6 +295,14 @@ impl Payment<'_> {
         //# the reversal is answered.
         let reversal = self.reversal.insert(reversal);
         self.till.keep(reversal, false).await?;
+        let name = reversal.name();
+        self.till.decided(
+            "card",
+            &self.heard,
+            Some(("request", request)),
+            &name,
+            "asked",
+        );
         Ok(self.asked(request).await)
     }
 
@@ -220,13 +314,38 @@ impl Payment<'_> {
         self.reversals += 1;
         if let Some(reversal) = &self.reversal {
             self.till.keep(reversal, true).await?;
+            let name = reversal.name();
+            self.till.decided(
+                "time-out",
+                &self.heard,
+                Some(("reversal", message)),
+                &name,
+                "reversing",
+            );
         }
         Ok(self.asked(message).await)
     }
 
-    async fn asked(&self, message: &[u8]) -> Input {
+    async fn asked(&mut self, message: &[u8]) -> Input {
         let answer = self.till.line.ask(message).await;
+        let bytes = |answer| Answered::Bytes(iso(message), answer);
+        self.heard = answer.clone().map_or(Answered::Silence, bytes);
         answer.map_or(Input::Timeout, Input::Issuer)
+    }
+
+    /// Writes down what the shop is shown.
+    fn shown(&self, outcome: &Outcome) {
+        let (act, state) = match outcome {
+            Outcome::Approved { .. } => ("answer", "approved"),
+            Outcome::Declined { .. } | Outcome::Reversed => ("answer", "declined"),
+            Outcome::CardUnusable => ("card-unusable", "idle"),
+        };
+        let name = self
+            .reversal
+            .as_ref()
+            .map(Reversal::name)
+            .unwrap_or_default();
+        self.till.decided(act, &self.heard, None, &name, state);
     }
 
     async fn over(&self) -> Result<(), Fault> {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kaika_crypto::{ChipMasterKey, IssuerMasterKey, SealKey};
@@ -15,11 +15,11 @@ use kaika_wire::core::Core;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::chip;
-use crate::clock::Shifted;
+use crate::chip::{self, Inserted};
+use crate::clock::{Clock, Shifted};
 use crate::fault::Fault;
 use crate::keys::{Key, Keys};
-use crate::log::Log;
+use crate::log::{Diary, Log};
 use crate::operator::{Enrolment, Operator};
 use crate::peers::Peer;
 use crate::pos_server::PosServer;
@@ -141,13 +141,19 @@ impl World {
         crate::roles::make_dir(&data)?;
         let keys = Keys::load_or_create(&data.join("keys.json"))?;
         let clock = Arc::new(Shifted::default());
-        let log = Arc::new(Log::file(&data.join("events.ndjson"))?);
-        let common = Common {
-            keys: keys.clone(),
-            clock: clock.clone(),
-            log,
-            data: Some(data.clone()),
+        let common = |role: Role| {
+            Ok::<_, Fault>(Common {
+                keys: keys.clone(),
+                clock: clock.clone(),
+                log: log(&data, role, &*clock)?,
+                data: Some(data.clone()),
+            })
         };
+        let (for_issuer, for_identity, for_verifier) = (
+            common(Role::Issuer)?,
+            common(Role::Identity)?,
+            common(Role::Verifier)?,
+        );
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let mut ports = Vec::new();
         for _ in 0..6 {
@@ -184,16 +190,19 @@ impl World {
             identity: or(peers.identity, addresses.identity),
             sms: or(peers.sms, addresses.sms),
         };
-        let gateway = Gateway::new(Box::new(|_| {}));
+        let diary =
+            |role: Role| Diary::open(&data.join(format!("{role}.ndjson")), role, clock.clone());
+        let gateway = Gateway::logged(Box::new(|_| {}), diary(Role::Sms)?);
         let chip = chip::open(&data.join("chip.bin"), keys.chip_master.bytes(), SE_ID)?;
+        let chip = Inserted::from(chip).with_events(&hex::encode(SE_ID), diary(Role::Chip)?);
         let (stopper, stop) = Stopper::new();
         let issuer_core = Arc::new(issuer(&keys));
-        let issuer_store = common.store(Role::Issuer)?;
+        let issuer_store = for_issuer.store(Role::Issuer)?;
         let pos = Arc::new(PosServer {
             issuer: Arc::clone(&issuer_core),
             store: Arc::clone(&issuer_store),
-            clock: common.clock.clone(),
-            log: Arc::clone(&common.log),
+            clock: clock.clone(),
+            log: Arc::clone(&for_issuer.log),
         });
         let mut tasks = vec![
             tokio::spawn(pos.serve(pos_port)),
@@ -212,18 +221,19 @@ impl World {
             ),
             (
                 Arc::new(identity(&keys)),
-                common.store(Role::Identity)?,
+                for_identity.store(Role::Identity)?,
                 Default::default(),
                 identity_port,
             ),
             (
                 Arc::new(verifier(&keys)),
-                common.store(Role::Verifier)?,
+                for_verifier.store(Role::Verifier)?,
                 verifier_peers(&keys, &urls),
                 verifier_port,
             ),
         ];
-        for (core, store, peers, port) in servers {
+        let logs = [for_issuer, for_identity, for_verifier];
+        for ((core, store, peers, port), common) in servers.into_iter().zip(logs) {
             let server = common.server(core, store, peers)?;
             tasks.push(tokio::spawn(reported(
                 "server",
@@ -269,6 +279,12 @@ impl World {
         };
         Operator::new(&url(address), key.clone(), self.clock.clone())
     }
+}
+
+/// The event log of a role in a directory.
+fn log(data: &Path, role: Role, clock: &dyn Clock) -> Result<Arc<Log>, Fault> {
+    let path = data.join(format!("{role}.ndjson"));
+    Log::open(&path, role, clock.now()).map(Arc::new)
 }
 
 async fn reported(who: &'static str, task: impl Future<Output = Result<(), Fault>>) {

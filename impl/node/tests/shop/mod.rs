@@ -19,6 +19,7 @@ use kaika_node::log::Log;
 use kaika_node::pos_server::PosServer;
 use kaika_node::store::{Dump, Store, run};
 use kaika_node::world;
+use kaika_spec::Role;
 use kaika_spec::limit::REQUESTOR_ID;
 use kaika_wire::core::Write;
 use kaika_wire::dice::Dice;
@@ -181,7 +182,7 @@ pub(crate) fn request(key: &TokenKey, n: u32, number: u32, atc: u16) -> Message 
 async fn serve(issuer: Issuer, store: Arc<dyn Store>, dir: &Path) -> SocketAddr {
     let (listener, log) = match (
         TcpListener::bind("127.0.0.1:0").await,
-        Log::file(&dir.join("events.ndjson")),
+        Log::open(&dir.join("issuer.ndjson"), Role::Issuer, System.now()),
     ) {
         (Ok(listener), Ok(log)) => (listener, log),
         (listener, log) => panic!("{listener:?} {}", log.is_ok()),
