@@ -45,6 +45,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("kaika-conformance", &["spec"]),
     ("kaika-generate", &["spec", "model", "conformance"]),
+    (
+        "kaika-strength",
+        &["spec", "model", "conformance", "generate"],
+    ),
     ("kaika-cli", &["*"]),
     ("kaika", &["*"]),
 ];
@@ -188,6 +192,7 @@ fn the_table_of_arrows_forbids_what_it_is_for() {
         ("kaika-conformance", "kaika-wire"),
         ("kaika-spec", "kaika-wire"),
         ("kaika-node", "kaika-model"),
+        ("kaika-strength", "kaika-issuer"),
         ("kaika-stranger", "kaika-spec"),
     ] {
         let named = BTreeSet::from([to.to_owned()]);

@@ -18,6 +18,7 @@ mod person;
 mod reference;
 mod se;
 mod serve;
+mod strength;
 mod tap;
 mod vault;
 mod vectors;
@@ -63,6 +64,8 @@ enum Command {
     Vectors(vectors::Args),
     /// Plays the vectors against a subject.
     Conform(conform::Args),
+    /// Measures how strong the vectors are: coverage, and what of everything that a role could do wrong they tell.
+    Strength(strength::Args),
     /// Runs one server.
     Serve(serve::Args),
     /// Runs a chip.
@@ -117,6 +120,7 @@ pub fn main() -> ExitCode {
         Command::Export(args) => export::run(&args),
         Command::Vectors(args) => vectors::run(&args),
         Command::Conform(args) => conform::run(&args, &runtime),
+        Command::Strength(args) => strength::run(&args),
         Command::Serve(args) => runtime.block_on(serve::run(args)),
         Command::Se(args) => runtime.block_on(se::run(args)),
         Command::Apply(args) => runtime.block_on(apply::run(args)),
