@@ -72,7 +72,7 @@ impl<S: Subject> Court<'_, S> {
                         place,
                         Judged {
                             mutant: *mutant,
-                            fate: self.mutant(place, mutant),
+                            fate: self.mutant(place),
                         },
                     ));
                     done();
@@ -90,14 +90,11 @@ impl<S: Subject> Court<'_, S> {
         judged.into_iter().map(|(_, judged)| judged).collect()
     }
 
-    fn mutant(&self, place: usize, mutant: &Mutant) -> Fate {
+    fn mutant(&self, place: usize) -> Fate {
         let number = u32::try_from(place + 1).unwrap_or(u32::MAX);
-        let name = mutant.to_string();
         let made_for = |word: &Word<S>| {
-            let is_it = |made: &&Made| {
-                made.role == S::ROLE && made.mutants.contains(&name) && made.is_of::<S>(&word.way)
-            };
-            self.made.iter().any(|made| is_it(&made))
+            let is_of = |made: &&Made| made.role == S::ROLE && made.is_of::<S>(&word.way);
+            self.made.iter().any(|made| is_of(&made))
         };
         switch::with(number, || self.fate(S::mutated, made_for))
     }

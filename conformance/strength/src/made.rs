@@ -7,19 +7,16 @@ use crate::judge::{Fate, Judged};
 use crate::roles::{Input, Subject};
 use crate::words::letters;
 
-/// One way, and the mutants that it was made for.
+/// One way.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Made {
     /// The role.
     pub role: String,
-    /// A chapter that has all its letters; nothing when none has.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub chapter: Option<String>,
+    /// A chapter that has all its letters, or at least the last one.
+    pub chapter: String,
     /// The letters.
     pub path: Vec<String>,
-    /// What it tells.
-    pub mutants: Vec<String>,
 }
 
 impl Made {
@@ -39,42 +36,42 @@ pub(crate) fn wanted<S: Subject>(
     judged: &[Judged],
     tells: impl Fn(usize, &[Input<S>]) -> bool,
 ) -> Vec<Made> {
-    let mut survivors: Vec<(usize, &Judged, Vec<Input<S>>)> = Vec::new();
+    let mut survivors: Vec<(usize, Vec<Input<S>>)> = Vec::new();
     for (place, one) in judged.iter().enumerate() {
         if let Fate::Survives(way) = &one.fate
             && let Ok(way) = letters::<S>(way)
         {
-            survivors.push((place, one, way));
+            survivors.push((place, way));
         }
     }
-    survivors.sort_by(|one, other| other.2.len().cmp(&one.2.len()).then(one.2.cmp(&other.2)));
-    let mut ways: Vec<(Vec<Input<S>>, Vec<String>)> = Vec::new();
-    for (place, one, way) in survivors {
-        let name = one.mutant.to_string();
-        match ways.iter_mut().find(|(taken, _)| tells(place, taken)) {
-            Some((_, mutants)) if mutants.contains(&name) => {}
-            Some((_, mutants)) => mutants.push(name),
-            None => ways.push((way, vec![name])),
+    survivors.sort_by(|(_, one), (_, other)| other.len().cmp(&one.len()).then(one.cmp(other)));
+    let mut ways: Vec<Vec<Input<S>>> = Vec::new();
+    for (place, way) in survivors {
+        if !ways.iter().any(|taken| tells(place, taken)) {
+            ways.push(way);
         }
     }
-    let mut made: Vec<Made> = ways
-        .into_iter()
-        .map(|(way, mutants)| made::<S>(&way, mutants))
-        .collect();
+    let mut made: Vec<Made> = ways.iter().map(|way| made::<S>(way)).collect();
     made.sort();
     made
 }
 
-fn made<S: Subject>(way: &[Input<S>], mutants: Vec<String>) -> Made {
-    let has_all = |letters: &[Input<S>]| way.iter().all(|letter| letters.contains(letter));
-    let chapter = S::M::chapters()
-        .into_iter()
-        .find(|(_, letters)| has_all(letters));
+fn made<S: Subject>(way: &[Input<S>]) -> Made {
+    let chapters = S::M::chapters();
+    let has = |said: &[Input<S>]| {
+        let all = |(_, letters): &&(&str, Vec<Input<S>>)| {
+            said.iter().all(|letter| letters.contains(letter))
+        };
+        chapters
+            .iter()
+            .find(all)
+            .map(|(name, _)| (*name).to_owned())
+    };
+    let last = way.last().map(std::slice::from_ref).unwrap_or_default();
     Made {
         role: S::ROLE.to_owned(),
-        chapter: chapter.map(|(name, _)| name.to_owned()),
+        chapter: has(way).or_else(|| has(last)).unwrap_or_default(),
         path: way.iter().map(ToString::to_string).collect(),
-        mutants,
     }
 }
 

@@ -114,7 +114,7 @@ fn row(cover: &Cover) -> String {
 fn mutants(strength: &Strength, figures: &Figures) -> String {
     let mut text = String::from(
         "## Mutants of the model\n\nEquivalent is a proof: a search over all pairs of states that the right role and the wrong one reach together, with the \
-         whole alphabet, found no answer that differs. *Not made for it*: told also by a vector that was not made because of that mutant (leave one out).\n\n\
+         whole alphabet, found no answer that differs. *Not made for it*: told also by a vector that was not made because of a mutant (leave out `conformance/generate/mutant-paths.json`).\n\n\
          | role | vectors | states | steps | mutants | equivalent | killed | not made for it | undecided |\n|---|---|---|---|---|---|---|---|---|\n",
     );
     for role in &strength.roles {
