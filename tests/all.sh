@@ -110,6 +110,7 @@ if [ "${1:-}" != quick ]; then
     step "documentation" documents
     step "fuzz smoke: ${FUZZ_SECONDS:=3} s each" fuzz/run.sh "$FUZZ_SECONDS"
     step "vectors are fresh" cargo run --locked --release --quiet -- vectors --check
+    step "strength: no figure fell" cargo run --locked --release --quiet -- strength --check
     step "the way of a card" cargo run --locked --release --quiet -- demo
     step "verify" verify
     step "reports in a browser" tests/report/run.sh

@@ -18,6 +18,7 @@ mod person;
 mod reference;
 mod se;
 mod serve;
+mod strength;
 mod tap;
 mod trace;
 mod vault;
@@ -68,6 +69,8 @@ enum Command {
     Conform(conform::Args),
     /// Checks event logs against the model.
     Trace(trace::Args),
+    /// Measures how strong the vectors are: coverage, and what of everything that a role could do wrong they tell.
+    Strength(strength::Args),
     /// Runs one server.
     Serve(serve::Args),
     /// Runs a chip.
@@ -123,6 +126,7 @@ pub fn main() -> ExitCode {
         Command::Vectors(args) => vectors::run(&args),
         Command::Conform(args) => conform::run(&args, &runtime),
         Command::Trace(args) => trace::run(&args),
+        Command::Strength(args) => strength::run(&args),
         Command::Serve(args) => runtime.block_on(serve::run(args)),
         Command::Se(args) => runtime.block_on(se::run(args)),
         Command::Apply(args) => runtime.block_on(apply::run(args)),

@@ -2,9 +2,10 @@
 
 use kaika_crypto::digest;
 use kaika_spec::limit::{CARD_CURRENCY, CARD_LIMIT_MINOR, CARDS_PER_PRODUCT};
-use kaika_spec::{Refusal, TokenState};
+use kaika_spec::{Refusal, TokenState, Weakness};
 use kaika_tokenization::lifecycle::Event;
 use kaika_tokenization::{Assurance, Minted};
+use kaika_weakness::lacks;
 use kaika_wire::core::{Change, Refused, Write, read};
 use kaika_wire::messages::issuer::{
     CardStatus, Compensated, Evidence, IssueOutcome, IssueRequest, Undone,
@@ -31,6 +32,14 @@ pub(crate) struct Proven {
 
 impl Case<'_> {
     pub(crate) fn issue(self, body: &[u8]) -> Decision {
+        if lacks(Weakness::ScoreFromVerifier)
+            && let Some(asked) = with_score(body)
+        {
+            self.quoted(&asked)?;
+            let person = person_of(&asked.applicant);
+            let reference = None;
+            return self.make(&asked, &Proven { person, reference });
+        }
         let asked: IssueRequest = parse(body)?;
         let decided = self.quoted(&asked)?;
         match &asked.evidence {
@@ -58,8 +67,8 @@ impl Case<'_> {
             Some(Outcome { undone: true, .. }) => return Err(Refusal::RequestTombstoned.into()),
             //= spec/40-issue.md#iss-10-one-card-for-one-request
             //# The issuer MUST NOT create more than one card for one request.
-            Some(_) => return Err(Refusal::WrongOrder.into()),
-            None => {}
+            Some(_) if !lacks(Weakness::KeyIgnored) => return Err(Refusal::WrongOrder.into()),
+            Some(_) | None => {}
         }
         //= spec/40-issue.md#iss-2-the-decision-is-quoted
         //# The issuer MUST refuse to issue without the id of a live eligibility decision of its own for the same request.
@@ -78,7 +87,8 @@ impl Case<'_> {
         }
         //= spec/20-apply.md#app-12-the-applicant-does-not-change
         //# The issuer MUST refuse to issue for an applicant whose digest differs from the one of the eligibility decision.
-        if decided.applicant_digest != applicant_digest(&asked.applicant) {
+        let other = decided.applicant_digest != applicant_digest(&asked.applicant);
+        if other && !lacks(Weakness::ApplicantResent) {
             return Err(Refusal::ApplicantMismatch.into());
         }
         self.kind_fits(&decided, asked)?;
@@ -95,6 +105,7 @@ impl Case<'_> {
             .as_ref()
             .map_or(0, |customer| customer.phone_version);
         let moved = customer.is_some() != decided.known || version != decided.phone_version;
+        let moved = moved && !lacks(Weakness::PhoneVersionUnchecked);
         if moved || self.now >= decided.expires_at {
             Err(Refusal::EligibilityStale.into())
         } else {
@@ -107,6 +118,7 @@ impl Case<'_> {
         //# The issuer MUST refuse evidence of another kind than its own eligibility decision asked for.
         match (&asked.evidence, decided.known) {
             (Evidence::Otp { .. }, true) | (Evidence::Identity { .. }, false) => Ok(()),
+            _ if lacks(Weakness::BranchTrusted) => Ok(()),
             (Evidence::Otp { .. }, false) | (Evidence::Identity { .. }, true) => {
                 Err(Refusal::EvidenceKindMismatch.into())
             }
@@ -123,7 +135,8 @@ impl Case<'_> {
         //# The issuer MUST refuse one-time-code evidence whose phone digest or phone version differs from the customer's present one.
         let person = person_of(&asked.applicant);
         let customer = self.customer(&person).ok_or(Refusal::EvidenceMismatch)?;
-        if digest::phone(&customer.phone) == given.0 && version == customer.phone_version {
+        let same = digest::phone(&customer.phone) == given.0 && version == customer.phone_version;
+        if same || lacks(Weakness::PhoneVersionUnchecked) {
             Ok(Proven {
                 person,
                 reference: None,
@@ -142,7 +155,8 @@ impl Case<'_> {
         }
         //= spec/40-issue.md#iss-8-pre-verification-at-commit
         //# The issuer MUST evaluate pre-verification inside the transaction that creates the card.
-        if self.is_blocked(&proven.person) {
+        let early = lacks(Weakness::PreverifyAfterIssue) || lacks(Weakness::PreverifyCached);
+        if self.is_blocked(&proven.person) && !early {
             return Err(Refusal::PreverifyFailed.into());
         }
         let holding = format!("{}/{}", proven.person, asked.product);
@@ -154,12 +168,19 @@ impl Case<'_> {
             self.card_row(code)
                 .is_some_and(|card| !is_final(card.status))
         });
-        if held.len() >= CARDS_PER_PRODUCT {
+        if held.len() >= CARDS_PER_PRODUCT && !lacks(Weakness::QuotaOutsideTransaction) {
             return Err(Refusal::DuplicateCard.into());
         }
         let made = self.minted(asked, &proven.person)?;
         held.push(made.card_code.clone());
-        Ok(made.change(asked, &holding, &held, proven.reference.as_deref()))
+        let mut change = made.change(asked, &holding, &held, proven.reference.as_deref());
+        if lacks(Weakness::IssueInTwoSteps) {
+            // The second step is never taken.
+            change
+                .writes
+                .retain(|write| write.table != TOKENS && write.table != OUTCOMES);
+        }
+        Ok(change)
     }
 
     fn minted(mut self, asked: &IssueRequest, person: &str) -> Result<Made, Refused> {
@@ -257,6 +278,10 @@ impl Case<'_> {
         let Empty {} = parse(body)?;
         if Hex::<16>::try_from(request_id.to_owned()).is_err() {
             return Err(Refusal::UnknownRequest.into());
+        }
+        if lacks(Weakness::NoCompensation) {
+            let outcome = Undone::Tombstoned;
+            return Ok(Change::reply(200, json!(Compensated { outcome }), vec![]));
         }
         //= spec/40-issue.md#iss-19-compensation-undoes
         //# Compensation of a request MUST delete its token, terminate its agreement and close its card, or leave a tombstone
@@ -365,6 +390,16 @@ impl Made {
         writes.extend(reference.map(|reference| Write::put(REFERENCES, reference, &request_id)));
         Change::reply(201, answer, writes)
     }
+}
+
+/// A message with a score of its own in the evidence; only a weak issuer reads it.
+fn with_score(body: &[u8]) -> Option<IssueRequest> {
+    let mut asked: serde_json::Value = serde_json::from_slice(body).ok()?;
+    asked
+        .get_mut("evidence")?
+        .as_object_mut()?
+        .remove("live_record")?;
+    serde_json::from_value(asked).ok()
 }
 
 /// How the holder of a token is verified by evidence of this kind.

@@ -1,8 +1,9 @@
 //! Manage: suspend, resume, delete; lost and stolen; the end of an agreement.
 
-use kaika_spec::{Refusal, TokenState};
+use kaika_spec::{Refusal, TokenState, Weakness};
 use kaika_tokenization::Lifecycle;
 use kaika_tokenization::lifecycle::Event;
+use kaika_weakness::lacks;
 use kaika_wire::core::{Caller, Change, Refused, Rows, Write, read};
 use kaika_wire::messages::issuer::{
     AgreementEnded, CardShown, CardStatus, CardStatusRequest, Suspender, SuspenderRequest,
@@ -44,10 +45,16 @@ impl Case<'_> {
 
     fn apply(self, token_ref: &str, event: Event) -> Decision {
         let mut token = self.token_row(token_ref)?;
-        let life: Lifecycle = token
+        let is_resume = matches!(event, Event::Resume(_));
+        let mut life: Lifecycle = token
             .life()
             .after(event)
             .map_err(|_| Refusal::IllegalTransition)?;
+        if is_resume && lacks(Weakness::BooleanSuspend) {
+            for by in &token.suspended_by {
+                life = life.after(Event::Resume(party(*by))).unwrap_or(life);
+            }
+        }
         token.set_life(life);
         Ok(Change::reply(
             200,

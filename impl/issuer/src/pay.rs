@@ -1,6 +1,7 @@
 //! Pay: a debit by card code and agreement, at most once for one id; a reversal, at most once and in full.
 
-use kaika_spec::Refusal;
+use kaika_spec::{Refusal, Weakness};
+use kaika_weakness::lacks;
 use kaika_wire::core::{Change, Refused, Write, read};
 use kaika_wire::messages::issuer::{
     CardStatus, DebitRequest, DebitState, DebitStatus, ReverseRequest,
@@ -10,7 +11,7 @@ use kaika_wire::value::Hex;
 use serde_json::json;
 
 use crate::ledger::Movement;
-use crate::rows::{Card, DEBITS, Debit};
+use crate::rows::{Card, DEBITS, Debit, NUMBERS};
 use crate::{Case, Decision};
 
 impl Case<'_> {
@@ -21,8 +22,10 @@ impl Case<'_> {
     pub(crate) fn debit(self, body: &[u8]) -> Decision {
         //= spec/70-pay.md#pay-10-identifiers-keep-their-kind
         //# The issuer MUST refuse a PAN or a token where a card code or an agreement number is asked for.
-        let asked: DebitRequest = parse(body)?;
-        if let Some(known) = self.debit_row(&asked.debit_id.to_string()) {
+        let by_token = lacks(Weakness::IdentifierConfused).then(|| self.by_token(body));
+        let asked: DebitRequest = parse(by_token.flatten().as_deref().unwrap_or(body))?;
+        let known = self.debit_row(&asked.debit_id.to_string());
+        if let Some(known) = known.filter(|_| !lacks(Weakness::KeyIgnored)) {
             return repeated(&asked, &known);
         }
         let card = self.debited_card(&asked)?;
@@ -31,6 +34,18 @@ impl Case<'_> {
             // A decline is an outcome: the id stays declined.
             Err(refusal) => Ok(declined(&asked, refusal)),
         }
+    }
+
+    /// The message with the card's code in the place of its token; only a weak issuer looks.
+    fn by_token(&self, body: &[u8]) -> Option<Vec<u8>> {
+        let mut asked: serde_json::Value = serde_json::from_slice(body).ok()?;
+        let token_ref: Option<String> = read(self.rows, NUMBERS, asked.get("card_code")?.as_str()?);
+        let card_code = match token_ref {
+            Some(token_ref) => self.token_row(&token_ref).ok()?.card_code,
+            None => format!("C{}", "A".repeat(20)),
+        };
+        asked["card_code"] = json!(card_code);
+        Some(asked.to_string().into_bytes())
     }
 
     fn debited_card(&self, asked: &DebitRequest) -> Result<Card, Refused> {
@@ -49,12 +64,14 @@ impl Case<'_> {
     fn post(self, asked: &DebitRequest, card: Card) -> Result<Change, Refusal> {
         //= spec/70-pay.md#pay-8-live-at-commit
         //# The issuer MUST judge card, agreement and balance inside the transaction that posts the debit.
-        is_usable(&card)?;
+        let early = lacks(Weakness::LivenessBeforeDebit);
+        is_usable(&card).or_else(|refusal| if early { Ok(()) } else { Err(refusal) })?;
         //= spec/80-manage.md#mng-7-terminated-is-for-ever
         //# The issuer MUST NOT accept a terminated agreement again.
         if self
             .agreement_row(&card.agreement)
             .is_none_or(|agreement| agreement.terminated)
+            && !early
         {
             return Err(Refusal::AgreementTerminated);
         }
@@ -110,6 +127,9 @@ impl Case<'_> {
         }
         let amount_minor = asked.amount_minor.minor();
         match self.debit_row(debit_id) {
+            Some(row) if row.state == "reversed" && lacks(Weakness::ReversalRepeats) => {
+                Ok(self.give(debit_id, row))
+            }
             Some(row) if row.state == "reversed" => Err(Refusal::AlreadyReversed.into()),
             //= spec/70-pay.md#pay-11-reversal-is-exactly-once
             //# The issuer MUST reverse a debit at most once and by exactly its amount.

@@ -1,7 +1,8 @@
 //! Prove: the issuer looks the score up itself, at the identity system, and judges what it is answered.
 
-use kaika_spec::Refusal;
 use kaika_spec::limit::SCORE_MIN;
+use kaika_spec::{Refusal, Weakness};
+use kaika_weakness::lacks;
 use kaika_wire::core::{Change, Refused, Write, read};
 use kaika_wire::messages::identity::Score;
 use kaika_wire::messages::issuer::{Evidence, IssueRequest};
@@ -37,7 +38,8 @@ impl Case<'_> {
     }
 
     pub(crate) fn reference_unused(&self, reference: &str) -> Result<(), Refused> {
-        if self.rows.get(REFERENCES, reference).is_some() {
+        let used = self.rows.get(REFERENCES, reference).is_some();
+        if used && !lacks(Weakness::ReferenceReused) {
             Err(Refusal::ReferenceUsed.into())
         } else {
             Ok(())
@@ -87,7 +89,8 @@ fn judge(score: &Score, decided: &Decided, asked: &IssueRequest) -> Result<(), R
     let same_reference = matches!(&asked.evidence, Evidence::Identity { reference } if *reference == score.reference);
     let same_request = score.request_context.to_string() == decided.request_context;
     let same_person = score.applicant_digest.to_string() == decided.applicant_digest;
-    if !(same_reference && same_request && same_person) {
+    let fits = same_reference && same_request && same_person;
+    if !fits && !lacks(Weakness::ReferenceUnbound) {
         return Err(Refusal::ReferenceMismatch.into());
     }
     //= spec/40-issue.md#iss-7-every-component-counts

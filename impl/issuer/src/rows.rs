@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use kaika_spec::{Refusal, TokenState};
+use kaika_spec::{Refusal, TokenState, Weakness};
+use kaika_tokenization::lifecycle::Event;
 use kaika_tokenization::{Domain, Lifecycle, Par, Party, RequestorId};
+use kaika_weakness::lacks;
 use kaika_wire::messages::issuer::{CardStatus, IssueRequest, Suspender};
 
 use crate::date::expiry;
@@ -219,6 +221,11 @@ impl Token {
             session: None,
         };
         token.set_life(Lifecycle::born());
+        if lacks(Weakness::ActivateWithoutReceipt)
+            && let Ok(active) = Lifecycle::born().after(Event::Activate)
+        {
+            token.set_life(active);
+        }
         token
     }
 

@@ -5,8 +5,11 @@
 //! that are not answered yet. A call is stored with the decision that wants it and removed with the decision
 //! that its answer leads to, so a process that dies in between makes the call again, under the same key.
 
-use kaika_spec::Refusal;
-use kaika_wire::core::{Call, Change, Core, Input, Refused, Reply, Request, Rows, Write, read};
+use kaika_spec::{Refusal, Weakness};
+use kaika_weakness::lacks;
+use kaika_wire::core::{
+    Call, Change, Core, Input, Refused, Reply, Request, Rows, Write, read,
+};
 use kaika_wire::dice::Dice;
 use kaika_wire::problem;
 use serde::{Deserialize, Serialize};
@@ -202,7 +205,7 @@ pub fn on_request(
     let decided = moment
         .core
         .decide(rows, moment.now, &mut moment.dice, &Input::Request(request));
-    match (known, place) {
+    match (known.filter(|_| !lacks(Weakness::KeyIgnored)), place) {
         (Some(known), _) => (vec![], repeated(&moment, known, &digest, decided)),
         (None, None) => settle(&moment, decided, None),
         (None, Some(place)) => first(&moment, decided, place, digest),

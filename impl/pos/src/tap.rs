@@ -1,6 +1,8 @@
 //! One payment at the shop's terminal. Read [`Pos::handle`] first.
 
 use kaika_apdu::Tag;
+use kaika_spec::Weakness;
+use kaika_weakness::lacks;
 use kaika_wire::iso8583::Message;
 
 use crate::chip::{self, Place, Records, Unusable};
@@ -188,6 +190,10 @@ impl Pos {
             ) => self.decided(aip, &request, reversal, &answer),
             //= spec/75-tap.md#tap-11-a-time-out-is-reversed
             //# The POS MUST reverse a request that was not answered, and repeat the reversal until it is answered.
+            (Stage::Asked { .. }, _) if lacks(Weakness::OfflineApprove) => {
+                let auth_code = "000000".to_owned();
+                Effect::Show(Outcome::Approved { auth_code })
+            }
             (Stage::Asked { reversal, .. }, _) => self.reverse(reversal),
             (
                 Stage::Proving {
@@ -199,6 +205,9 @@ impl Pos {
             (Stage::Reversing { reversal }, Input::Issuer(answer))
                 if reversal.is_settled(&answer) =>
             {
+                Effect::Show(Outcome::Reversed)
+            }
+            (Stage::Reversing { .. }, _) if lacks(Weakness::ReversalOnce) => {
                 Effect::Show(Outcome::Reversed)
             }
             (Stage::Reversing { reversal }, _) => self.reverse_again(reversal),

@@ -8,6 +8,8 @@
 //! failed in between. Records are small, so that a payment writes few words: see [`Record`].
 
 use kaika_crypto::digest::sha256;
+use kaika_spec::Weakness;
+use kaika_weakness::lacks;
 
 use crate::image::{Image, PAYLOAD_MAX, RECORDS, Record};
 
@@ -174,7 +176,7 @@ impl<F: Flash> Journal<F> {
             .ok_or(Fault)?;
         let next = Head {
             generation: head.generation.checked_add(1).ok_or(Fault)?,
-            second: !head.second,
+            second: head.second == lacks(Weakness::WriteInPlace),
         };
         let length = copy_len(number);
         let start = if next.second {

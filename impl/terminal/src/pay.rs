@@ -1,6 +1,8 @@
 //! An order, from what is shown to what the issuer said. Read [`Pay::handle`] first.
 
 use kaika_crypto::digest;
+use kaika_spec::Weakness;
+use kaika_weakness::lacks;
 use kaika_wire::messages::verifier::Ordered;
 use serde_json::{Value, json};
 
@@ -61,6 +63,9 @@ impl Pay {
             (Stage::Paying, Input::Answer { status: 200, body }) => self.shown(&body),
             //= spec/70-pay.md#pay-14-unknown-is-not-failed
             //# The terminal MUST show a payment without an answer as unknown and ask again.
+            (Stage::Paying, Input::Silence) if lacks(Weakness::TimeoutIsFailure) => {
+                self.fail(Failure::Unexpected)
+            }
             (Stage::Paying, Input::Silence) => Effect::Unknown,
             (Stage::Paying, Input::Answer { body, .. }) if is_retry(&body) => Effect::Unknown,
             (Stage::Ordering, Input::Silence) => Effect::SendAgain,

@@ -3,7 +3,8 @@
 use kaika_crypto::digest;
 use kaika_crypto::password::{AuthMessage, session_key};
 use kaika_spec::limit::REQUEST_TTL_MS;
-use kaika_spec::{Refusal, Role};
+use kaika_spec::{Refusal, Role, Weakness};
+use kaika_weakness::lacks;
 use kaika_wire::core::{Change, Refused, Request, Write, read};
 use kaika_wire::messages::verifier::{
     AccountRequest, ApplicantRequest, OpenRequest, Opened, PasswordRequest,
@@ -175,7 +176,8 @@ impl Case<'_> {
         //# of the account.
         //= spec/20-apply.md#app-8-no-oracle-before-the-real-name
         //# The verifier MUST NOT show a branch, a phone mask or a reason of decline before APP-7 holds.
-        if !is_same_person(&account.applicant, &asked.applicant) {
+        let unchecked = lacks(Weakness::RealnameUnchecked) || lacks(Weakness::BranchShownEarly);
+        if !is_same_person(&account.applicant, &asked.applicant) && !unchecked {
             return Err(Refusal::RealnameMismatch.into());
         }
         // Asked before and not answered: the same question only.
@@ -224,6 +226,16 @@ impl Case<'_> {
             }
             Answer::Good(body) => serde_json::from_value::<issuer::Eligibility>(body.clone()),
         };
+        if lacks(Weakness::BranchShownEarly)
+            && let (Some(account), Some(applicant)) =
+                (self.account(&row.account_id), &row.applicant)
+            && !is_same_person(&account.applicant, applicant)
+        {
+            return Err(Refused {
+                refusal: Refusal::RealnameMismatch,
+                detail: Some(body.to_string()),
+            });
+        }
         match decision {
             Ok(issuer::Eligibility::KnownCustomer {
                 eligibility_id,

@@ -1,6 +1,7 @@
 //! Bind: card on file. The agreement number stays here.
 
-use kaika_spec::Refusal;
+use kaika_spec::{Refusal, Weakness};
+use kaika_weakness::lacks;
 use kaika_wire::core::{Change, Write};
 use kaika_wire::messages::issuer::Issued;
 use kaika_wire::messages::verifier::Next;
@@ -36,10 +37,14 @@ impl Case<'_> {
             card_code: issued.card_code.clone(),
             token_ref: issued.token_ref,
         };
+        let mut answer = json!(answer);
+        if lacks(Weakness::AgreementForwarded) {
+            answer["agreement"] = json!(issued.agreement);
+        }
         let writes = vec![
             Write::put(BINDINGS, card_code, &binding),
             Write::put(REQUESTS, request_id, &row),
         ];
-        Ok(Change::reply(200, json!(answer), writes))
+        Ok(Change::reply(200, answer, writes))
     }
 }

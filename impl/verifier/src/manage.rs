@@ -1,6 +1,7 @@
 //! Manage: a request is cancelled, and the issuer undoes what there was.
 
-use kaika_spec::{Refusal, Role};
+use kaika_spec::{Refusal, Role, Weakness};
+use kaika_weakness::lacks;
 use kaika_wire::core::{Change, Request, Write};
 use kaika_wire::messages::Empty;
 use serde_json::{Value, json};
@@ -43,9 +44,9 @@ impl Case<'_> {
     pub(crate) fn compensated(self, request_id: &str, status: u16, body: &Value) -> Decision {
         let mut row = self.row(request_id)?;
         match answers::read(status, body) {
-            Answer::Silent => Err(Refusal::InProgress.into()),
+            Answer::Silent if !lacks(Weakness::CompensationOnce) => Err(Refusal::InProgress.into()),
             Answer::Refused(refusal) => Ok(Change::counted(refusal, vec![])),
-            Answer::Good(_) => {
+            Answer::Silent | Answer::Good(_) => {
                 row.state = State::Cancelled;
                 let binding = row
                     .card

@@ -3,7 +3,8 @@
 use kaika_crypto::digest;
 use kaika_crypto::password::AuthMessage;
 use kaika_spec::limit::ORDER_TTL_MS;
-use kaika_spec::{Refusal, Role};
+use kaika_spec::{Refusal, Role, Weakness};
+use kaika_weakness::lacks;
 use kaika_wire::core::{Change, Refused, Write, read};
 use kaika_wire::messages::issuer::Debited;
 use kaika_wire::messages::parse;
@@ -73,7 +74,8 @@ impl Case<'_> {
         let order = self.order_row(order_id)?;
         //= spec/70-pay.md#pay-2-the-orders-owner-pays
         //# The verifier MUST refuse to pay an order for any account but the one it is addressed to.
-        if order.account_id != asked.account_id.as_str() {
+        let others = lacks(Weakness::OrderOwnerUnchecked);
+        if order.account_id != asked.account_id.as_str() && !others {
             return Err(Refusal::OrderNotOwned.into());
         }
         let digest = hex::encode(digest::pay(
@@ -88,7 +90,7 @@ impl Case<'_> {
             nonce: &order.challenge,
             digest: &digest,
         };
-        let account = match self.prove(&order.account_id, &statement, &asked.proof)? {
+        let account = match self.prove(asked.account_id.as_str(), &statement, &asked.proof)? {
             Judged::Wrong(refusal, writes) => return Ok(Change::counted(refusal, writes)),
             Judged::Holds(account, _) => account,
         };
@@ -102,7 +104,9 @@ impl Case<'_> {
         //# The verifier MUST refuse a card code that is not bound to the account of the order.
         let binding: Option<Binding> = read(self.rows, BINDINGS, asked.card_code.as_str());
         let binding = binding
-            .filter(|binding| binding.account_id == order.account_id)
+            .filter(|binding| {
+                binding.account_id == order.account_id || lacks(Weakness::OrderOwnerUnchecked)
+            })
             .ok_or(Refusal::NotBound)?;
         //= spec/70-pay.md#pay-5-orders-expire
         //# The verifier MUST refuse to pay an order older than `ORDER_TTL_MS`.
@@ -111,7 +115,8 @@ impl Case<'_> {
         }
         //= spec/70-pay.md#pay-4-what-was-shown-is-what-is-paid
         //# The verifier MUST refuse a payment whose order digest differs from the order's.
-        if order.order_digest != asked.order_digest.to_string() {
+        let differs = order.order_digest != asked.order_digest.to_string();
+        if differs && !lacks(Weakness::OrderNotBound) {
             return Err(Refusal::OrderDigestMismatch.into());
         }
         match order.settled {
@@ -130,8 +135,10 @@ impl Case<'_> {
     ) -> Decision {
         //= spec/70-pay.md#pay-6-one-order-one-debit
         //# The verifier MUST use the order id as the debit id of every try.
+        let again = lacks(Weakness::DebitIdPerTry).then(|| self.dice.id());
+        let debit_id = again.clone().unwrap_or_else(|| order_id.to_owned());
         let first = json!({
-            "debit_id": order_id,
+            "debit_id": debit_id,
             "card_code": asked.card_code,
             "agreement": binding.agreement,
             "account_id": order.account_id,
@@ -146,6 +153,7 @@ impl Case<'_> {
             "evidence": asked.evidence,
         });
         // A try that was not answered is repeated as it was, whatever card is named now.
+        order.debit = order.debit.filter(|_| again.is_none());
         let body = order.debit.get_or_insert(first).clone();
         order.settled = Settled::Pending;
         let waiting = Waiting::Debit {
@@ -154,7 +162,7 @@ impl Case<'_> {
         let writes = vec![account, Write::put(ORDERS, order_id, &order)];
         Ok(ask(
             Role::Issuer,
-            &call_id("debit", order_id),
+            &call_id("debit", &debit_id),
             "/v1/debits".into(),
             body,
             &waiting,

@@ -5,7 +5,8 @@ use kaika_spec::limit::{
     GUESS_BUDGET, GUESS_WINDOW_MS, OTP_DIGITS, OTP_RESEND_MS, OTP_SENDS_MAX, OTP_TRIES_MAX,
     OTP_TTL_MS, POLICY_TTL_MS,
 };
-use kaika_spec::{Refusal, Role};
+use kaika_spec::{Refusal, Role, Weakness};
+use kaika_weakness::lacks;
 use kaika_wire::core::{Change, Refused, Request, Write, read};
 use kaika_wire::messages::Empty;
 use kaika_wire::messages::identity::Matched;
@@ -18,6 +19,9 @@ use crate::answers::{self, Answer};
 use crate::apply::context;
 use crate::rows::{CardRequest, FRAMES, GUESSES, Guesses, Otp, Policy, REQUESTS, State, Waiting};
 use crate::{Case, Decision, ask, call_id, next};
+
+/// The last code by phone: only a weak verifier writes it.
+const CODES: &str = "codes";
 
 impl Case<'_> {
     /// Draws a code and has it sent to the phone that the issuer named.
@@ -46,6 +50,8 @@ impl Case<'_> {
             .ok_or(Refusal::WrongOrder)?
             .0;
         let body = json!({"message_id": otp_id, "to": phone, "text": text(&code, &row)});
+        let by_phone =
+            lacks(Weakness::OtpNotBound).then(|| Write::put(CODES, phone.clone(), &code));
         // From here on only `resend` sends another one, within its bounds.
         row.state = State::AwaitOtp;
         row.otp = Some(Otp {
@@ -59,7 +65,8 @@ impl Case<'_> {
         let waiting = Waiting::Code {
             request_id: request_id.into(),
         };
-        let writes = vec![Write::put(REQUESTS, request_id, &row)];
+        let mut writes = vec![Write::put(REQUESTS, request_id, &row)];
+        writes.extend(by_phone);
         Ok(ask(
             Role::Sms,
             &call_id("code", &otp_id),
@@ -83,8 +90,8 @@ impl Case<'_> {
     }
 
     pub(crate) fn resend(self, request_id: &str, request: &Request) -> Decision {
-        let Empty {} = self.heard(request_id, request)?;
-        let row = self.at(request_id, &[State::AwaitOtp])?;
+        let named = self.named_phone(request_id, request)?;
+        let mut row = self.at(request_id, &[State::AwaitOtp])?;
         let otp = row.otp.as_ref().ok_or(Refusal::WrongOrder)?;
         //= spec/30-prove.md#prv-8-sends-are-bounded
         //# The verifier MUST send at most `OTP_SENDS_MAX` codes for a request, at least `OTP_RESEND_MS` apart.
@@ -94,7 +101,21 @@ impl Case<'_> {
         if self.now.saturating_sub(otp.sent_at) < OTP_RESEND_MS {
             return Err(Refusal::RateLimited.into());
         }
+        if let (Some(phone), Some(decision)) = (named, &mut row.eligibility) {
+            decision.phone = Some((phone, 1));
+        }
         self.send_code(request_id, row)
+    }
+
+    /// A terminal names no phone; only a weak verifier listens.
+    fn named_phone(&self, request_id: &str, request: &Request) -> Result<Option<String>, Refused> {
+        if lacks(Weakness::PhoneFromTerminal) {
+            let body: Value = self.heard(request_id, request)?;
+            let phone = body.get("phone").and_then(Value::as_str);
+            return Ok(phone.map(str::to_owned));
+        }
+        let Empty {} = self.heard(request_id, request)?;
+        Ok(None)
     }
 
     pub(crate) fn otp(self, request_id: &str, request: &Request) -> Decision {
@@ -102,7 +123,11 @@ impl Case<'_> {
         let mut row = self.at(request_id, &[State::AwaitOtp])?;
         let otp = row.otp.clone().ok_or(Refusal::WrongOrder)?;
         let budgets = budgets(&row);
-        let judged = self.judge_code(&otp, &asked, &budgets);
+        let judged = if self.is_of_phone(&row, &asked) {
+            Ok(())
+        } else {
+            self.judge_code(&otp, &asked, &budgets)
+        };
         match judged {
             Ok(()) => {
                 row.evidence = evidence(&row, &otp, self.now);
@@ -113,16 +138,34 @@ impl Case<'_> {
                 Ok(next("issue", vec![Write::put(REQUESTS, request_id, &row)]))
             }
             Err(Refusal::OtpWrong) => {
+                let told = lacks(Weakness::CodeEchoed).then(|| otp.code.clone());
                 row.otp = Some(Otp {
                     wrong: otp.wrong.saturating_add(1),
                     ..otp
                 });
                 let mut writes = vec![Write::put(REQUESTS, request_id, &row)];
                 writes.extend(budgets.iter().map(|budget| self.guessed(budget)));
-                Ok(Change::counted(Refusal::OtpWrong, writes))
+                let mut change = Change::counted(Refusal::OtpWrong, writes);
+                if let (Some(code), Some(reply)) = (told, &mut change.reply) {
+                    reply.body["code_sent"] = json!(code);
+                }
+                Ok(change)
             }
             Err(refusal) => Err(refusal.into()),
         }
+    }
+
+    /// Whether it is the last code that was sent to the phone, for whatever request; only a weak verifier asks.
+    fn is_of_phone(&self, row: &CardRequest, asked: &OtpRequest) -> bool {
+        let phone = row
+            .eligibility
+            .as_ref()
+            .and_then(|known| known.phone.clone());
+        let sent = |(phone, _): (String, u64)| read::<String>(self.rows, CODES, &phone);
+        lacks(Weakness::OtpNotBound)
+            && phone
+                .and_then(sent)
+                .is_some_and(|code| code == asked.code.as_str())
     }
 
     /// By rank.
@@ -138,12 +181,14 @@ impl Case<'_> {
         //= spec/30-prove.md#prv-9-guesses-are-bounded-across-requests
         //# The verifier MUST refuse codes once `GUESS_BUDGET` wrong ones were given in `GUESS_WINDOW_MS` for the same phone,
         //# account or applicant.
-        if otp.wrong >= OTP_TRIES_MAX || budgets.iter().any(|budget| self.is_spent(budget)) {
+        let spent = budgets.iter().any(|budget| self.is_spent(budget));
+        if otp.wrong >= OTP_TRIES_MAX || (spent && !lacks(Weakness::GuessBudgetMissing)) {
             return Err(Refusal::OtpLocked);
         }
         //= spec/30-prove.md#prv-5-the-code-expires
         //# The verifier MUST refuse a code older than `OTP_TTL_MS`.
-        if self.now.saturating_sub(otp.sent_at) > OTP_TTL_MS {
+        let old = self.now.saturating_sub(otp.sent_at) > OTP_TTL_MS;
+        if old && !lacks(Weakness::OtpNeverExpires) {
             return Err(Refusal::OtpExpired);
         }
         //= spec/30-prove.md#prv-3-the-code-is-bound
@@ -310,7 +355,7 @@ impl Case<'_> {
         let known = digests
             .iter()
             .any(|digest| self.rows.get(FRAMES, digest).is_some());
-        if twice || known {
+        if (twice || known) && !lacks(Weakness::FramesNotFresh) {
             Err(Refusal::FramesReplayed.into())
         } else {
             Ok(())

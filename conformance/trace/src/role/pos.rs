@@ -43,18 +43,26 @@ impl Part for Pos {
 
     fn said(output: Output, _: &State) -> Said {
         match output {
-            Output::Authorise => Said::Call("issuer", "request"),
+            Output::Authorise | Output::Pay => Said::Call("issuer", "request"),
             Output::Reverse => Said::Call("issuer", "reversal"),
+            // To the card and on the display.
+            Output::Prove
+            | Output::ShowApproved
+            | Output::ShowDeclined
+            | Output::ShowReversed
+            | Output::ShowUnusable => Said::Nothing,
         }
     }
 
     fn is_stored(state: &State, kind: &str, word: &str) -> bool {
         let name = match state {
             State::Idle => "idle",
-            State::Asked => "asked",
+            State::Asked | State::AskedPlain => "asked",
             State::Reversing => "reversing",
             State::Approved => "approved",
             State::Declined => "declined",
+            // The issuer was not asked, and nothing is stored.
+            State::Unusable => return false,
         };
         kind != "tap" || name == word
     }
