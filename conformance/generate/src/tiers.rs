@@ -52,7 +52,9 @@ fn paths(happy: &[Happy]) -> BTreeSet<usize> {
 
 /// The simplest test of a requirement: without the clock, accepted, short, and the first of these.
 fn simplest(tests: &[Test], requirement: &str) -> Option<usize> {
-    let names = |test: &Test| test.requirements.iter().any(|one| one == requirement);
+    let names = |test: &Test| {
+        test.tier == Tier::Standard && test.requirements.iter().any(|one| one == requirement)
+    };
     let cost = |at: &usize| {
         let test = &tests[*at];
         let clock = test.needs.iter().any(|need| need == "hook:clock");

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use kaika_conformance::format::{File, Kind, Tier};
+use kaika_conformance::format::{File, Kind, Test, Tier};
 use kaika_generate::lock::Lock;
 use kaika_generate::sizes::Sizes;
-use kaika_generate::{IDENTIFIED, coverage, identification, reach};
+use kaika_generate::{IDENTIFIED, coverage, field_table, identification, reach};
 use kaika_spec::Weakness;
 
 /// Weaknesses that no vector against one server or chip can show, and where they are shown.
@@ -154,6 +154,11 @@ fn the_sizes_of_the_suites() {
     let all = read().iter().chain([&by_hand]).chain(identified());
     all.for_each(|file| sizes.count(file));
     insta::assert_snapshot!(sizes);
+    let page = include_str!("../../vectors/README.md");
+    assert!(
+        page.contains(&sizes.to_string()),
+        "README.md: the sizes are\n{sizes}"
+    );
 }
 
 /// What identification can tell, chapter by chapter.
@@ -161,6 +166,30 @@ fn the_sizes_of_the_suites() {
 fn the_reach_of_identification() {
     let reach: BTreeMap<&str, _> = IDENTIFIED.iter().map(|role| (*role, reach(role))).collect();
     insta::assert_debug_snapshot!(reach);
+}
+
+/// Every field of every message is tried, and what names something is wrong in more ways by letters of the model.
+#[test]
+fn every_field_has_wrong_variants() {
+    for role in ["issuer", "verifier"] {
+        let lines = field_table(role).unwrap_or_else(|error| panic!("{error}"));
+        assert!(lines.len() > 30, "{role}: {}", lines.len());
+        let file = read().iter().find(|file| file.suite == role);
+        let tests = file.map_or(&[][..], |file| &file.tests);
+        for line in lines {
+            assert!(line.wrong > 0, "{role}: {} has no wrong value", line.field);
+            let id = format!("{role}/fields/{}", line.field);
+            assert!(tests.iter().any(|test| test.id == id), "{id}");
+            for letter in &line.letters {
+                let said = |test: &&Test| test.origin.model_path.contains(letter);
+                assert!(
+                    tests.iter().find(said).is_some(),
+                    "{}: {letter}",
+                    line.field
+                );
+            }
+        }
+    }
 }
 
 #[test]

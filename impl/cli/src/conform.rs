@@ -266,6 +266,9 @@ pub(crate) fn suites(role: &str, filter: &Filter) -> anyhow::Result<Vec<File>> {
     for (name, text) in crate::vectors::files_of(role) {
         files.push(File::read(name, text)?);
     }
+    if let Some(tier) = filter.tier {
+        files.extend(crate::vectors::on_demand(role, tier)?);
+    }
     files.retain(|file| file.tests.iter().any(|test| filter.takes(test)));
     Ok(files)
 }

@@ -70,4 +70,65 @@ pub(super) fn all() -> Vec<Message<Input>> {
 }
 
 /// Fields that name something.
-pub(super) const BOUND: &[Bound] = &[];
+pub(super) const BOUND: &[Bound] = &[
+    bound("PhoneChange/id_no", &["phone-change(unknown-customer)"]),
+    bound("IssueAsk/request_context", &["issue(context-changed)"]),
+    bound(
+        "IssueAsk/eligibility_id",
+        &["issue(eligibility-unknown)", "issue(eligibility-other)"],
+    ),
+    bound("IssueAsk/applicant", &["issue(applicant-changed)"]),
+    bound("IssueAsk/product", &["issue(product-changed)"]),
+    bound("IssueAsk/se_id", &["issue(another-chip-named)"]),
+    bound("IssueAsk/evidence/phone_digest", &["issue(phone-other)"]),
+    bound(
+        "IssueAsk/evidence/phone_version",
+        &["issue(phone-version-other)"],
+    ),
+    bound(
+        "IssueAsk/consent",
+        &[
+            "issue(consent-of-another-chip)",
+            "issue(consent-to-another-request)",
+        ],
+    ),
+    bound(
+        "IssueAsk of a first card/evidence/reference",
+        &[
+            "issue(reference-unknown)",
+            "issue(reference-reused)",
+            "issue(reference-other)",
+        ],
+    ),
+    bound("TokenProvision/se_id", &["provision(other-chip)"]),
+    bound(
+        "TokenProvision/session",
+        &["provision(answers,other-session)"],
+    ),
+    bound(
+        "DebitAsk/card_code",
+        &["debit(unknown-card)", "debit(token-as-code)"],
+    ),
+    bound(
+        "DebitAsk/agreement",
+        &["debit(wrong-agreement)", "debit(token-as-agreement)"],
+    ),
+    bound(
+        "DebitAsk/order_digest",
+        &["debit(digest-of-another-amount)"],
+    ),
+    bound(
+        "DebitAsk/evidence",
+        &[
+            "debit(evidence-of-another-chip)",
+            "debit(evidence-of-another-order)",
+            "debit(evidence-for-another-card)",
+            "debit(evidence-of-another-amount)",
+        ],
+    ),
+    bound("ReverseAsk/amount_minor", &["reverse(wrong-amount)"]),
+];
+
+const fn bound(field: &'static str, letters: &'static [&'static str]) -> Bound {
+    Bound { field, letters }
+}

@@ -53,7 +53,23 @@ pub(super) fn scenes() -> Vec<Scene> {
             tap(&[("14", json!("2912"))], json!({}), "54"),
         ),
         of_another(),
+        incomplete(),
     ]
+}
+
+/// Once taken as complete, and booked.
+fn incomplete() -> Scene {
+    let mut steps = authorise(&[], json!({}));
+    let left_out = |field: &&str| reversal("0400", &[(*field, Value::Null)], "30");
+    steps.extend(["3", "7", "49"].iter().map(left_out));
+    let id = "regression/a reversal without a code, time or currency";
+    Scene {
+        tier: Tier::Regression,
+        criterion: Criterion::Regression,
+        source: Some("reversals that lacked field 3, 7 or 49 were booked".to_owned()),
+        post: vec![Act::Say(vec![balance(limit::CARD_LIMIT_MINOR - AMOUNT)])],
+        ..scene(id, "TAP-18", Kind::Invalid, vec![Act::Say(steps)])
+    }
 }
 
 /// A token pays until its life ends, and not after.

@@ -41,4 +41,34 @@ pub(super) fn all() -> Vec<Message<Input>> {
 }
 
 /// Fields that name something.
-pub(super) const BOUND: &[Bound] = &[];
+pub(super) const BOUND: &[Bound] = &[
+    bound(
+        "PasswordProve/proof",
+        &["password(wrong)", "password(replayed)"],
+    ),
+    bound("ApplicantGive/applicant", &["applicant(other-person)"]),
+    bound("ApplicantGive/applicant/name", &["applicant(other-name)"]),
+    bound(
+        "ApplicantGive/applicant/id_type",
+        &["applicant(other-kind-of-id)"],
+    ),
+    bound("OtpProve/otp_id", &["otp(other-request)", "otp(other-id)"]),
+    bound("OtpProve/code", &["otp(wrong)", "otp(superseded)"]),
+    bound("IdPhotosGive/policy_id", &["id-photos(wrong-policy)"]),
+    bound("FramesGive/policy_id", &["frames(wrong-policy)"]),
+    bound("FramesGive/nonce", &["frames(wrong-nonce)"]),
+    bound(
+        "FramesGive/frames",
+        &["frames(wrong-actions)", "frames(replayed)"],
+    ),
+    bound("OrderPay/account_id", &["pay(other-account)"]),
+    bound("OrderPay/order_digest", &["pay(wrong-digest)"]),
+    bound(
+        "OrderPay/proof",
+        &["pay(proof-of-other-order)", "pay(wrong-password)"],
+    ),
+];
+
+const fn bound(field: &'static str, letters: &'static [&'static str]) -> Bound {
+    Bound { field, letters }
+}
