@@ -9,21 +9,8 @@ here=conformance/subjects/python
 dir=${CARGO_TARGET_DIR:-$PWD/target}/subjects
 kaika=${KAIKA:-cargo run --release --quiet --}
 
-if ! command -v python3 >/dev/null || ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
-    echo "python3 with its venv module is missing (Debian: python3-venv)" >&2
-    exit 3
-fi
 mkdir -p "$dir"
-(
-    exec 9>"$dir/chip.lock"
-    command -v flock >/dev/null && flock 9
-    if ! cmp -s "$here/requirements.txt" "$dir/chip.txt" || ! "$dir/chip/bin/python" -c 'import cryptography' 2>/dev/null; then
-        rm -rf "$dir/chip" "$dir/chip.txt"
-        python3 -m venv "$dir/chip" >&2
-        "$dir/chip/bin/python" -m pip install --quiet --disable-pip-version-check -r "$here/requirements.txt" >&2
-        cp "$here/requirements.txt" "$dir/chip.txt"
-    fi
-)
+python=$("$here/venv.sh") || exit $?
 
 run=$(mktemp -d "$dir/run.XXXXXX")
 pid=
@@ -39,9 +26,9 @@ trap 'exit 130' INT TERM
 
 # start [what the chip takes]: starts the factory and writes the manifest.
 start() {
-    key=$("$dir/chip/bin/python" -c 'import secrets; print(secrets.token_hex(16))')
+    key=$("$python" -c 'import secrets; print(secrets.token_hex(16))')
     : >"$run/address"
-    PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$here "$dir/chip/bin/python" -m chip --chip-master "$key" "$@" >"$run/address" &
+    PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$here "$python" -m chip --chip-master "$key" "$@" >"$run/address" &
     pid=$!
     tries=100
     until [ -s "$run/address" ]; do

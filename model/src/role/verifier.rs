@@ -430,9 +430,10 @@ const fn overdue(order: Order) -> Order {
 
 fn unlocked(s: State, weak: Weak) -> State {
     let policy_stale = policy_open(s);
-    let locked = s.passwords >= limit::PASSWORD_TRIES_MAX && weak.has(Weakness::LockForEver);
+    // Wrong proofs stay in a row, however long ago they were; a lock ends.
+    let opens = s.passwords >= limit::PASSWORD_TRIES_MAX && !weak.has(Weakness::LockForEver);
     State {
-        passwords: if locked { s.passwords } else { 0 },
+        passwords: if opens { 0 } else { s.passwords },
         order: overdue(s.order),
         rested: s.rested || s.phase == Phase::AwaitOtp,
         stale: s.phase == Phase::AwaitOtp,

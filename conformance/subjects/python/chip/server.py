@@ -66,7 +66,7 @@ class Factory:
         self.host, self.master, self.wrong = host, master, wrong
         self.lines: deque[asyncio.Server] = deque()
 
-    async def make(self) -> dict[str, str]:
+    async def make(self) -> dict[str, str | bool]:
         """A new chip with a port of its own."""
         card = Card(secrets.token_bytes(8), self.master, self.wrong)
         connections: list[Line] = []
@@ -75,7 +75,7 @@ class Factory:
         if len(self.lines) > CHIPS_KEPT:
             self.lines.popleft().close()
         port = line.sockets[0].getsockname()[1]
-        return {"tcp": f"{self.host}:{port}", "se_id": card.se_id.hex()}
+        return {"ok": True, "tcp": f"{self.host}:{port}", "se_id": card.se_id.hex()}
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection to the control channel."""

@@ -14,7 +14,7 @@ def handler(issuer):
             if request.method != "POST":
                 raise Refusal("method-not-allowed")
             issuer.clock.ahead_ms += shapes.read_body(request.body, _FORM)["advance_ms"]
-            return 200, b"{}"
+            return 200, b'{"ok": true}'
         except Refusal as refusal:
             return refusal.problem()
     return answer
