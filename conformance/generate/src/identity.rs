@@ -15,6 +15,10 @@ pub struct Templates;
 
 /// How far a clock stops before a limit: clocks run on while a test is played.
 const ALMOST_MS: i64 = 120_000;
+/// At the end of a part: the score is too low for a card.
+const LOW: &str = "/low";
+/// A look-up after the one that was answered.
+const AGAIN: &str = "score(ok)/again";
 const TOO_LONG: usize = limit::BODY_MAX + 1;
 
 impl Script for Templates {
@@ -26,14 +30,31 @@ impl Script for Templates {
         vec!["setup".to_owned()]
     }
 
-    fn part(_: &State, input: &Input) -> String {
-        input.to_string()
+    /// A score that is low is another answer.
+    fn part(state: &State, input: &Input) -> String {
+        let low = matches!(
+            state,
+            State::Scored { good: false } | State::Resolved { good: false }
+        );
+        match input {
+            Input::Score if matches!(state, State::Resolved { .. }) => AGAIN.to_owned(),
+            Input::Score | Input::ScoreRepeat if low => format!("{input}{LOW}"),
+            _ => input.to_string(),
+        }
     }
 
     fn steps(part: &str) -> Vec<Value> {
         match part {
             "setup" => setup(),
-            _ => Input::from_name(part).map_or_else(Vec::new, said),
+            // The key of the look-up that was answered stays known.
+            AGAIN => vec![
+                named("again_key", fresh(16)),
+                keyed("issuer", "scores", "again_key", score_body(), json!({})),
+            ],
+            _ => {
+                let name = part.strip_suffix(LOW).unwrap_or(part);
+                Input::from_name(name).map_or_else(Vec::new, said)
+            }
         }
     }
 

@@ -76,10 +76,12 @@ pub struct Strength {
 
 /// How many mutants [`measure`] judges.
 pub fn mutants() -> usize {
-    use kaika_generate::{chip, issuer, verifier};
+    use kaika_generate::{chip, identity, issuer, pos, verifier};
     <verifier::Templates as Subject>::MUTANTS.len()
         + <issuer::Templates as Subject>::MUTANTS.len()
+        + <identity::Templates as Subject>::MUTANTS.len()
         + <chip::Templates as Subject>::MUTANTS.len()
+        + <pos::Templates as Subject>::MUTANTS.len()
 }
 
 /// Measures the vectors of the repository at `root`; `done` is told of each mutant that was judged.
@@ -92,7 +94,9 @@ pub fn measure(root: &Path, done: &(dyn Fn() + Sync)) -> Result<Strength, String
     let roles = vec![
         role::<kaika_generate::verifier::Templates>(&files, &made, done)?,
         role::<kaika_generate::issuer::Templates>(&files, &made, done)?,
+        role::<kaika_generate::identity::Templates>(&files, &made, done)?,
         role::<kaika_generate::chip::Templates>(&files, &made, done)?,
+        role::<kaika_generate::pos::Templates>(&files, &made, done)?,
     ];
     Ok(Strength {
         roles,

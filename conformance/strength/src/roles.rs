@@ -25,7 +25,9 @@ macro_rules! rewritten {
 }
 rewritten!(verifier, "/verifier.rs");
 rewritten!(issuer, "/issuer.rs");
+rewritten!(identity, "/identity.rs");
 rewritten!(chip, "/chip.rs");
+rewritten!(pos, "/pos.rs");
 
 pub(crate) type Input<S> = <<S as Script>::M as Machine>::Input;
 pub(crate) type State<S> = <<S as Script>::M as Machine>::State;
@@ -58,4 +60,6 @@ macro_rules! subject {
 }
 subject!(verifier);
 subject!(issuer);
+subject!(identity);
 subject!(chip);
+subject!(pos);

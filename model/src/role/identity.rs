@@ -93,7 +93,7 @@ impl Machine for Identity {
     type Output = Output;
 
     fn init() -> State {
-        State::None
+        init()
     }
 
     fn inputs() -> Vec<Input> {
@@ -119,6 +119,11 @@ impl Machine for Identity {
     fn chapters() -> Vec<(&'static str, Vec<Input>)> {
         vec![("reference", Input::ALL.to_vec())]
     }
+}
+
+/// The state before the pictures are matched.
+pub const fn init() -> State {
+    State::None
 }
 
 /// What is judged before a body's meaning.

@@ -92,7 +92,7 @@ impl Machine for Pos {
     type Output = Output;
 
     fn init() -> State {
-        State::Idle
+        init()
     }
 
     fn inputs() -> Vec<Input> {
@@ -120,6 +120,11 @@ impl Machine for Pos {
     fn chapters() -> Vec<(&'static str, Vec<Input>)> {
         vec![("sale", Input::ALL.to_vec())]
     }
+}
+
+/// The state before a card comes.
+pub const fn init() -> State {
+    State::Idle
 }
 
 /// Takes one input.
