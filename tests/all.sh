@@ -1,8 +1,10 @@
 #!/bin/sh
 # Everything, on a fresh Debian machine with only Rust's toolchain: sets up what is missing, then runs every check.
 #
-#   tests/all.sh            all of it
+#   tests/all.sh            all of it, in less than half an hour on two cores
 #   tests/all.sh quick      formatting, lints and tests only
+#   tests/all.sh deep       all of it, and what takes long: which branches exploration runs, the identification tier, every
+#                           countermeasure left out of the code
 #
 # Ends with one line of counts, `N passed, N failed`, and the closing line of `kaika verify`. Exit 0 only if every step holds.
 set -eu
@@ -104,7 +106,6 @@ step "lints" cargo clippy $everything --all-targets --quiet -- -D warnings
 step "tests, with SoftHSM2 for the root keys" tested cargo test $everything --no-fail-fast
 if [ "${1:-}" != quick ]; then
     step "fuzz bodies: corpus, random bytes, canaries" fuzz_replay
-    step "branches of the roles: which exploration runs" model/coverage.sh
     step "card clients: OpenSC, pcsc_scan, python-emv, pyemv" env KAIKA=target/debug tests/clients/run.sh
     step "bare metal: $bare_metal" check_bare_metal
     step "documentation" documents
@@ -113,7 +114,15 @@ if [ "${1:-}" != quick ]; then
     step "strength: no figure fell" cargo run --locked --release --quiet -- strength --check
     step "the way of a card" cargo run --locked --release --quiet -- demo
     step "verify" verify
+    step "an issuer in Python, from the prose" env KAIKA=target/release/kaika conformance/subjects/python/issuer.sh
+    step "a chip in Python, from the prose" env KAIKA=target/release/kaika conformance/subjects/python/chip.sh
+    step "a wrong chip is noticed" env KAIKA=target/release/kaika conformance/subjects/python/chip.sh --wrong
     step "reports in a browser" tests/report/run.sh
+fi
+if [ "${1:-}" = deep ]; then
+    step "branches of the roles: which exploration runs" model/coverage.sh
+    step "identification" cargo run --locked --release --quiet -- conform --subject reference --tier identification
+    step "countermeasures left out of the code" tests/weaknesses.sh
 fi
 
 say "result"

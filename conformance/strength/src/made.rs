@@ -62,7 +62,10 @@ const LAST: &[&str] = &["issue(quota-full)", "issue(quota-full,card-blocked)"];
 
 /// Whether a test can have this way.
 fn is_sayable<S: Subject>(way: &[Input<S>]) -> bool {
-    let before = way.split_last().map(|(_, before)| before).unwrap_or_default();
+    let before = way
+        .split_last()
+        .map(|(_, before)| before)
+        .unwrap_or_default();
     let forgotten = |letter: &Input<S>| LAST.contains(&letter.to_string().as_str());
     !before.iter().any(forgotten)
 }

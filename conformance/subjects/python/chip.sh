@@ -42,7 +42,7 @@ start() {
   "roles": { "chip": {} },
   "keys": { "chip_master": "$key" },
   "peers": {},
-  "hooks": { "control": "$(cat "$run/address")" }
+  "hooks": { "control": { "http": "$(cat "$run/address")" }, "offers": ["chip"] }
 }
 JSON
 }

@@ -53,7 +53,7 @@ manifest = {
     "roles": {"issuer": {"http": "http://" + ready["http"], "tcp": ready["tcp"]}},
     "keys": json.load(open(scratch + "/keys.json")),
     "peers": {"identity": open(scratch + "/identity").read()},
-    "hooks": {"control": "http://" + ready["control"]},
+    "hooks": {"control": {"http": "http://" + ready["control"]}, "offers": ["clock"]},
 }
 json.dump(manifest, open(scratch + "/manifest.json", "w"))
 open(scratch + "/tcp", "w").write(ready["tcp"])

@@ -7,9 +7,7 @@
 
 use kaika_spec::{Refusal, Weakness};
 use kaika_weakness::lacks;
-use kaika_wire::core::{
-    Call, Change, Core, Input, Refused, Reply, Request, Rows, Write, read,
-};
+use kaika_wire::core::{Call, Change, Core, Input, Refused, Reply, Request, Rows, Write, read};
 use kaika_wire::dice::Dice;
 use kaika_wire::problem;
 use serde::{Deserialize, Serialize};
