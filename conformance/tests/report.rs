@@ -380,7 +380,7 @@ fn the_page_of_the_whole_suite_is_small() {
     println!("the page of the whole suite: {passed} bytes when all pass, {failed} when all fail");
     assert!(passed < PAGE_MAX && failed < PAGE_MAX, "{passed} {failed}");
     assert!(
-        passed < 1_000_000,
+        passed < 1_500_000,
         "tests that passed are kept short: {passed}"
     );
 }
