@@ -101,8 +101,11 @@ fn listed() -> Result<Vec<Listed>, String> {
     serde_json::from_str(LISTED).map_err(|error| format!("mutant-paths.json: {error}"))
 }
 
+/// The alphabet of a chapter, and a path in it.
+type Read<S> = (Vec<Input<S>>, Vec<Input<S>>);
+
 /// The alphabet and the letters of a listed path.
-fn read<S: Script>(listed: &Listed) -> Result<(Vec<Input<S>>, Vec<Input<S>>), String> {
+fn read<S: Script>(listed: &Listed) -> Result<Read<S>, String> {
     let wrong = |what: String| {
         format!(
             "mutant-paths.json: {} {}: {what}",

@@ -415,11 +415,7 @@ fn says_truth(expr: &Expr) -> bool {
 }
 
 fn is_not(expr: &Expr) -> bool {
-    match expr {
-        Expr::Unary(_) => true,
-        Expr::Paren(_) => true,
-        _ => false,
-    }
+    matches!(expr, Expr::Unary(_) | Expr::Paren(_))
 }
 
 fn has_let(expr: &Expr) -> bool {

@@ -33,6 +33,15 @@ pub(crate) fn reached<S: Subject>(letters: &[Input<S>]) -> Vec<State<S>> {
     found
 }
 
+/// What each letter is answered in one state, by number, and the state after it; nothing where it cannot be said.
+type Row<S> = Vec<Option<(usize, State<S>)>>;
+
+/// A state of the right role and one of the wrong role.
+type Pair<S> = (State<S>, State<S>);
+
+/// Where each pair came from, and by which letter.
+type From<S> = HashMap<Pair<S>, Option<(Pair<S>, Input<S>)>>;
+
 /// For each state a number, the same for states that no experiment of so many letters tells apart; without a limit, none
 /// at all.
 pub(crate) fn classes<S: Subject>(
@@ -42,7 +51,7 @@ pub(crate) fn classes<S: Subject>(
     length: Option<usize>,
 ) -> HashMap<State<S>, usize> {
     let mut texts = BTreeMap::new();
-    let rows: Vec<Vec<Option<(usize, State<S>)>>> = states
+    let rows: Vec<Row<S>> = states
         .iter()
         .map(|state| {
             letters
@@ -146,8 +155,7 @@ pub(crate) fn product<S: Subject>(
 ) -> Found<Input<S>> {
     let letters = S::M::inputs();
     let init = (S::M::init(), S::M::init());
-    let mut from: HashMap<(State<S>, State<S>), Option<((State<S>, State<S>), Input<S>)>> =
-        HashMap::from([(init, None)]);
+    let mut from = From::<S>::from([(init, None)]);
     let mut todo = VecDeque::from([init]);
     while let Some(pair) = todo.pop_front() {
         for letter in letters
@@ -171,8 +179,6 @@ pub(crate) fn product<S: Subject>(
     }
     Found::Nothing
 }
-
-type From<S> = HashMap<(State<S>, State<S>), Option<((State<S>, State<S>), Input<S>)>>;
 
 fn way<S: Subject>(
     from: &From<S>,

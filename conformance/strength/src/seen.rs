@@ -13,6 +13,9 @@ use crate::roles::{Input, Output, State, Subject};
 
 type Step<S> = Outcome<State<S>, Output<S>>;
 
+/// By state and letter, the step and the fields of its answer.
+type Known<S> = HashMap<(State<S>, Input<S>), (Step<S>, String)>;
+
 /// What to compare for a role.
 pub(crate) struct Eyes<S: Subject> {
     /// Letters whose good answers differ by more than outputs.
@@ -20,7 +23,7 @@ pub(crate) struct Eyes<S: Subject> {
     /// Letters that are said in the same words everywhere, and whose expected answer hangs on the state.
     shown: BTreeSet<Input<S>>,
     /// The fields of the right role's good answers to the telling letters.
-    known: HashMap<(State<S>, Input<S>), (Step<S>, String)>,
+    known: Known<S>,
 }
 
 impl<S: Subject> Eyes<S> {

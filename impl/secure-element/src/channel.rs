@@ -84,7 +84,9 @@ impl<F: Flash> Chip<F> {
                 if lacks(Weakness::ScriptUnauthenticated) && command.ins == ins::STORE_DATA =>
             {
                 let copied = plain.get_mut(..field.len());
-                copied.map(|plain| plain.copy_from_slice(field));
+                if let Some(plain) = copied {
+                    plain.copy_from_slice(field);
+                }
                 Some(field.len())
             }
             Secure::Open { .. } | Secure::Challenged { .. } | Secure::Closed => None,
