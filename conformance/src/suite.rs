@@ -149,7 +149,7 @@ enum Waits {
     Never,
     /// At the same steps for the same times.
     Together,
-    /// Within another message.
+    /// Within another message, or the subject is started anew.
     Alone,
 }
 
@@ -158,7 +158,12 @@ fn groups(file: &File, tests: &[&Test]) -> Vec<(Waits, Vec<usize>)> {
     let (mut never, mut alone) = (Vec::new(), Vec::new());
     let mut together: BTreeMap<Vec<i64>, Vec<usize>> = BTreeMap::new();
     for (at, test) in tests.iter().enumerate() {
-        if test.needs.iter().all(|need| need != "hook:clock") {
+        let needs = |hook: &str| test.needs.iter().any(|need| need == hook);
+        if needs("hook:restart") {
+            alone.push(at);
+            continue;
+        }
+        if !needs("hook:clock") {
             never.push(at);
             continue;
         }
@@ -167,8 +172,7 @@ fn groups(file: &File, tests: &[&Test]) -> Vec<(Waits, Vec<usize>)> {
         let steps = steps.unwrap_or_default();
         let inside = |step: &Step| matches!(step, Step::Meanwhile(late) if advances(&late.steps).next().is_some());
         let times: Vec<i64> = advances(&steps).collect();
-        let restarts = steps.iter().any(|step| matches!(step, Step::Restart(_)));
-        if restarts || steps.iter().any(inside) {
+        if steps.iter().any(inside) {
             alone.push(at);
         } else if times.is_empty() {
             never.push(at);

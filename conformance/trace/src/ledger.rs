@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kaika_spec::Role;
+use kaika_spec::{Refusal, Role};
 use sha2::{Digest as _, Sha256};
 
 use crate::event::{Event, Id, Kind, Sent, Verdict};
@@ -111,8 +111,12 @@ impl Ledger {
     fn note(&mut self, event: &Event) {
         self.sent
             .extend(event.out.iter().filter_map(|sent| sent.mid));
+        // A repetition that comes too soon is told so, and what it repeats goes on waiting.
+        let too_soon = event.refusal == Some(Refusal::InProgress);
         for asked in event.out.iter().filter_map(|sent| sent.re) {
-            self.open.remove(&asked);
+            if !too_soon {
+                self.open.remove(&asked);
+            }
         }
         let Some(mid) = event.heard.as_ref().and_then(|heard| heard.mid) else {
             return;

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use axum::extract::State;
@@ -24,7 +25,7 @@ use kaika_node::chip;
 use kaika_node::clock::Shifted;
 use kaika_node::roles::{Urls, listen};
 use kaika_node::vpcd;
-use kaika_node::world::World;
+use kaika_node::world::{Addresses, World};
 use kaika_trace::{CAP, Checker, Word};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -40,11 +41,55 @@ pub(crate) struct Reference {
     pub(crate) manifest: Manifest,
     /// What the runner plays before it.
     pub(crate) peers: Option<Peers>,
-    _world: World,
+    world: Running,
     data: tempfile::TempDir,
 }
 
+/// The world and what runs it; nothing while it is between two lives.
+type Running = Arc<Mutex<Option<Life>>>;
+
+/// One life of the world. What runs it is its own, so that it can end all at once.
+struct Life {
+    world: World,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Life {
+    /// Begins a life, or the next one after it at the same places.
+    ///
+    /// # Errors
+    /// When a port or a file cannot be opened.
+    fn begin(
+        data: PathBuf,
+        peers: Urls,
+        again: Option<(Addresses, Arc<Shifted>)>,
+    ) -> Result<Self, Fault> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Fault::net("threads", error))?;
+        let world = match again {
+            None => runtime.block_on(World::start_among(data, peers)),
+            Some((at, clock)) => runtime.block_on(World::start_again(data, peers, &at, clock)),
+        };
+        world.map(|world| Self { world, runtime })
+    }
+
+    /// Ends everything where it stands; gives what the next life needs of it.
+    fn end(self) -> (Addresses, Arc<Shifted>) {
+        let left = (self.world.addresses.clone(), Arc::clone(&self.world.clock));
+        drop(self.world);
+        self.runtime.shutdown_timeout(LAST_BREATH);
+        left
+    }
+}
+
+/// How long threads that are in the middle of a write are waited for.
+const LAST_BREATH: Duration = Duration::from_secs(5);
+
 struct Control {
+    world: Running,
+    peers: Urls,
     clock: Arc<Shifted>,
     chip_master: [u8; 16],
     data: PathBuf,
@@ -114,13 +159,29 @@ impl Reference {
             identity: url("identity"),
             sms: url("sms"),
         };
-        let world = World::start_among(data.path().to_owned(), urls).await?;
-        let control = control(&world, data.path().to_owned(), reader).await?;
-        let manifest = manifest(role, &world, control)?;
+        let (place, known) = (data.path().to_owned(), urls.clone());
+        let life = tokio::task::spawn_blocking(|| Life::begin(place, known, None)).await??;
+        let keys = serde_json::from_value(json!(life.world.keys))?;
+        let addresses = life.world.addresses.clone();
+        let clock = Arc::clone(&life.world.clock);
+        let chip_master = *life.world.keys.chip_master.bytes();
+        let world: Running = Arc::new(Mutex::new(Some(life)));
+        let control = control(Control {
+            world: Arc::clone(&world),
+            peers: urls,
+            clock,
+            chip_master,
+            data: data.path().to_owned(),
+            chips: AtomicU64::new(1),
+            inserted: Mutex::default(),
+            reader: reader.map(str::to_owned),
+            begun: trigger::Begun::default(),
+        });
+        let manifest = manifest(role, &addresses, keys, control.await?);
         Ok(Self {
             manifest,
             peers,
-            _world: world,
+            world,
             data,
         })
     }
@@ -165,7 +226,7 @@ fn place() -> std::io::Result<tempfile::TempDir> {
 }
 
 /// The hooks of the reference.
-const OFFERS: [&str; 4] = ["chip", "clock", "trigger", "crash"];
+const OFFERS: [&str; 5] = ["chip", "clock", "trigger", "crash", "restart"];
 
 /// What a report says of the reference.
 pub(crate) fn subject(roles: &[&str]) -> Subject {
@@ -185,13 +246,16 @@ fn implementation() -> Implementation {
     }
 }
 
-fn manifest(role: &str, world: &World, control: SocketAddr) -> anyhow::Result<Manifest> {
-    let keys: BTreeMap<String, String> = serde_json::from_value(json!(world.keys))?;
+fn manifest(
+    role: &str,
+    at: &Addresses,
+    keys: BTreeMap<String, String>,
+    control: SocketAddr,
+) -> Manifest {
     let http = |address: SocketAddr| Endpoint {
         http: Some(format!("http://{address}")),
         ..Endpoint::default()
     };
-    let at = &world.addresses;
     let issuer = Endpoint {
         tcp: Some(at.pos.to_string()),
         ..http(at.issuer)
@@ -214,7 +278,7 @@ fn manifest(role: &str, world: &World, control: SocketAddr) -> anyhow::Result<Ma
         .filter(|(name, _)| role == "system" || *name == role)
         .map(|(name, endpoint)| (name.to_owned(), endpoint))
         .collect();
-    Ok(Manifest {
+    Manifest {
         implementation: implementation(),
         roles,
         keys,
@@ -223,21 +287,12 @@ fn manifest(role: &str, world: &World, control: SocketAddr) -> anyhow::Result<Ma
             offers: Some(OFFERS.map(str::to_owned).to_vec()),
         },
         ..Manifest::default()
-    })
+    }
 }
 
-async fn control(world: &World, data: PathBuf, reader: Option<&str>) -> anyhow::Result<SocketAddr> {
+async fn control(control: Control) -> anyhow::Result<SocketAddr> {
     let listener = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
     let address = listener.local_addr()?;
-    let state = Arc::new(Control {
-        clock: Arc::clone(&world.clock),
-        chip_master: *world.keys.chip_master.bytes(),
-        data,
-        chips: AtomicU64::new(1),
-        inserted: Mutex::default(),
-        reader: reader.map(str::to_owned),
-        begun: trigger::Begun::default(),
-    });
     let router = Router::new()
         .route("/ctl/v1/hello", post(hello))
         .route("/ctl/v1/clock", post(advance))
@@ -245,8 +300,9 @@ async fn control(world: &World, data: PathBuf, reader: Option<&str>) -> anyhow::
         .route("/ctl/v1/trigger", post(trigger::trigger))
         .route("/ctl/v1/outcome", post(trigger::outcome))
         .route("/ctl/v1/crash", post(trigger::crash))
+        .route("/ctl/v1/restart", post(restart))
         .fallback(unknown)
-        .with_state(state);
+        .with_state(Arc::new(control));
     tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(address)
 }
@@ -272,6 +328,39 @@ async fn advance(State(control): State<Arc<Control>>, Json(asked): Json<Value>) 
             done(json!({}))
         }
         None => failed("advance_ms is missing"),
+    }
+}
+
+/// Everything ends where it stands and starts again on its stores.
+async fn restart(State(control): State<Arc<Control>>, _: Json<Value>) -> Json<Value> {
+    let restarted = tokio::task::spawn_blocking(move || {
+        let mut world = locked(&control.world);
+        let before = world
+            .take()
+            .ok_or_else(|| "an earlier restart failed".to_owned())?;
+        let left = before.end();
+        let again = Life::begin(control.data.clone(), control.peers.clone(), Some(left));
+        *world = Some(again.map_err(|fault| fault.to_string())?);
+        Ok::<_, String>(())
+    });
+    match restarted.await {
+        Ok(Ok(())) => done(json!({})),
+        Ok(Err(what)) => failed(&what),
+        Err(error) => failed(&error.to_string()),
+    }
+}
+
+fn locked(world: &Running) -> std::sync::MutexGuard<'_, Option<Life>> {
+    world.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Drop for Reference {
+    fn drop(&mut self) {
+        // Its threads must not be waited for where nothing may wait.
+        if let Some(life) = locked(&self.world).take() {
+            drop(life.world);
+            life.runtime.shutdown_background();
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use kaika_crypto::{ChipMasterKey, IssuerMasterKey, SealKey};
 use kaika_issuer::Vault;
@@ -26,6 +27,9 @@ use crate::pos_server::PosServer;
 use crate::roles::{Common, Stopper, Urls, issuer_peers, listen, verifier_peers};
 use crate::sms::Gateway;
 use crate::store::Store;
+
+const LISTEN_TRIES: u32 = 100;
+const LISTEN_PAUSE: Duration = Duration::from_millis(10);
 
 /// The chip's number.
 pub const SE_ID: [u8; 8] = [0x4b, 0x41, 0x49, 0x4b, 0x41, 0x00, 0x00, 0x01];
@@ -138,9 +142,32 @@ impl World {
     /// # Errors
     /// As [`World::start`].
     pub async fn start_among(data: PathBuf, peers: Urls) -> Result<Self, Fault> {
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self::start_at(data, peers, [loopback; 6], Arc::default()).await
+    }
+
+    /// A world that has ended once more: at the same places, on what is stored in `data`, by the same clock.
+    ///
+    /// # Errors
+    /// As [`World::start`].
+    pub async fn start_again(
+        data: PathBuf,
+        peers: Urls,
+        at: &Addresses,
+        clock: Arc<Shifted>,
+    ) -> Result<Self, Fault> {
+        let places = [at.verifier, at.issuer, at.pos, at.identity, at.sms, at.chip];
+        Self::start_at(data, peers, places, clock).await
+    }
+
+    async fn start_at(
+        data: PathBuf,
+        peers: Urls,
+        places: [SocketAddr; 6],
+        clock: Arc<Shifted>,
+    ) -> Result<Self, Fault> {
         crate::roles::make_dir(&data)?;
         let keys = Keys::load_or_create(&data.join("keys.json"))?;
-        let clock = Arc::new(Shifted::default());
         let common = |role: Role| {
             Ok::<_, Fault>(Common {
                 keys: keys.clone(),
@@ -154,10 +181,9 @@ impl World {
             common(Role::Identity)?,
             common(Role::Verifier)?,
         );
-        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let mut ports = Vec::new();
-        for _ in 0..6 {
-            ports.push(listen(loopback).await?);
+        for place in places {
+            ports.push(listen_soon(place).await?);
         }
         let Ok(
             [
@@ -279,6 +305,17 @@ impl World {
         };
         Operator::new(&url(address), key.clone(), self.clock.clone())
     }
+}
+
+/// Listens at a place that whoever listened before is just leaving.
+async fn listen_soon(place: SocketAddr) -> Result<TcpListener, Fault> {
+    for _ in 0..LISTEN_TRIES {
+        match listen(place).await {
+            Ok(listener) => return Ok(listener),
+            Err(_) => tokio::time::sleep(LISTEN_PAUSE).await,
+        }
+    }
+    listen(place).await
 }
 
 /// The event log of a role in a directory.
