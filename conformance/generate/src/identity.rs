@@ -234,13 +234,13 @@ fn digest(who: &str) -> Value {
     json!({"$calc": {"fn": "applicant-digest", "args": known(who)}})
 }
 
-fn resolved(from: &str, body: Value, decided_at: Value) -> Value {
+fn resolved(from: &str, key: &str, body: Value, decided_at: Value) -> Value {
     let answer = json!({
         "reference": known("reference"), "request_context": known("request_context"),
         "applicant_digest": digest("matched"), "live_record": known("live"), "photo_record": known("photo"),
         "text_record": known("text"), "decided_at": decided_at,
     });
-    keyed(from, "scores", "score_key", body, answer)
+    keyed(from, "scores", key, body, answer)
 }
 
 /// A look-up under a new key, with one field changed.
@@ -250,9 +250,9 @@ fn scored(from: &str, change: Option<(&str, Value)>) -> Vec<Value> {
         body[field] = value;
     }
     vec![
-        named("score_key", fresh(16)),
-        named("score_body", body),
-        resolved(from, known("score_body"), bind("decided_at")),
+        named("try_key", fresh(16)),
+        named("try_body", body),
+        resolved(from, "try_key", known("try_body"), bind("decided_at")),
     ]
 }
 
@@ -298,7 +298,14 @@ fn said(input: Input) -> Vec<Value> {
             vec![asked(match_body(&pictures), known("reference"))]
         }
         Input::ScoreUnsigned => unsigned(scored("issuer", None)),
-        Input::Score => scored("issuer", None),
+        Input::Score => {
+            let mut steps = scored("issuer", None);
+            steps.extend([
+                named("score_key", known("try_key")),
+                named("score_body", known("try_body")),
+            ]);
+            steps
+        }
         Input::ScoreOtherContext => scored("issuer", Some(("request_context", fresh(32)))),
         Input::ScoreOtherApplicant => {
             let mut steps = vec![named("somebody", stranger())];
@@ -310,11 +317,16 @@ fn said(input: Input) -> Vec<Value> {
         }
         Input::ScoreOtherCaller => scored("verifier", None),
         Input::ScoreUnknown => scored("issuer", Some(("reference", fresh(16)))),
-        Input::ScoreRepeat => vec![resolved("issuer", known("score_body"), known("decided_at"))],
+        Input::ScoreRepeat => vec![resolved(
+            "issuer",
+            "score_key",
+            known("score_body"),
+            known("decided_at"),
+        )],
         Input::ScoreConflict => {
             let mut body = score_body();
             body["request_context"] = fresh(32);
-            vec![resolved("issuer", body, known("decided_at"))]
+            vec![resolved("issuer", "score_key", body, known("decided_at"))]
         }
         Input::AdvanceAlmost => vec![advance(limit::REFERENCE_TTL_MS - ALMOST_MS)],
         Input::Advance => vec![advance(limit::REFERENCE_TTL_MS + 1)],
