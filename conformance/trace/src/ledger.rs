@@ -112,7 +112,7 @@ impl Ledger {
         self.sent
             .extend(event.out.iter().filter_map(|sent| sent.mid));
         // A repetition that comes too soon is told so, and what it repeats goes on waiting.
-        let too_soon = event.refusal == Some(Refusal::InProgress);
+        let too_soon = event.refusal == Some(Refusal::InProgress) && event.heard(Kind::Request);
         for asked in event.out.iter().filter_map(|sent| sent.re) {
             if !too_soon {
                 self.open.remove(&asked);
