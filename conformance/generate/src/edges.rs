@@ -1,4 +1,4 @@
-//! Values at the edges of a schema: [`good`] ones that it takes, [`bad`] ones one step outside.
+//! Values at the edges of a schema: `good` ones that it takes, `bad` ones one step outside.
 //!
 //! A pattern that this file does not know is an error: somebody has to say where its edges are.
 

@@ -1,4 +1,4 @@
-//! A flow with something going wrong at each of its steps, and letters that are said at the same time. Start at [`add`].
+//! A flow with something going wrong at each of its steps, and letters that are said at the same time. Start at `add`.
 //!
 //! Faults: the answer is lost and the message said again, byte by byte; it is said twice at once; it comes only after time has
 //! passed; the subject is killed after it. What must be answered then is the model's. Races: two letters at once in the same

@@ -1,4 +1,4 @@
-//! Wrong variants of every field of every message, from the field tables of `spec/openapi`. Start at [`add`].
+//! Wrong variants of every field of every message, from the field tables of `spec/openapi`. Start at `add`.
 //!
 //! A message is said where it is right, with one field absent, of another kind, or one step outside its bounds; each time it
 //! is refused as malformed. Then it is said as it should be, and is taken: nothing had changed. Fields that name something

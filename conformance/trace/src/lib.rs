@@ -1,7 +1,7 @@
 //! Event logs against the model: is there a way of the machines that says what the logs say?
 //!
-//! Read [`Checker`] first: logs go in, a [`Report`] comes out. One role's log is followed by [`machine`], letter by letter; the
-//! [`ledger`] of a log and the [`links`] between logs are compared by the ids of messages. What stands in a line is `spec/92-log.md`'s; which event is which
+//! Read [`Checker`] first: logs go in, a [`Report`] comes out. One role's log is followed by `machine`, letter by letter; the
+//! `ledger` of a log and the `links` between logs are compared by the ids of messages. What stands in a line is `spec/92-log.md`'s; which event is which
 //! letter is said in `role/`, and nowhere else.
 
 mod event;
