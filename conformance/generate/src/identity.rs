@@ -274,14 +274,6 @@ fn said(input: Input) -> Vec<Value> {
             named("match_key", fresh(16)),
             asked(match_body(&pictures()), json!({"$any": null})),
         ]),
-        Input::MatchIssuer => {
-            let body = match_body(&pictures());
-            let key = named("match_key", fresh(16));
-            vec![
-                key,
-                keyed("issuer", "matches", "match_key", body, json!({})),
-            ]
-        }
         Input::MatchOtherParty => {
             let mut body = match_body(&pictures());
             body["relying_party"] = json!("verifier");
@@ -368,6 +360,7 @@ fn front(input: Input) -> Value {
         Input::FrontTimePast => header("Kaika-Time", json!("1000000000000")),
         Input::FrontTimeFuture => header("Kaika-Time", json!("9000000000000")),
         Input::FrontMacForm => header("Kaika-Mac", json!("zz")),
+        Input::FrontCallerOther => set("from", json!("issuer")),
         Input::FrontCallerForm => header("Kaika-Caller", json!("nobody")),
         Input::FrontKeyMissing => header("Idempotency-Key", Value::Null),
         Input::FrontLong => text(json!({"$repeat": {"of": " ", "times": TOO_LONG}})),

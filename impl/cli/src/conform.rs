@@ -15,6 +15,7 @@ use kaika_conformance::play::{PATIENCE, Runner};
 use kaika_conformance::report::{Lines, Report, Subject, Suite};
 use kaika_conformance::suite::{Filter, Outcome, Standing, run as play, stale};
 use kaika_conformance::transcript::Transcript;
+use kaika_conformance::verdict::{Played, Verdict};
 use tokio::runtime::Runtime;
 
 use crate::reference::{ROLES, Reference};
@@ -289,12 +290,38 @@ pub(crate) fn reference(role: &str, plan: &Plan, runtime: &Runtime) -> anyhow::R
     let name = &subject.manifest.implementation;
     let runner = prepared(runner, plan, &format!("{} {}", name.name, name.version))?;
     let at_once = at_once(&subject.manifest, plan.reader.as_deref());
-    let runs = files
+    let mut runs: Vec<Suite> = files
         .iter()
         .map(|file| watched(&runner, file, plan, at_once, role))
         .collect::<anyhow::Result<_>>()?;
-    subject.traced(role)?;
+    runs.extend(subject.traced(role)?.map(|verdict| log(role, verdict)));
     Ok(runs)
+}
+
+/// What is wrong with a role's log, as a suite of its own beside those that were played.
+fn log(role: &str, verdict: Verdict) -> Suite {
+    let played = Played {
+        id: format!("log/{role}"),
+        title: format!("the log of {role} is what the model allows"),
+        requirements: Vec::new(),
+        verdict,
+        took: Duration::ZERO,
+        chart: Vec::new(),
+    };
+    beside("log", vec![played])
+}
+
+/// A suite of what was not played.
+fn beside(name: &str, played: Vec<Played>) -> Suite {
+    Suite {
+        name: name.to_owned(),
+        digest: Report::catalogue(),
+        took: Duration::ZERO,
+        outcome: Outcome {
+            played,
+            stopped: None,
+        },
+    }
 }
 
 /// With seed, transcript and journal as planned.
@@ -372,17 +399,8 @@ fn baseline(subject: &Manifest) -> anyhow::Result<Vec<Suite>> {
         files.extend(suites(role, &Filter::default())?);
     }
     let played = stale(subject, &files);
-    let run = |played| Suite {
-        name: "manifest".to_owned(),
-        digest: Report::catalogue(),
-        took: Duration::ZERO,
-        outcome: Outcome {
-            played,
-            stopped: None,
-        },
-    };
     Ok((!played.is_empty())
-        .then(|| run(played))
+        .then(|| beside("manifest", played))
         .into_iter()
         .collect())
 }

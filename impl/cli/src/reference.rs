@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
@@ -20,6 +20,7 @@ use kaika_conformance::contract::CONTRACT;
 use kaika_conformance::manifest::{Carrier, Endpoint, Hooks, Implementation, Manifest};
 use kaika_conformance::peers::Peers;
 use kaika_conformance::report::Subject;
+use kaika_conformance::verdict::{Failure, Verdict};
 use kaika_node::Fault;
 use kaika_node::chip;
 use kaika_node::clock::Shifted;
@@ -188,31 +189,42 @@ impl Reference {
 }
 
 impl Reference {
-    /// Checks what the roles under test wrote down while they were played with. The chips that a suite has made write nothing.
+    /// Checks what the roles under test wrote down while they were played with; what is wrong with it, if anything is. The chips
+    /// that a suite has made write nothing.
     ///
     /// # Errors
-    /// When the model does not allow it.
-    pub(crate) fn traced(&self, role: &str) -> anyhow::Result<()> {
+    /// When there is no log.
+    pub(crate) fn traced(&self, role: &str) -> anyhow::Result<Option<Verdict>> {
         let logged: &[&str] = match role {
             "issuer" => &["issuer"],
             "verifier" => &["verifier"],
+            "identity" => &["identity"],
             "system" => &["issuer", "verifier", "identity", "sms"],
-            _ => return Ok(()),
+            _ => return Ok(None),
         };
         let mut checker = Checker::new(CAP);
         for name in logged {
             let path = self.data.path().join(format!("{name}.ndjson"));
             let file = File::open(&path).with_context(|| path.display().to_string())?;
-            let read = checker.read(name, BufReader::new(file));
-            read.map_err(|bad| anyhow::anyhow!("the log of the reference: {bad}"))?;
-        }
-        let report = checker.finish(&[]);
-        match report.word() {
-            Word::Conforms | Word::Vacuous => Ok(()),
-            Word::Violates | Word::Inconclusive => {
-                bail!("the log of the reference: {}", report.text())
+            if let Err(bad) = checker.read(name, BufReader::new(file)) {
+                return Ok(Some(Verdict::Fail(unfit(bad.to_string()))));
             }
         }
+        let report = checker.finish(&[]);
+        Ok(match report.word() {
+            Word::Conforms | Word::Vacuous => None,
+            Word::Violates => Some(Verdict::Fail(unfit(report.text()))),
+            Word::Inconclusive => Some(Verdict::Inconclusive(unfit(report.text()))),
+        })
+    }
+}
+
+fn unfit(seen: String) -> Failure {
+    Failure {
+        step: 0,
+        what: "what the reference wrote down".to_owned(),
+        expected: "what the model allows".to_owned(),
+        seen,
     }
 }
 

@@ -35,6 +35,8 @@ alphabet! {
         FrontTimeFuture = "front(future)",
         FrontMacForm = "front(mac-form)",
         FrontCallerForm = "front(caller-form)",
+        /// The issuer has pictures matched, which only the verifier may.
+        FrontCallerOther = "front(other-caller)",
         FrontKeyMissing = "front(no-key)",
         FrontLong = "front(too-long)",
         FrontNoJson = "front(no-json)",
@@ -55,7 +57,6 @@ alphabet! {
         MatchOtherText = "match(other-text)",
         MatchStranger = "match(unknown-person)",
         MatchUnsigned = "match(unsigned)",
-        MatchIssuer = "match(by-issuer)",
         MatchOtherParty = "match(other-party)",
         MatchRepeat = "match(repeat)",
         MatchConflict = "match(key-conflict)",
@@ -135,6 +136,7 @@ fn front(s: State, input: Input) -> Step {
         Input::FrontTimeMissing => (Refusal::Malformed, &["WIR-4"]),
         Input::FrontTimePast | Input::FrontTimeFuture => (Refusal::StaleTime, &["WIR-4"]),
         Input::FrontMacForm | Input::FrontCallerForm => (Refusal::Malformed, &["WIR-3"]),
+        Input::FrontCallerOther => (Refusal::BadSignature, &["WIR-3"]),
         Input::FrontKeyMissing => (Refusal::IdempotencyKeyMissing, &["WIR-5"]),
         Input::FrontLong => (Refusal::TooLarge, &["WIR-2"]),
         _ => (Refusal::Malformed, &["WIR-1"]),
@@ -160,7 +162,6 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
             | Input::EnrolForged
             | Input::EnrolVerifier
             | Input::MatchUnsigned
-            | Input::MatchIssuer
             | Input::ScoreUnsigned,
         ) => Outcome::refuse(s, Refusal::BadSignature, &["WIR-3"]),
         (s, Input::MatchOtherParty) => Outcome::refuse(s, Refusal::Malformed, &["PRV-16"]),

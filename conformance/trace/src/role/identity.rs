@@ -24,7 +24,7 @@ impl Part for Identity {
     const SCENES: &'static [&'static str] = &[];
     const RIGHT: &'static [&'static str] = &["match(good)", "match(low)", "score(ok)"];
     const GROUPED: &'static [&'static str] = &["reference"];
-    const FRONT: &'static str = "score(other-caller)";
+    const FRONT: &'static str = "front";
 
     fn init() -> State {
         State::None
