@@ -11,4 +11,4 @@ cargo test --locked --no-run --message-format json --features kaika/weak --lib -
     --test bytes --test evidence --test host --test personalise --test refusals --test tears --test verify \
     -p kaika -p kaika-issuer -p kaika-verifier -p kaika-secure-element -p kaika-terminal -p kaika-pos >"$built"
 judge=$(sed -n 's/.*"executable":"\([^"]*\/weaknesses-[^"]*\)".*/\1/p' "$built")
-KAIKA_BUILT="$built" "$judge" --ignored --nocapture
+KAIKA_BUILT="$built" "$judge" measured:: --nocapture

@@ -3,6 +3,8 @@
 use kaika_apdu::{Command, StatusWord, Tag};
 use kaika_crypto::emv::{self, CryptogramInput};
 use kaika_crypto::{TokenKey, emv10};
+use kaika_spec::Weakness;
+use kaika_weakness::lacks;
 
 use crate::image::{Record, Slot, State, Version};
 use crate::tap::{AIP, Payment, Stage, Verified};
@@ -113,7 +115,8 @@ impl<F: Flash> Chip<F> {
         //= spec/85-apdu.md#apd-13-no-approval-against-the-issuer
         //# The chip MUST NOT give an approval cryptogram after a wrong or declining issuer authentication.
         let payment = self.volatile.payment;
-        let refused = payment.issuer == Verified::Wrong || payment.declined;
+        let refused = (payment.issuer == Verified::Wrong || payment.declined)
+            && !lacks(Weakness::ProofIgnored);
         let (kind, second) = match kind {
             Kind::Approve if !refused => (Kind::Approve, results::SECOND_APPROVAL),
             Kind::Approve | Kind::Decline | Kind::Request => (Kind::Decline, 0),

@@ -2,7 +2,9 @@
 
 use kaika_apdu::{Command, StatusWord};
 use kaika_crypto::{TokenKey, emv, emv10, is_same};
+use kaika_spec::Weakness;
 use kaika_spec::limit::PIN_TRIES_MAX;
+use kaika_weakness::lacks;
 
 use crate::image::{Record, Slot, State, Version};
 use crate::tap::{Payment, Stage, Verified};
@@ -66,7 +68,10 @@ impl<F: Flash> Chip<F> {
             pin_failures: slot.pin_failures.saturating_add(1),
             ..slot
         };
-        self.store(&Record::Counters(place, tried))?;
+        let is_counted = !lacks(Weakness::CountedAfter);
+        if is_counted {
+            self.store(&Record::Counters(place, tried))?;
+        }
         let then = |cardholder| {
             Then::Pay(Payment {
                 cardholder,
@@ -75,9 +80,9 @@ impl<F: Flash> Chip<F> {
         };
         if !is_same(block, &slot.pin) {
             return Ok(Change {
+                record: (!is_counted).then_some(Record::Counters(place, tried)),
                 then: then(Verified::Wrong),
                 status: Some(StatusWord::tries_left(tries_left(&tried))),
-                ..Change::default()
             });
         }
         let right = Slot {
