@@ -138,10 +138,12 @@ fn no_feature_of_a_build_adds_a_hook() {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         let features = text.split("[features]").nth(1).unwrap_or_default();
         let features = features.split("\n[").next().unwrap_or_default();
-        let hooks = ["control", "hook", "clock", "seed"];
+        let hooks = ["control", "hook", "clock", "seed", "weak"];
         for name in features
             .lines()
             .filter_map(|line| line.split_once(" = ").map(|(name, _)| name))
+            // It leaves countermeasures out and adds no hook; `tests/weaknesses.rs` holds that nothing turns it on.
+            .filter(|name| *name != "weak")
         {
             assert!(
                 !hooks.iter().any(|hook| name.contains(hook)),
