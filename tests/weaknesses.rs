@@ -59,6 +59,7 @@ const SITES: &[(Weakness, &str, &str)] = &[
     (Weakness::PaymentUnsigned, "issuer", "PAY-17"),
     (Weakness::CountedAfter, "secure-element", "APD-11"),
     (Weakness::ProofIgnored, "secure-element", "APD-13"),
+    (Weakness::SuspendedPays, "secure-element", "MNG-9"),
 ];
 
 /// Weaknesses that the code cannot take, each with its reason.

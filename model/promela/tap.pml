@@ -1,12 +1,13 @@
 /* The tap, written from spec/75-tap.md, 80-manage.md, 85-apdu.md and 95-refusals.md.
  *
  * Two sales at one shop, one chip, one token; or, in the fourth beginning, a token with a PIN at a terminal that wants PIN,
- * issuer's proof and both cryptograms of it, with power cuts, and no sale. Each option of the loop in `init` is one thing that may happen, in one
+ * issuer's proof and both cryptograms of it, with power cuts, and no sale; or, in the fifth, a token that the issuer suspends,
+ * resumes and deletes in its chip, with power cuts, and a terminal that asks it to pay. Each option of the loop in `init` is one thing that may happen, in one
  * step; it can be taken only when it changes something. What is said on the network stays said: the bits `yes`, `no`,
  * `reversal`, `undone` are never cleared, so a message may come late, twice or never.
  *
  *   -DTIER=0|1|4            the attacker; default 0
- *   -DFAULTS=n              time-outs, and power cuts at the token with a PIN; default 1
+ *   -DFAULTS=n              time-outs, and power cuts in the last two beginnings; default 1
  *   -DSTATIC_TOKEN_AT_POS   the issuer wants no cryptogram beside the token       (without TAP-7)
  *   -DATC_UNCHECKED         the issuer does not remember the counter              (without TAP-3)
  *   -DLIVENESS_BEFORE_DEBIT the issuer does not judge card and token at the debit (without TAP-9)
@@ -18,6 +19,7 @@
  *   -DWRITE_IN_PLACE        the chip writes one thing after the other             (without PRO-5)
  *   -DCOUNTED_AFTER         the chip compares or answers, then writes             (without APD-11, PRO-6)
  *   -DPROOF_IGNORED         the chip approves whatever the issuer says            (without APD-13)
+ *   -DSUSPENDED_PAYS        the chip pays with a suspended token                  (without MNG-9)
  *   -DPLAIN                 assertions without names, for a search breadth first
  */
 #ifndef TIER
@@ -83,7 +85,13 @@
 #else
 #define OBEYS true
 #endif
+#ifdef SUSPENDED_PAYS
+#define ONLY_ACTIVE false
+#else
+#define ONLY_ACTIVE true
+#endif
 #define PIN_TRIES_MAX 3
+#define CHALLENGES 3
 
 /* What the shop's terminal does. */
 mtype = { idle, asking, reversing, approving, declining };
@@ -95,6 +103,8 @@ mtype = { live, suspended, lost };
 mtype = { no_payment, started, cryptogram_given, ended };
 /* What the chip was told in the issuer's name. */
 mtype = { no_proof, approving_proof, declining_proof, wrong_proof };
+/* The state of the token in the chip is `live`, `suspended` or `gone`; what is selected there, with the channel. */
+mtype = { gone, nothing_selected, challenged, channel_open, channel_over, slot_selected };
 
 /* What a terminal was given: nothing, the cryptogram with that counter, or the number of the token and no cryptogram. */
 #define NOTHING 0
@@ -118,6 +128,21 @@ unsigned tears_left : 3 = 0;
 unsigned wrong_pins : 3 = 0;
 unsigned answered : 2 = 0;
 bit against_issuer = 0;
+
+/* The token that is managed. Durable are its state and its keys, the number of challenges and the wrong openings in a row.
+ * History: the last challenge that was answered, wrong openings that were answered since a right one was taken, the last that the chip said of
+ * its token, and that it was asked to pay after that and did not, or did. */
+bit is_managed = 0;
+mtype slot = live;
+bit has_keys = 1;
+unsigned challenges : 2 = 0;
+unsigned openings_failed : 2 = 0;
+mtype at = nothing_selected;
+unsigned heard_challenge : 2 = 0;
+unsigned heard_failed : 2 = 0;
+mtype said = live;
+bit kept_word = 0;
+bit broke_word = 0;
 
 /* The sales. */
 mtype pos[2] = idle;
@@ -162,9 +187,13 @@ bit forgery_refused = 0;
 #ifdef PLAIN
 #define CLAIM(name, what) assert(what)
 #else
-hidden byte p22, p30, p36, p37, p38, p39, p40, p41, p47, p48, th2;
+hidden byte p22, p30, p36, p37, p38, p39, p40, p41, p47, p48, p49, th2;
 #define CLAIM(name, what) name = (what); assert(name)
 #endif
+
+/* What the chip answered it has stored; what is deleted has no keys, and what has none is deleted. */
+#define STORED (challenges >= heard_challenge && openings_failed >= heard_failed && has_keys == (slot != gone) \
+    && (said != gone || slot == gone) && (said != suspended || slot != live))
 
 inline look() {
     CLAIM(p30, !typed_approval);
@@ -173,9 +202,10 @@ inline look() {
     CLAIM(p38, (pos[0] != approving || record[0] == approved) && (pos[1] != approving || record[1] == approved));
     CLAIM(p39, approvals[1] <= 1 && approvals[2] <= 1 && approvals[3] <= 1);
     CLAIM(p40, !large_approval);
-    CLAIM(p22, marked >= answered && ((marked == 2) == (atc > 0 && ended_online == atc)));
+    CLAIM(p22, marked >= answered && ((marked == 2) == (atc > 0 && ended_online == atc)) && STORED);
     CLAIM(p47, wrong_pins <= PIN_TRIES_MAX);
     CLAIM(p48, !against_issuer);
+    CLAIM(p49, !broke_word);
     CLAIM(th2, !unsigned_approval && !typed_approval && !large_approval && !unmeant_approval)
 }
 
@@ -187,7 +217,7 @@ inline look_at_end() {
 }
 
 /* SELECT, GET PROCESSING OPTIONS (TAP-4: the counter is stored first), GENERATE AC. The token in the chip is active. */
-#define CAN_SIGN (!with_pin && atc < COUNTERS)
+#define CAN_SIGN (!with_pin && !is_managed && atc < COUNTERS)
 inline sign(a, n) {
     atc++;
     payment = cryptogram_given;
@@ -198,7 +228,7 @@ inline sign(a, n) {
 
 /* A cryptogram is held to a terminal that waits for a card. Without an attacker the chip answers the terminal that asked
  * it, and an answer goes to one terminal only. */
-#define WAITS(s) (!with_pin && pos[s] == idle)
+#define WAITS(s) (!with_pin && !is_managed && pos[s] == idle)
 #define CAN_GIVE(s, c) (WAITS(s) && MADE(c) && (TIER >= 1 || (COVERS(c, s) && given[1 - s] != c)))
 inline give(s, what) {
     given[s] = what;
@@ -422,6 +452,104 @@ inline end_online() {
     :: d_step { AFTER && CUTS && CAN_VERIFY -> wrong_pins = 0; power_fails() } \
     :: d_step { AFTER && CUTS && CAN_VERIFY -> used_up = 0; wrong_pins = 0; power_fails() }
 
+/* The token that is managed. Every write is one write, before its answer (PRO-3, PRO-4, PRO-5, MNG-8); SELECT ends a channel
+ * and a payment (APD-4). */
+#define MANAGES(what) (is_managed && (what))
+#define TEARS(what) (tears_left > 0 && MANAGES(what))
+inline managed_power_fails() {
+    tears_left--;
+    at = nothing_selected;
+    payment = no_payment;
+    look()
+}
+
+/* SELECT of the security domain and INITIALIZE UPDATE: PRO-3. */
+#define CAN_CHALLENGE (challenges < CHALLENGES)
+inline challenge() {
+    challenges++;
+    heard_challenge = challenges;
+    at = challenged;
+    payment = no_payment;
+    look()
+}
+
+/* EXTERNAL AUTHENTICATE. A wrong one is counted (PRO-4) and ends the challenge; a right one begins the count again. */
+#define CAN_OPEN (at == challenged)
+inline open_channel() {
+    openings_failed = 0;
+    heard_failed = 0;
+    at = channel_open;
+    look()
+}
+inline fail_channel() {
+    openings_failed++;
+    heard_failed++;
+    at = channel_over;
+    look()
+}
+
+/* SUSPEND, RESUME, DELETE over the channel. The word that a token does not pay stands until RESUME is taken. */
+#define CAN_SUSPEND (at == channel_open && slot == live)
+#define CAN_RESUME (at == channel_open && slot == suspended)
+#define CAN_DELETE (at == channel_open && slot != gone)
+inline wipe() {
+    slot = gone;
+    has_keys = 0
+}
+
+/* SELECT of the slot, GET PROCESSING OPTIONS, GENERATE AC: TAP-6, MNG-9. A deleted slot is not found, and what was selected
+ * stays; a suspended one is selected with a warning. */
+#define PAYS (slot == live || (slot == suspended && !ONLY_ACTIVE))
+#define CAN_ASK (slot == gone \
+    -> (said != live && !kept_word) \
+    : at != slot_selected || (PAYS && payment == no_payment) || (said != live && (PAYS -> !broke_word : !kept_word)))
+inline ask_to_pay() {
+    if
+    :: slot != gone ->
+        at = slot_selected;
+        payment = (PAYS -> cryptogram_given : no_payment)
+    :: else
+    fi;
+    if
+    :: said != live && PAYS -> broke_word = 1
+    :: said != live && !PAYS -> kept_word = 1
+    :: else
+    fi;
+    look()
+}
+
+#define MANAGED \
+    :: d_step { MANAGES(CAN_CHALLENGE) -> challenge() } \
+    :: d_step { MANAGES(CAN_OPEN) -> open_channel() } \
+    :: d_step { TIER >= 1 && MANAGES(CAN_OPEN) -> fail_channel() } \
+    :: d_step { MANAGES(CAN_SUSPEND) -> slot = suspended; said = suspended; look() } \
+    :: d_step { MANAGES(CAN_RESUME) -> slot = live; said = live; look() } \
+    :: d_step { MANAGES(CAN_DELETE) -> wipe(); said = gone; look() } \
+    :: d_step { MANAGES(CAN_ASK) -> ask_to_pay() } \
+    :: d_step { TEARS(at != nothing_selected) -> managed_power_fails() }
+
+/* Between write and answer. */
+#define MANAGED_CUT_OFF \
+    :: d_step { !AFTER && TEARS(CAN_CHALLENGE) -> challenges++; managed_power_fails() } \
+    :: d_step { !AFTER && TEARS(CAN_OPEN) -> openings_failed = 0; heard_failed = 0; managed_power_fails() } \
+    :: d_step { !AFTER && TIER >= 1 && TEARS(CAN_OPEN) -> openings_failed++; managed_power_fails() } \
+    :: d_step { !AFTER && TEARS(CAN_SUSPEND) -> slot = suspended; managed_power_fails() } \
+    :: d_step { !AFTER && TEARS(CAN_RESUME) -> slot = live; said = live; managed_power_fails() } \
+    :: d_step { !AFTER && TEARS(CAN_DELETE) -> wipe(); managed_power_fails() }
+
+/* A chip that writes in place, between the state and the keys. */
+#define MANAGED_CUT_IN_PLACE \
+    :: d_step { IN_PLACE && TEARS(CAN_DELETE) -> slot = gone; managed_power_fails() }
+
+/* A chip that writes afterwards, between answer and write. */
+#define MANAGED_CUT_TOO_EARLY \
+    :: d_step { AFTER && TEARS(CAN_CHALLENGE) -> heard_challenge = challenges + 1; managed_power_fails() } \
+    :: d_step { AFTER && TEARS(CAN_OPEN) -> heard_failed = 0; managed_power_fails() } \
+    :: d_step { AFTER && TIER >= 1 && TEARS(CAN_OPEN) -> heard_failed++; managed_power_fails() } \
+    :: d_step { AFTER && TEARS(CAN_SUSPEND) -> said = suspended; managed_power_fails() } \
+    :: d_step { AFTER && TEARS(CAN_RESUME) -> said = live; managed_power_fails() } \
+    :: d_step { AFTER && TEARS(CAN_DELETE) -> said = gone; managed_power_fails() }
+
 #define OF_THE_CHIP(s) \
     :: d_step { CAN_SIGN -> sign(amount[s], number[s]) } \
     :: d_step { TIER >= 1 && CAN_SIGN -> sign((amount[s] == 1 -> 2 : 1), number[s]) }
@@ -451,6 +579,7 @@ init {
     :: d_step { amount[1] = 1; number[1] = 1; look() }
     :: d_step { amount[1] = LIMIT + 1; number[1] = 2; look() }
     :: d_step { with_pin = 1; tears_left = FAULTS; timeouts_left = 0; change_left = 0; look() }
+    :: d_step { is_managed = 1; tears_left = FAULTS; timeouts_left = 0; change_left = 0; look() }
     fi;
 end:
     do
@@ -463,6 +592,10 @@ end:
     CUT_OFF_PIN
     CUT_IN_PLACE
     CUT_TOO_EARLY
+    MANAGED
+    MANAGED_CUT_OFF
+    MANAGED_CUT_IN_PLACE
+    MANAGED_CUT_TOO_EARLY
     OF_THE_FIELD(0)
     OF_THE_FIELD(1)
     :: d_step { CAN_TYPE(1) -> type_in(1) }

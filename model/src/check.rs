@@ -370,6 +370,7 @@ pub const fn target(weakness: Weakness) -> (Scope, PropertyId, Tier) {
         W::PaymentUnsigned => (S::Pay, P::P46, T::T3),
         W::CountedAfter => (S::Tap, P::P47, T::T0),
         W::ProofIgnored => (S::Tap, P::P48, T::T0),
+        W::SuspendedPays => (S::Tap, P::P49, T::T0),
     }
 }
 

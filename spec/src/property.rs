@@ -101,6 +101,8 @@ named! {
         P47 = "P47",
         /// A chip does not approve against the issuer.
         P48 = "P48",
+        /// What the chip said is suspended or deleted does not pay.
+        P49 = "P49",
         /// Nobody gets a card in another name.
         TH1 = "TH1",
         /// No money moves that its owner did not authorise.
@@ -166,6 +168,7 @@ impl PropertyId {
             Self::P46 => "A debit is made on its payer's evidence",
             Self::P47 => "Wrong PINs are bounded, wherever power fails",
             Self::P48 => "A chip does not approve against the issuer",
+            Self::P49 => "What the chip said is suspended or deleted does not pay",
             Self::TH1 => "Nobody gets a card in another name",
             Self::TH2 => "No money moves that its owner did not authorise",
             Self::TH3 => "Money is conserved",

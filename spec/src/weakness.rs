@@ -101,5 +101,7 @@ named! {
         CountedAfter = "counted-after",
         /// The chip approves whatever the issuer's proof says (G19).
         ProofIgnored = "proof-ignored",
+        /// A chip pays with a token that is suspended in it (G22).
+        SuspendedPays = "suspended-pays",
     }
 }

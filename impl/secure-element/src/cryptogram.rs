@@ -6,7 +6,7 @@ use kaika_crypto::{TokenKey, emv10};
 use kaika_spec::Weakness;
 use kaika_weakness::lacks;
 
-use crate::image::{Record, Slot, State, Version};
+use crate::image::{Record, Slot, Version};
 use crate::tap::{AIP, Payment, Stage, Verified};
 use crate::verify::tries_left;
 use crate::{Change, Chip, Data, Flash, Judged, Then};
@@ -58,10 +58,9 @@ impl<F: Flash> Chip<F> {
             (0x80, 0) => Kind::Request,
             _ => return Err(StatusWord::WRONG_P1_P2),
         };
-        let slot = self
-            .paying_slot()
-            .filter(|(_, slot)| slot.state == State::Active);
-        let (place, slot) = slot.ok_or(StatusWord::CONDITIONS_NOT_SATISFIED)?;
+        let (place, slot) = self
+            .active_slot()
+            .ok_or(StatusWord::CONDITIONS_NOT_SATISFIED)?;
         //= spec/75-tap.md#tap-5-one-request-cryptogram-per-counter
         //# The chip MUST store that a cryptogram is given before it computes it, and give at most one first cryptogram for one
         //# counter.

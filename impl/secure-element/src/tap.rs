@@ -2,6 +2,8 @@
 
 use kaika_apdu::tlv::{self, Form, Writer};
 use kaika_apdu::{Command, Full, StatusWord, Tag};
+use kaika_spec::Weakness;
+use kaika_weakness::lacks;
 
 use crate::image::{Record, Slot, State};
 use crate::select::Selected;
@@ -83,6 +85,15 @@ impl<F: Flash> Chip<F> {
         }
     }
 
+    /// The selected slot, if it pays.
+    pub(crate) fn active_slot(&self) -> Option<(usize, Slot)> {
+        let pays = |slot: &Slot| {
+            slot.state == State::Active
+                || slot.state == State::Suspended && lacks(Weakness::SuspendedPays)
+        };
+        self.paying_slot().filter(|(_, slot)| pays(slot))
+    }
+
     pub(crate) fn get_processing_options(
         &self,
         command: &Command<'_>,
@@ -101,10 +112,9 @@ impl<F: Flash> Chip<F> {
         //# The chip MUST refuse GET PROCESSING OPTIONS for a token that is not active.
         //= spec/80-manage.md#mng-9-suspended-chips-do-not-pay
         //# The chip MUST refuse to pay with a suspended token.
-        let slot = self
-            .paying_slot()
-            .filter(|(_, slot)| slot.state == State::Active);
-        let (place, slot) = slot.ok_or(StatusWord::CONDITIONS_NOT_SATISFIED)?;
+        let (place, slot) = self
+            .active_slot()
+            .ok_or(StatusWord::CONDITIONS_NOT_SATISFIED)?;
         //= spec/75-tap.md#tap-4-the-chip-never-repeats-a-counter
         //# The chip MUST store the increased transaction counter before it answers GET PROCESSING OPTIONS.
         let atc = slot

@@ -6,7 +6,7 @@ use kaika_spec::Weakness;
 use kaika_spec::limit::PIN_TRIES_MAX;
 use kaika_weakness::lacks;
 
-use crate::image::{Record, Slot, State, Version};
+use crate::image::{Record, Slot, Version};
 use crate::tap::{Payment, Stage, Verified};
 use crate::{Change, Chip, Flash, Judged, Then};
 
@@ -36,9 +36,7 @@ impl<F: Flash> Chip<F> {
     /// The slot that pays, and its payment at this stage.
     fn paying_at(&self, stage: Stage) -> Result<(usize, Slot, Payment), StatusWord> {
         let payment = self.volatile.payment;
-        let slot = self
-            .paying_slot()
-            .filter(|(_, slot)| slot.state == State::Active && payment.stage == stage);
+        let slot = self.active_slot().filter(|_| payment.stage == stage);
         let (place, slot) = slot.ok_or(StatusWord::CONDITIONS_NOT_SATISFIED)?;
         Ok((place, slot, payment))
     }

@@ -6,7 +6,7 @@ use kaika_spec::{Branch, TokenState};
 use super::{Pack, fitted, low, packed};
 use crate::role::{chip, identity, issuer, pos, sms, terminal, verifier};
 use crate::scope::issuance::state as issuance;
-use crate::scope::tap::contact;
+use crate::scope::tap::{contact, managed};
 use crate::scope::{manage, pay, provisioning, tap, whole};
 
 packed!(
@@ -325,6 +325,17 @@ packed!(struct contact::Contact {
     answered: 2 as u8,
     against = bool,
 });
+packed!(enum managed::Said { Nothing, Suspended, Deleted });
+packed!(struct managed::Managed {
+    keys = bool,
+    sequence: 2 as u8,
+    tears: 3 as u8,
+    heard: 2 as u8,
+    wrong: 2 as u8,
+    said = managed::Said,
+    kept = bool,
+    against = bool,
+});
 packed!(world tap::State {
     issuer = issuer::State,
     last: 2 as u8,
@@ -334,6 +345,7 @@ packed!(world tap::State {
     made = [Option<tap::Signed>; 3],
     approved(Counts<3>),
     contact = Option<contact::Contact>,
+    managed = Option<managed::Managed>,
     timeouts: 3 as u8,
     changes: 1 as u8,
     relayed = Option<usize>,

@@ -217,7 +217,7 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
         | Input::SignOtherKind
         | Input::SignShort
         | Input::SignLong => sign(s, *input),
-        Input::Gpo => gpo(s),
+        Input::Gpo => gpo(s, *weak),
         Input::ReadRecord | Input::ReadRecordUnknown => read_record(s, *input),
         Input::GenerateArqc | Input::GenerateAac | Input::GenerateTc => generate(s, *input),
         Input::GetResponse => Outcome::sw(s, 0x6985, &["APD-2"]),
@@ -431,8 +431,10 @@ fn sign(s: State, input: Input) -> Step {
     Outcome::sw(s, sw, &["APD-8"])
 }
 
-fn gpo(s: State) -> Step {
-    if s.selected != Selected::Slot || s.slot != Slot::Active {
+fn gpo(s: State, weak: Weak) -> Step {
+    let pays =
+        s.slot == Slot::Active || s.slot == Slot::Suspended && weak.has(Weakness::SuspendedPays);
+    if s.selected != Selected::Slot || !pays {
         return Outcome::sw(s, 0x6985, &["TAP-6", "MNG-9"]);
     }
     good(

@@ -1,16 +1,20 @@
 //! Payment at a shop: two sales, one chip, and a field in which others listen and speak. Flow D. In a corner of its own, a
-//! token with a PIN at a terminal that wants both cryptograms of it: `contact.rs`.
+//! token with a PIN at a terminal that wants both cryptograms of it: `contact.rs`. In another, a token that is suspended,
+//! resumed and deleted in its chip: `managed.rs`.
 //!
 //! A cryptogram is the tuple that it covers; nobody but the chip makes one. The shop's terminal signs nothing: what it
 //! sends is its own amount and number and the cryptogram it was given, so a cryptogram over anything else is a bad one.
 
 pub mod contact;
+mod depends;
+pub mod managed;
 mod properties;
 
 use kaika_spec::{Refusal, Scope, Weakness};
 use stateright::{Model, Property};
 
 use self::contact::{Command, Contact};
+use self::managed::Managed;
 use super::{Check, Config, Fields, Reads, Scenario, Tier, World, holding};
 use crate::chart::Chart;
 use crate::role::issuer::Posting;
@@ -67,6 +71,8 @@ pub struct State {
     pub approved: [u8; 3],
     /// A token with a PIN at a terminal that wants both cryptograms: then there are no sales.
     pub contact: Option<Contact>,
+    /// A token that is managed in its chip: then there are no sales either.
+    pub managed: Option<Managed>,
     /// Time-outs left.
     pub timeouts: u8,
     /// The sale that a relay carried the chip's answer to from afar.
@@ -132,62 +138,12 @@ pub enum Action {
     SayTorn(Command, usize),
     /// Power fails between two commands.
     Off,
-}
-
-/// What a cryptogram that is held to a terminal depends on.
-macro_rules! field_of {
-    ($this:literal, $other:literal) => {
-        &[
-            "contact.?",
-            "made",
-            concat!($this, ".pos"),
-            concat!($this, ".amount"),
-            concat!($this, ".number"),
-            concat!($this, ".given"),
-            concat!($other, ".given"),
-        ]
-    };
-}
-
-/// What a request to the issuer depends on.
-macro_rules! request_of {
-    ($sale:literal) => {
-        &[
-            "issuer",
-            "last",
-            "made",
-            "approved",
-            "unsigned",
-            "dead",
-            "outside",
-            "over",
-            "unmeant",
-            "relayed",
-            "overtaken",
-            "replayed",
-            "repelled",
-            concat!($sale, ".amount"),
-            concat!($sale, ".number"),
-            concat!($sale, ".given"),
-            concat!($sale, ".record"),
-            concat!($sale, ".told"),
-        ]
-    };
-}
-
-/// What an answer, a time-out and a reversal depend on.
-macro_rules! shop_of {
-    ($sale:literal) => {
-        &[
-            "issuer",
-            "timeouts",
-            concat!($sale, ".pos"),
-            concat!($sale, ".record"),
-            concat!($sale, ".told"),
-            concat!($sale, ".reversal"),
-            concat!($sale, ".reversed"),
-        ]
-    };
+    /// The issuer, or somebody else, says something to the chip whose token is managed.
+    Manage(managed::Command),
+    /// As before, and power fails when so many things have happened in the chip.
+    ManageTorn(managed::Command, usize),
+    /// Power fails between two commands.
+    ManageOff,
 }
 
 /// The largest amount of a tap.
@@ -230,6 +186,7 @@ impl Tap {
             made: [None; 3],
             approved: [0; 3],
             contact: None,
+            managed: None,
             timeouts: self.0.bounds.timeouts,
             relayed: None,
             changes: 1,
@@ -244,9 +201,14 @@ impl Tap {
         }
     }
 
+    /// A chip by itself: there are no sales.
+    const fn is_alone(state: &State) -> bool {
+        state.contact.is_some() || state.managed.is_some()
+    }
+
     /// The chip signs, or loses power.
     fn actions_of_chip(&self, state: &State, actions: &mut Vec<Action>) {
-        if state.contact.is_some() {
+        if Self::is_alone(state) {
             return;
         }
         for (at, sale) in state.sales.iter().enumerate() {
@@ -261,7 +223,7 @@ impl Tap {
 
     /// Something is held to the shop's terminal.
     fn actions_of_field(&self, state: &State, at: usize, actions: &mut Vec<Action>) {
-        if state.contact.is_some() {
+        if Self::is_alone(state) {
             return;
         }
         let attacked = self.0.tier >= Tier::T1;
@@ -529,6 +491,7 @@ impl Model for Tap {
             self.at_shop(sale(1, 1)),
             self.at_shop(sale(LIMIT + 1, 2)),
             self.at_contact(),
+            self.at_manager(),
         ]
     }
 
@@ -560,10 +523,11 @@ impl World for Tap {
         Weakness::WriteInPlace,
         Weakness::CountedAfter,
         Weakness::ProofIgnored,
+        Weakness::SuspendedPays,
     ];
     type Packed = [u64; 3];
 
-    const PARTS: usize = 11;
+    const PARTS: usize = 12;
 
     fn actions_of(&self, part: usize, state: &State, actions: &mut Vec<Action>) {
         match part {
@@ -573,10 +537,11 @@ impl World for Tap {
                 let made = state.made.iter().flatten();
                 actions.extend(made.map(|signed| Action::Key(signed.atc)));
             }
-            9 if self.0.tier >= Tier::T4 && state.relayed.is_none() && state.contact.is_none() => {
+            9 if self.0.tier >= Tier::T4 && state.relayed.is_none() && !Self::is_alone(state) => {
                 actions.extend([Action::Relay(0), Action::Relay(1)]);
             }
             10 => self.actions_of_contact(state, actions),
+            11 => self.actions_of_manager(state, actions),
             8 | 9 => {}
             3 | 4 if state.sales[part - 3].given.is_some() => {
                 actions.push(Action::Arrive(part - 3));
@@ -589,63 +554,11 @@ impl World for Tap {
     }
 
     fn fields(part: usize) -> Fields {
-        Fields::Only(match part {
-            0 => &[
-                "contact.?",
-                "chip",
-                "atc",
-                "made",
-                "sales[0].amount",
-                "sales[0].number",
-                "sales[1].amount",
-                "sales[1].number",
-            ],
-            1 => field_of!("sales[0]", "sales[1]"),
-            2 => field_of!("sales[1]", "sales[0]"),
-            3 => request_of!("sales[0]"),
-            4 => request_of!("sales[1]"),
-            5 => shop_of!("sales[0]"),
-            6 => shop_of!("sales[1]"),
-            8 => &["issuer", "last", "made", "outside", "repelled"],
-            9 => &[
-                "contact.?",
-                "relayed",
-                "chip",
-                "atc",
-                "made",
-                "sales[0].pos",
-                "sales[0].amount",
-                "sales[0].number",
-                "sales[0].given",
-                "sales[1].pos",
-                "sales[1].amount",
-                "sales[1].number",
-                "sales[1].given",
-            ],
-            10 => &["contact", "chip", "atc"],
-            _ => &["issuer", "changes"],
-        })
+        depends::fields(part)
     }
 
     fn reads(name: &str) -> Reads {
-        Reads::Fields(Fields::Only(match name {
-            "P22" => &["contact", "atc"],
-            "P47" | "P48" => &["contact"],
-            "P30" => &["outside"],
-            "P36" => &["dead"],
-            "P37" => &["unsigned"],
-            "P38" => &[
-                "sales[0].pos",
-                "sales[0].record",
-                "sales[1].pos",
-                "sales[1].record",
-            ],
-            "P39" => &["approved", "made"],
-            "P40" => &["over"],
-            "P41" => return Reads::AtEnd,
-            "TH2" => &["unsigned", "outside", "over", "unmeant"],
-            _ => return Reads::Fields(Fields::All),
-        }))
+        depends::reads(name)
     }
 
     const INTERCHANGEABLE: Option<&'static str> =
@@ -743,6 +656,9 @@ impl World for Tap {
             Action::Say(_) | Action::SayTorn(..) | Action::Off => {
                 self.contact(state, *action, chart)
             }
+            Action::Manage(_) | Action::ManageTorn(..) | Action::ManageOff => {
+                self.manage(state, *action, chart)
+            }
         }
     }
 
@@ -760,6 +676,10 @@ impl World for Tap {
             return format!(
                 "{token}; a shop's terminal asks for the PIN and for both cryptograms."
             );
+        }
+        if state.managed.is_some() {
+            return "Alice's phone holds an active token; the issuer suspends, resumes and deletes it there."
+                .to_owned();
         }
         let second = if state.sales[1].amount > LIMIT {
             "the second above the limit"

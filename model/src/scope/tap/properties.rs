@@ -3,9 +3,10 @@
 use kaika_spec::{PropertyId, limit};
 
 use super::contact::{Contact, Proof};
+use super::managed::{Managed, Said, is_whole};
 use super::{LIMIT, Sale, State, Tap};
 use crate::role::issuer::Posting;
-use crate::role::pos;
+use crate::role::{chip, pos};
 use crate::scope::{ALL, Check, REMOTE, Scenario, Tier, World as _};
 
 pub(super) fn checks() -> Vec<Check<Tap>> {
@@ -45,6 +46,7 @@ pub(super) fn checks() -> Vec<Check<Tap>> {
     ];
     checks.extend(bounds());
     checks.extend(counters());
+    checks.push(managed());
     checks
 }
 
@@ -61,6 +63,22 @@ pub(super) fn scenarios() -> Vec<Scenario<Tap>> {
             seen: |w, s| {
                 let kept = |chip: Contact| chip.failures > 0 && chip.wrong == 0;
                 w.was_cut(s) && s.contact.is_some_and(kept)
+            },
+        },
+        Scenario {
+            name: "S7 power failed after a token was deleted and before the answer",
+            from: Tier::T0,
+            seen: |_, s| {
+                let unsaid = |managed: Managed| !managed.keys && managed.said == Said::Nothing;
+                s.managed.is_some_and(unsaid)
+            },
+        },
+        Scenario {
+            name: "S10 a token that was suspended in its chip is resumed there and pays",
+            from: Tier::T0,
+            seen: |_, s| {
+                let pays = s.chip.payment == chip::Payment::Asked;
+                pays && s.managed.is_some_and(|managed| managed.kept)
             },
         },
         Scenario {
@@ -100,10 +118,11 @@ fn counters() -> Vec<Check<Tap>> {
             id: PropertyId::P22,
             tiers: ALL,
             holds: |_, s| {
-                s.contact.is_none_or(|chip| {
+                let counts = s.contact.is_none_or(|chip| {
                     let is_online = s.atc > 0 && chip.last_online == s.atc;
                     chip.given >= chip.answered && (chip.given == 2) == is_online
-                })
+                });
+                counts && s.managed.is_none_or(|managed| is_whole(s, &managed))
             },
             reached: "W22 power failed, and the payment after it ended online",
             witness: |w, s| w.was_cut(s) && s.contact.is_some_and(|chip| chip.answered == 2),
@@ -134,6 +153,20 @@ fn counters() -> Vec<Check<Tap>> {
             },
         },
     ]
+}
+
+/// What the chip says of its token binds it.
+fn managed() -> Check<Tap> {
+    Check {
+        id: PropertyId::P49,
+        tiers: ALL,
+        holds: |_, s| s.managed.is_none_or(|managed| !managed.against),
+        reached: "W49 a token that is suspended is asked to pay, and does not",
+        witness: |_, s| {
+            let keeps = |managed: Managed| managed.said == Said::Suspended && managed.kept;
+            s.managed.is_some_and(keeps)
+        },
+    }
 }
 
 fn bounds() -> Vec<Check<Tap>> {
