@@ -551,6 +551,7 @@ fn said(input: Input, branch: &str) -> Vec<Value> {
         | Input::DebitUnderIssueKey
         | Input::DebitUnknownCard
         | Input::DebitOverBalance
+        | Input::DebitOtherCurrency
         | Input::DebitQuery
         | Input::Reverse
         | Input::ReverseMore

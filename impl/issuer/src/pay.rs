@@ -75,6 +75,11 @@ impl Case<'_> {
         {
             return Err(Refusal::AgreementTerminated);
         }
+        //= spec/70-pay.md#pay-21-the-currency-is-the-cards
+        //# The issuer MUST refuse a debit in another currency than that of the card.
+        if card.currency != asked.currency.as_str() {
+            return Err(Refusal::DomainViolation);
+        }
         self.authorised(asked, &card)?;
         let debit_id = asked.debit_id.to_string();
         let movement = Movement {
@@ -193,13 +198,14 @@ fn repeated(asked: &DebitRequest, known: &Debit) -> Decision {
             posted(asked.debit_id, auth_code.clone()),
             vec![],
         )),
-        None => Err(Refusal::CardNotActive.into()),
+        None => Err(known.refusal().into()),
     }
 }
 
 fn declined(asked: &DebitRequest, refusal: Refusal) -> Change {
     let row = Debit {
         state: "declined".into(),
+        refusal: Some(refusal.name().into()),
         ..row(asked)
     };
     Change::counted(
@@ -219,6 +225,7 @@ fn row(asked: &DebitRequest) -> Debit {
         amount_minor: asked.amount_minor.minor(),
         currency: asked.currency.to_string(),
         auth_code: None,
+        refusal: None,
     }
 }
 
@@ -230,6 +237,7 @@ fn tombstone(debit_id: &str, amount_minor: u64) -> Change {
         amount_minor,
         currency: String::new(),
         auth_code: None,
+        refusal: None,
         evidence: None,
     };
     Change::reply(

@@ -302,9 +302,20 @@ pub struct Debit {
     pub currency: String,
     /// Authorisation code of a posted one.
     pub auth_code: Option<String>,
+    /// What refused a declined one, by its name; none in a row of before this was kept.
+    #[serde(default)]
+    pub refusal: Option<String>,
     /// The chip's evidence for it, hex; none for a tombstone.
     #[serde(default)]
     pub evidence: Option<String>,
+}
+
+impl Debit {
+    /// What refuses a declined one again.
+    pub(crate) fn refusal(&self) -> Refusal {
+        let named = self.refusal.as_deref().and_then(Refusal::from_name);
+        named.unwrap_or(Refusal::CardNotActive)
+    }
 }
 
 /// A tap.

@@ -41,7 +41,7 @@ packed!(struct chip::State {
 packed!(enum issuer::Session { Idle, Opened, Scripted });
 packed!(enum issuer::Card { None, Active, Blocked, Lost, Closed });
 packed!(enum issuer::Agreement { None, Live, Terminated });
-packed!(enum issuer::Posting { None, Posted, Declined, Reversed, Tombstoned });
+packed!(enum issuer::Posting { None, Posted, Declined, DeclinedAgreement, Reversed, Tombstoned });
 packed!(struct issuer::State {
     request = issuer::Request,
     blocked = bool,

@@ -68,6 +68,8 @@ pub enum Posting {
     Posted,
     /// Refused, and stays so.
     Declined,
+    /// The same, because the agreement had ended.
+    DeclinedAgreement,
     /// Given back.
     Reversed,
     /// Reversed before it came.
@@ -211,6 +213,8 @@ alphabet! {
         DebitWholeBalance = "debit(whole-balance,one-more)",
         DebitUnknownCard = "debit(unknown-card)",
         DebitOverBalance = "debit(over-balance)",
+        /// In another currency than the card's.
+        DebitOtherCurrency = "debit(other-currency)",
         DebitEvidenceMissing = "debit(evidence-missing)",
         DebitEvidenceWrong = "debit(evidence-of-another-chip)",
         DebitEvidenceOtherOrder = "debit(evidence-of-another-order)",
@@ -423,6 +427,7 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
         | Input::DebitEvidenceConsent
         | Input::DebitEvidenceOtherAmount
         | Input::DebitDigestOther
+        | Input::DebitOtherCurrency
         | Input::DebitOverBalance => debit(s, *input, *weak),
         Input::DebitUnderIssueKey => debit(s, Input::Debit, *weak),
         Input::DebitQuery => Outcome::accept(s, [debit_state(s.debit)], &["PAY-13"]),
@@ -879,6 +884,9 @@ fn debit(s: State, input: Input, weak: Weak) -> Step {
         Posting::Declined if again => {
             return Outcome::refuse(s, Refusal::CardNotActive, &["PAY-7"]);
         }
+        Posting::DeclinedAgreement if again => {
+            return Outcome::refuse(s, Refusal::AgreementTerminated, &["PAY-7"]);
+        }
         _ => {}
     }
     if s.card == Card::None || input == Input::DebitUnknownCard {
@@ -887,21 +895,19 @@ fn debit(s: State, input: Input, weak: Weak) -> Step {
     if input == Input::DebitAgreementWrong {
         return Outcome::refuse(s, Refusal::AgreementMismatch, &["PAY-9"]);
     }
-    let declined = if again {
-        State {
-            debit: Posting::Declined,
-            ..s
-        }
-    } else {
-        s
-    };
+    let declined = |debit| if again { State { debit, ..s } } else { s };
     if !weak.has(Weakness::LivenessBeforeDebit) {
         if s.card != Card::Active {
-            return Outcome::refuse(declined, Refusal::CardNotActive, &["PAY-8", "MNG-5"]);
+            let next = declined(Posting::Declined);
+            return Outcome::refuse(next, Refusal::CardNotActive, &["PAY-8", "MNG-5"]);
         }
         if s.agreement != Agreement::Live {
-            return Outcome::refuse(declined, Refusal::AgreementTerminated, &["PAY-8", "MNG-7"]);
+            let next = declined(Posting::DeclinedAgreement);
+            return Outcome::refuse(next, Refusal::AgreementTerminated, &["PAY-8", "MNG-7"]);
         }
+    }
+    if input == Input::DebitOtherCurrency {
+        return Outcome::refuse(s, Refusal::DomainViolation, &["PAY-21"]);
     }
     if unsigned(input) && !weak.has(Weakness::PaymentUnsigned) {
         return Outcome::refuse(s, Refusal::PaymentEvidenceInvalid, &["PAY-17"]);
@@ -940,7 +946,7 @@ const fn debit_state(debit: Posting) -> Output {
     match debit {
         Posting::None => Output::DebitNone,
         Posting::Posted => Output::DebitPosted,
-        Posting::Declined => Output::DebitDeclined,
+        Posting::Declined | Posting::DeclinedAgreement => Output::DebitDeclined,
         Posting::Reversed => Output::DebitReversed,
         Posting::Tombstoned => Output::DebitTombstoned,
     }
@@ -963,14 +969,16 @@ fn reverse(s: State, input: Input, weak: Weak) -> Step {
             Outcome::accept(s, [Output::Reversed], &["PAY-11"])
         }
         Posting::Reversed => Outcome::refuse(s, Refusal::AlreadyReversed, &["PAY-11"]),
-        Posting::None | Posting::Declined | Posting::Tombstoned => Outcome::accept(
-            State {
-                debit: Posting::Tombstoned,
-                ..s
-            },
-            [Output::Tombstoned],
-            &["PAY-12"],
-        ),
+        Posting::None | Posting::Declined | Posting::DeclinedAgreement | Posting::Tombstoned => {
+            Outcome::accept(
+                State {
+                    debit: Posting::Tombstoned,
+                    ..s
+                },
+                [Output::Tombstoned],
+                &["PAY-12"],
+            )
+        }
     }
 }
 
@@ -1045,7 +1053,9 @@ fn tap(s: State, input: Input, weak: Weak) -> Step {
 fn tap_reverse(s: State) -> Step {
     let tap = match s.tap {
         Posting::Posted | Posting::Reversed => Posting::Reversed,
-        Posting::None | Posting::Declined | Posting::Tombstoned => Posting::Tombstoned,
+        Posting::None | Posting::Declined | Posting::DeclinedAgreement | Posting::Tombstoned => {
+            Posting::Tombstoned
+        }
     };
     Outcome::accept(State { tap, ..s }, [Output::ReversalTaken], &["TAP-11"])
 }
@@ -1399,6 +1409,7 @@ fn at_home(s: &State, input: Input) -> Option<bool> {
         Input::DebitTokenAsAgreement
         | Input::DebitUnderIssueKey
         | Input::DebitWholeBalance
+        | Input::DebitOtherCurrency
         | Input::DebitEvidenceMissing
         | Input::DebitEvidenceWrong
         | Input::DebitEvidenceOtherOrder

@@ -365,7 +365,9 @@ impl Tap {
         match sale.record {
             Posting::Posted | Posting::Reversed => return issuer::Input::TapRepeat,
             Posting::Tombstoned => return issuer::Input::TapTombstoned,
-            Posting::Declined => return issuer::Input::TapDeclinedRepeat,
+            Posting::Declined | Posting::DeclinedAgreement => {
+                return issuer::Input::TapDeclinedRepeat;
+            }
             Posting::None => {}
         }
         let signed = sale.given.flatten();

@@ -104,6 +104,7 @@ pub(super) fn debited(input: Input) -> Vec<Value> {
         Input::DebitTokenAsAgreement => other("agreement", json!("6299000000000009")),
         Input::DebitUnknownCard => other("card_code", json!("CBBBBBBBBBBBBBBBBBBBB")),
         Input::DebitOverBalance => other("amount_minor", json!(limit::CARD_LIMIT_MINOR + 1)),
+        Input::DebitOtherCurrency => other("currency", json!("840")),
         Input::DebitQuery => vec![get("verifier", "issuer", path(&[]), json!({}))],
         Input::Reverse => reverse(AMOUNT),
         Input::ReverseMore => reverse(AMOUNT + 1),

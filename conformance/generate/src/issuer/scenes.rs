@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::beside::{balance, reversal, tap};
 use super::tap::authorise;
 use super::{AMOUNT, declined};
-use crate::script::{Act, Expected, Scene, advance, concat, fields, known};
+use crate::script::{Act, Expected, Scene, advance, concat, fields, known, named};
 
 const MARGIN_MS: i64 = 20_000;
 
@@ -53,6 +53,7 @@ pub(super) fn scenes() -> Vec<Scene> {
             tap(&[("14", json!("2912"))], json!({}), "54"),
         ),
         of_another(),
+        declined_and_reversed(),
         incomplete(),
     ]
 }
@@ -134,6 +135,22 @@ fn financial() -> Scene {
 
 fn in_dollars() -> Vec<Value> {
     tap(&[("49", json!("840"))], json!({"currency": "840"}), "57")
+}
+
+/// A declined tap keeps its code when it is reversed and comes again; its name is a tombstone for any other.
+fn declined_and_reversed() -> Scene {
+    let mut steps = in_dollars();
+    let again = steps.last().cloned();
+    steps.extend([
+        named("tap_rrn", known("try_rrn")),
+        named("tap_stan", known("try_stan")),
+        named("tap_amount", known("tap_try.4")),
+        reversal("0400", &[], "00"),
+    ]);
+    steps.extend(again);
+    let under_its_name = [("37", known("tap_rrn")), ("11", known("tap_stan"))];
+    steps.extend(tap(&under_its_name, json!({}), "05"));
+    other("a declined tap that is reversed", "TAP-13", steps)
 }
 
 /// A tap that is refused, after which the whole balance is there.

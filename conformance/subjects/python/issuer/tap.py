@@ -92,11 +92,9 @@ def _authorise(issuer, message):
 
 def _again(message, known):
     """TAP-13: the same answer to the same request, and no second debit."""
-    if known.state == "tombstoned":
-        raise Refusal("debit-tombstoned")
-    if known.asked != message:
-        raise Refusal("idempotency-conflict")
-    return known.answer
+    if known.asked == message:
+        return known.answer
+    raise Refusal("debit-tombstoned" if known.state == "tombstoned" else "idempotency-conflict")
 
 
 def _judge_standing(issuer, message):
@@ -186,7 +184,7 @@ def _reverse(issuer, message):
     if known is not None and known.asked is not None and not _names(message, known.asked):
         raise Refusal("reversal-mismatch")
     if known is None or known.state == "declined":
-        taps[name] = Tap("tombstoned", known and known.asked)
+        taps[name] = Tap("tombstoned", known and known.asked, known and known.answer)
     elif known.state == "approved":
         issuer.store.give_back(known.posting)
         known.state = "reversed"

@@ -286,6 +286,6 @@ fn posting(posting: Posting, word: &str) -> bool {
         Posting::Posted => matches!(word, "posted" | "approved"),
         Posting::Reversed => word == "reversed",
         Posting::Tombstoned => word == "tombstoned",
-        Posting::None | Posting::Declined => word == "declined",
+        Posting::None | Posting::Declined | Posting::DeclinedAgreement => word == "declined",
     }
 }

@@ -38,7 +38,7 @@ impl Whole {
     pub(super) fn presented(request: &Request, record: Posting, counter: u8) -> issuer::Input {
         match record {
             Posting::Posted | Posting::Reversed => issuer::Input::TapRepeat,
-            Posting::Declined => issuer::Input::TapDeclinedRepeat,
+            Posting::Declined | Posting::DeclinedAgreement => issuer::Input::TapDeclinedRepeat,
             _ if counter <= request.last => issuer::Input::TapReplayedAtc,
             _ => issuer::Input::Tap,
         }
