@@ -2,7 +2,7 @@
 
 use kaika_spec::{Refusal, Weakness};
 use kaika_weakness::lacks;
-use kaika_wire::core::{Change, Refused, Write, read};
+use kaika_wire::core::{Change, Write, read};
 use kaika_wire::messages::issuer::{
     CardStatus, DebitRequest, DebitState, DebitStatus, ReverseRequest,
 };
@@ -28,7 +28,9 @@ impl Case<'_> {
         if let Some(known) = known.filter(|_| !lacks(Weakness::KeyIgnored)) {
             return repeated(&asked, &known);
         }
-        let card = self.debited_card(&asked)?;
+        let card = self
+            .card_row(asked.card_code.as_str())
+            .ok_or(Refusal::UnknownCard)?;
         match self.post(&asked, card) {
             Ok(change) => Ok(change),
             // A decline is an outcome: the id stays declined.
@@ -48,20 +50,12 @@ impl Case<'_> {
         Some(asked.to_string().into_bytes())
     }
 
-    fn debited_card(&self, asked: &DebitRequest) -> Result<Card, Refused> {
+    fn post(self, asked: &DebitRequest, card: Card) -> Result<Change, Refusal> {
         //= spec/70-pay.md#pay-9-both-surrogates
         //# The issuer MUST refuse a debit unless card code and agreement number are current and belong to each other.
-        let card = self
-            .card_row(asked.card_code.as_str())
-            .ok_or(Refusal::UnknownCard)?;
-        if card.agreement == asked.agreement.as_str() {
-            Ok(card)
-        } else {
-            Err(Refusal::AgreementMismatch.into())
+        if card.agreement != asked.agreement.as_str() {
+            return Err(Refusal::AgreementMismatch);
         }
-    }
-
-    fn post(self, asked: &DebitRequest, card: Card) -> Result<Change, Refusal> {
         //= spec/70-pay.md#pay-8-live-at-commit
         //# The issuer MUST judge card, agreement and balance inside the transaction that posts the debit.
         let early = lacks(Weakness::LivenessBeforeDebit);

@@ -72,13 +72,22 @@ fn call_id(request_id: &str, reference: &str) -> String {
     hex::encode(digest.get(..16).unwrap_or_default())
 }
 
+/// Codes that are no word on the reference: the same question may be asked again.
+const NOT_YET: [&str; 3] = ["in-progress", "try-later", "stale-time"];
+
+fn is_not_yet(body: &Value) -> bool {
+    body["code"]
+        .as_str()
+        .is_some_and(|code| NOT_YET.contains(&code))
+}
+
 /// The identity system's answer as a score. It tells us no more about a bad reference than that it is bad.
 fn read_score(status: u16, body: &Value) -> Result<Score, Refused> {
     match status {
         200..=299 => {
             serde_json::from_value(body.clone()).map_err(|_| Refusal::ReferenceUnknown.into())
         }
-        400..=499 => Err(Refusal::ReferenceUnknown.into()),
+        400..=499 if !is_not_yet(body) => Err(Refusal::ReferenceUnknown.into()),
         _ => Err(Refusal::InProgress.into()),
     }
 }

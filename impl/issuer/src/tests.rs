@@ -410,6 +410,14 @@ fn a_first_card_needs_a_fitting_and_good_score() {
         body: Value::Null,
     };
     assert_eq!(bench.take(&silent), Err(Refusal::InProgress));
+    for code in ["in-progress", "try-later", "stale-time"] {
+        let not_yet = Input::Answer {
+            call: call.clone(),
+            status: 409,
+            body: json!({"code": code}),
+        };
+        assert_eq!(bench.take(&not_yet), Err(Refusal::InProgress), "{code}");
+    }
     let refused = Input::Answer {
         call: call.clone(),
         status: 409,

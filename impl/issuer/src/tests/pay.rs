@@ -45,10 +45,16 @@ fn a_debit_is_exactly_once_and_needs_both_surrogates() {
         bench.verifier("/v1/debits", &with("card_code", "CAAAAAAAAAAAAAAAAAAAA")),
         Err(Refusal::UnknownCard)
     );
-    assert_eq!(
-        bench.verifier("/v1/debits", &with("agreement", "AAAAAAAAAAAAAAAAAAAAA")),
-        Err(Refusal::AgreementMismatch)
-    );
+    let mut strange = with("agreement", "AAAAAAAAAAAAAAAAAAAAA");
+    strange["debit_id"] = json!(id(9));
+    for _ in 0..2 {
+        assert_eq!(
+            bench.verifier("/v1/debits", &strange),
+            Err(Refusal::AgreementMismatch)
+        );
+    }
+    let state = bench.get(&format!("/v1/debits/{}", id(9)));
+    assert_eq!(state["state"], "declined");
     for number in ["6299000000000000", "6288000000000000"] {
         assert_eq!(
             bench.verifier("/v1/debits", &with("card_code", number)),
