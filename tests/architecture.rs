@@ -56,7 +56,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("kaika-trace", &["spec", "model"]),
     (
         "kaika-strength",
-        &["spec", "model", "conformance", "generate"],
+        &["spec", "model", "conformance", "generate", "trace"],
     ),
     ("kaika-cli", &["*"]),
     ("kaika", &["*"]),

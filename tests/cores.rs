@@ -10,9 +10,10 @@ use kaika_secure_element::Chip;
 use kaika_secure_element::image::State;
 use kaika_secure_element::journal::MemoryFlash;
 use kaika_terminal::apply::Apply;
-use kaika_terminal::{Effect, Failure};
+use kaika_terminal::pay::Pay;
+use kaika_terminal::{Effect, Failure, Http, Input};
 use kaika_wire::iso8583::Message;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use town::*;
 
@@ -250,6 +251,45 @@ fn a_reversal_gives_back_once_and_one_that_overtakes_leaves_a_tombstone() {
     assert_eq!(town.available(&card), start);
 }
 
+/// The answer to a payment is lost on its way: the terminal does not know, asks again, and is told what became of it. The
+/// money moved once.
+#[test]
+fn a_payment_without_an_answer_is_neither_failed_nor_made_twice() {
+    let mut town = town();
+    let mut chip = chip_over(MemoryFlash::default());
+    let card = issued(&mut town, &mut chip, &ALICE_HERSELF);
+    let start = town.available(&card);
+    let mut pay = Pay::new(ALICE_HERSELF.wants(&card, 100));
+    let mut effect = pay.handle(Input::Start);
+    let mut payment = None;
+    let asked = loop {
+        effect = match effect {
+            Effect::Send(http) if http.path.ends_with("/pay") => {
+                town.http(&http);
+                payment = Some(http);
+                pay.handle(Input::Silence)
+            }
+            Effect::Send(http) => pay.handle(town.http(&http)),
+            Effect::Sign(commands) => pay.handle(given(&mut chip, &commands)),
+            end => break end,
+        };
+    };
+    assert_eq!(asked, Effect::Unknown);
+    let Some(payment) = payment else {
+        panic!("no payment went out")
+    };
+    let order = Http {
+        method: "GET",
+        path: payment.path.trim_end_matches("/pay").into(),
+        body: Value::Null,
+        key: None,
+        again: None,
+    };
+    let told = town.http(&order);
+    assert!(matches!(pay.handle(told), Effect::Paid { .. }));
+    assert_eq!(start - town.available(&card), 100);
+}
+
 /// Power is cut at every word that provisioning writes; the request is taken up again each time and ends with one
 /// active token in one slot.
 #[test]
@@ -290,22 +330,35 @@ fn a_chip_torn_at_any_word_is_provisioned_in_the_end() {
     }
 }
 
-/// Power is cut at every word of a payment: a counter that was shown never comes again.
+/// Power is cut at every word of the first three payments: a counter that was shown never comes again.
 #[test]
 fn a_counter_never_comes_again() {
     let mut town = town();
     let mut chip = chip_over(MemoryFlash::default());
     issued(&mut town, &mut chip, &ALICE_HERSELF);
-    let bytes = *chip.flash().bytes();
-    for cut in 0..12 {
-        let mut chip = chip_over(MemoryFlash::with(bytes).cut_after(cut));
-        town.tap(&mut chip, sale(u32::try_from(cut).unwrap_or(0), 1));
-        let shown = chip.image().slots[0].atc;
-        let after = chip_over(MemoryFlash::with(*chip.flash().bytes()))
-            .image()
-            .slots[0]
-            .atc;
-        assert!(after >= shown, "cut at {cut}: {shown} then {after}");
+    for payment in 0..3 {
+        let bytes = *chip.flash().bytes();
+        for cut in 0..12 {
+            let mut chip = chip_over(MemoryFlash::with(bytes).cut_after(cut));
+            town.tap(
+                &mut chip,
+                sale(payment * 100 + u32::try_from(cut).unwrap_or(0), 1),
+            );
+            let shown = chip.image().slots[0].atc;
+            let after = chip_over(MemoryFlash::with(*chip.flash().bytes()))
+                .image()
+                .slots[0]
+                .atc;
+            assert!(
+                after >= shown,
+                "payment {payment}, cut at {cut}: {shown} then {after}"
+            );
+        }
+        town.tap(&mut chip, sale(payment * 100 + 50, 1));
+        assert_eq!(
+            chip.image().slots[0].atc,
+            u16::try_from(payment + 1).unwrap_or(0)
+        );
     }
 }
 

@@ -50,6 +50,8 @@ pub struct Runner {
     subject: Manifest,
     agent: ureq::Agent,
     patience: Duration,
+    /// After so many failures in a row a suite is stopped.
+    failures_max: usize,
     seed: u64,
     ahead: AtomicI64,
     /// HTTP messages that were sent to the subject.
@@ -88,6 +90,7 @@ impl Runner {
             agent: http::agent(patience),
             subject,
             patience,
+            failures_max: crate::suite::PATIENCE,
             seed: any_seed(),
             ahead: AtomicI64::new(0),
             sent: AtomicUsize::new(0),
@@ -133,6 +136,19 @@ impl Runner {
             journal: Some(journal),
             ..self
         }
+    }
+
+    /// The same runner, which stops a suite after so many failures in a row.
+    #[must_use]
+    pub fn stopping_after(self, failures_max: usize) -> Self {
+        Self {
+            failures_max,
+            ..self
+        }
+    }
+
+    pub(crate) const fn failures_max(&self) -> usize {
+        self.failures_max
     }
 
     /// What everything that is made up comes from.

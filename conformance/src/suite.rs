@@ -13,7 +13,7 @@ mod desk;
 
 use desk::Desk;
 
-/// After this many failures in a row nothing more is to be learned.
+/// After this many failures in a row nothing more is to be learned, unless the runner says otherwise.
 pub const PATIENCE: usize = 25;
 /// After this many answers that did not come, in all, the rest would take hours.
 pub const SILENCES: usize = 25;

@@ -1,12 +1,14 @@
 //! Each oracle can fail: subjects broken on purpose must be caught, and the honest one must not.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use kaika_fuzz::bytes::Stream;
 use kaika_fuzz::chip::real::Real;
 use kaika_fuzz::chip::twin::{Body, Durable, State, Twin};
 use kaika_fuzz::chip::{self, Card, KMC, SE_ID, host};
+use kaika_spec::limit::PIN_TRIES_MAX;
 
 /// What is wrong with a chip made of paper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,6 +165,8 @@ fn caught(flaw: Flaw, script: &[u8]) -> bool {
 
 /// Op bytes: select the security domain, open a channel at level 03, store token 7, commit slot 1.
 const PERSONALISED: [u8; 13] = [2, 6, 1, 9, 3, 0, 10, 7, 12, 0, 15, 16, 0];
+/// Select the security domain, open a channel at level 03, GET STATUS of all slots.
+const REGISTRY: [u8; 7] = [2, 6, 1, 9, 3, 0, 38];
 /// Select slot 1, GPO, GENERATE AC twice.
 const PAID: [u8; 12] = [3, 0, 17, 1, 18, 0, 0, 5, 18, 2, 1, 5];
 
@@ -242,6 +246,23 @@ fn the_real_chip_survives_every_tear() {
     }
 }
 
+/// The same on a chip whose records were all written before: in a second payment, whose counter is asked for afterwards, and
+/// in a suspension.
+#[test]
+fn a_chip_in_use_survives_every_tear() {
+    let paid = [&PERSONALISED[..], &PAID].concat();
+    let suspended = [&PERSONALISED[..], &[13, 0, 0]].concat();
+    for writes in (0..64).chain(128..160) {
+        let tear = [1, writes];
+        let counter = [&paid[..], &[3, 0], &tear, &[17, 1, 3, 0, 16, 2], &PAID].concat();
+        chip::play(&counter, &mut Real::made());
+        for change in [[13, 0, 0], [13, 1, 0]] {
+            let script = [&suspended[..], &tear, &change, &REGISTRY, &PAID].concat();
+            chip::play(&script, &mut Real::made());
+        }
+    }
+}
+
 /// The same in a payment with a PIN: the try, what gives it back, both cryptograms, a rollback.
 #[test]
 fn a_payment_with_a_pin_survives_every_tear() {
@@ -257,6 +278,55 @@ fn a_payment_with_a_pin_survives_every_tear() {
             script.extend([0, 3, 0, 17, 1, 230, 0, 247]);
             chip::play(&script, &mut Real::made());
         }
+    }
+}
+
+/// A chip, and what it answered last.
+struct Heard {
+    chip: Real,
+    last: Vec<u8>,
+}
+
+impl Card for Heard {
+    fn transmit(&mut self, command: &[u8]) -> Option<Vec<u8>> {
+        let answer = self.chip.transmit(command)?;
+        self.last.clone_from(&answer);
+        Some(answer)
+    }
+
+    fn reset(&mut self) {
+        self.chip.reset();
+    }
+
+    fn tear_after(&mut self, writes: u8) {
+        self.chip.tear_after(writes);
+    }
+
+    fn image(&mut self) -> Vec<u8> {
+        self.chip.image()
+    }
+}
+
+/// The tries that are left when power fails in a VERIFY, whichever word it is that is not written.
+fn tries_left_after_a_cut(pin: u8) -> BTreeSet<Vec<u8>> {
+    let cut = |writes: u8| {
+        let script = [&WITH_PIN[..], &[1, writes, 230, pin, 3, 0, 247]].concat();
+        let (chip, last) = (Real::made(), Vec::new());
+        let mut heard = Heard { chip, last };
+        chip::play(&script, &mut heard);
+        heard.last
+    };
+    (0..64).map(cut).collect()
+}
+
+/// Whoever sees that a PIN is wrong and cuts power gets no try back, since it was used before the PIN was looked at: with
+/// the right PIN too there is a cut after which a try is gone.
+#[test]
+fn a_try_is_used_before_the_pin_is_compared() {
+    let left = |tries: u8| vec![0x9F, 0x17, 0x01, tries, 0x90, 0x00];
+    let either = BTreeSet::from([left(PIN_TRIES_MAX - 1), left(PIN_TRIES_MAX)]);
+    for pin in [0, 2] {
+        assert_eq!(tries_left_after_a_cut(pin), either, "pin {pin}");
     }
 }
 

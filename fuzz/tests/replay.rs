@@ -26,9 +26,23 @@ fn files(folder: &str, target: &Target) -> Vec<Vec<u8>> {
         .collect()
 }
 
+/// All of them, or those that `KAIKA_FUZZ_TARGETS` names, with commas between.
+fn chosen() -> Vec<&'static Target> {
+    let named = std::env::var("KAIKA_FUZZ_TARGETS").unwrap_or_default();
+    let names: Vec<&str> = named.split(',').filter(|name| !name.is_empty()).collect();
+    for name in &names {
+        assert!(
+            TARGETS.iter().any(|target| target.name == *name),
+            "no target {name}"
+        );
+    }
+    let fits = |target: &&Target| names.is_empty() || names.contains(&target.name);
+    TARGETS.iter().filter(fits).collect()
+}
+
 #[test]
 fn corpus_and_past_findings_hold() {
-    for target in TARGETS {
+    for target in chosen() {
         let corpus = files("corpus", target);
         assert!(
             target.name == "empty" || !corpus.is_empty(),
@@ -48,7 +62,7 @@ fn random_inputs_hold() {
     let inputs: Option<u64> = std::env::var("KAIKA_FUZZ_INPUTS")
         .ok()
         .and_then(|text| text.parse().ok());
-    for target in TARGETS {
+    for target in chosen() {
         let corpus = files("corpus", target);
         for seed in 0..inputs.unwrap_or(target.inputs) {
             let mut stream = Stream::new(seed);

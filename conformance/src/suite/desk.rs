@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{DOUBT, Outcome, PATIENCE, SILENCES, may_open};
+use super::{DOUBT, Outcome, SILENCES, may_open};
 use crate::format::{File, Test};
 use crate::play::{Conversation, Pause, Runner};
 use crate::verdict::{Played, Verdict};
@@ -179,7 +179,7 @@ impl<'a> Desk<'a> {
         self.tell(&played);
         let doubt = {
             let mut notes = locked(&self.notes);
-            let doubt = notes.count(&played.verdict);
+            let doubt = notes.count(&played.verdict, self.runner.failures_max());
             notes.played[at] = Some(played);
             if let Err(error) = written {
                 notes.stop(format!("the journal cannot be written: {error}"));
@@ -224,7 +224,7 @@ impl<'a> Desk<'a> {
 
 impl Notes {
     /// Counts what is wrong; gives a number when it is time to ask whether the subject is still there.
-    fn count(&mut self, verdict: &Verdict) -> Option<usize> {
+    fn count(&mut self, verdict: &Verdict, failures_max: usize) -> Option<usize> {
         match verdict {
             Verdict::Pass | Verdict::Lenient(_) | Verdict::UnexpectedPass(_) => {
                 self.bad_in_a_row = 0;
@@ -241,8 +241,12 @@ impl Notes {
             }
             Verdict::ExpectedFail(..) | Verdict::Skip(_) | Verdict::Unimplemented(_) => {}
         }
-        if self.bad_in_a_row >= PATIENCE {
-            self.stop(format!("stopped after {PATIENCE} failures in a row"));
+        if self.bad_in_a_row >= failures_max {
+            let count = self.bad_in_a_row;
+            self.stop(match count {
+                1 => "stopped after the first failure".to_owned(),
+                _ => format!("stopped after {count} failures in a row"),
+            });
         } else if self.silent >= SILENCES {
             self.stop(format!(
                 "stopped after {SILENCES} answers that did not come"

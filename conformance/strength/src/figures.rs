@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::cover::Cover;
+use crate::holes;
 use crate::judge::{Fate, Judged};
-use crate::requirement::Shown;
+use crate::requirement::{COLUMNS, Shown};
 use crate::{Role, Strength};
 
 /// What share of the mutants that a tester can tell must be told, in hundredths.
@@ -47,25 +48,7 @@ impl Figures {
             of_role(role, &mut figures);
         }
         figures.insert("weaknesses/killed".to_owned(), weaknesses(strength));
-        type Column = (&'static str, fn(&Shown) -> bool);
-        let columns: [Column; 4] = [
-            ("positive-vector", |shown| shown.positive),
-            ("negative-vector", |shown| shown.negative),
-            ("model", |shown| shown.model),
-            ("code", |shown| shown.code),
-        ];
-        for (name, has) in columns {
-            let reached = strength
-                .requirements
-                .iter()
-                .filter(|(_, shown)| has(shown))
-                .count();
-            let share = Share {
-                reached,
-                of: strength.requirements.len(),
-            };
-            figures.insert(format!("requirements/{name}"), share);
-        }
+        requirements(strength, &mut figures);
         Self(figures)
     }
 
@@ -112,7 +95,9 @@ impl Figures {
                 reached: MUTANTS_LEAST,
                 of: 100,
             }),
-            Some(("weaknesses", "killed")) => Some(Share { reached: 1, of: 1 }),
+            Some(("weaknesses", "killed") | ("requirements", "vectors-or-a-reason")) => {
+                Some(Share { reached: 1, of: 1 })
+            }
             _ => None,
         };
         let wanted = self
@@ -147,6 +132,23 @@ impl Figures {
     pub fn read(text: &str) -> Result<Self, String> {
         serde_json::from_str(text).map_err(|error| error.to_string())
     }
+}
+
+fn requirements(strength: &Strength, figures: &mut BTreeMap<String, Share>) {
+    let all = &strength.requirements;
+    let mut put = |name: &str, has: &dyn Fn(&str, &Shown) -> bool| {
+        let share = Share {
+            reached: all.iter().filter(|(id, shown)| has(id, shown)).count(),
+            of: all.len(),
+        };
+        figures.insert(format!("requirements/{name}"), share);
+    };
+    for column in COLUMNS {
+        put(column.figure, &|_, shown| (column.has)(shown));
+    }
+    put("vectors-or-a-reason", &|id, shown| {
+        holes::complaint(id, shown).is_none()
+    });
 }
 
 fn of_role(role: &Role, figures: &mut BTreeMap<String, Share>) {

@@ -7,6 +7,7 @@
 
 pub mod cover;
 pub mod figures;
+pub mod holes;
 pub mod judge;
 pub mod made;
 pub mod mutant;

@@ -6,9 +6,10 @@ use kaika_spec::Weakness;
 
 use crate::cover::Cover;
 use crate::figures::{Figures, Share, killed, sum};
+use crate::holes;
 use crate::judge::{Fate, Judged};
 use crate::mutant::Operator;
-use crate::requirement::Shown;
+use crate::requirement::{COLUMNS, Shown};
 use crate::{Role, Strength};
 
 /// The page of a measurement.
@@ -44,7 +45,7 @@ const FOOT: &str = "\
   that run against wrong implementations.
 - Letters are what a tester can say; a power cut inside a write is none, and is the simulator's.
 - Scenes and vectors by hand have no path in the model: they count for requirements and not for mutants.
-- The roles without a suite (terminal, shop's terminal, identity system, SMS gateway) are not mutated.
+- The roles without a suite (the phone's terminal, the SMS gateway) are not mutated. Mutants of the code are another page: [mutants](mutants.md).
 ";
 
 fn share(share: Share) -> String {
@@ -245,35 +246,39 @@ fn survivor(one: &Judged) -> Option<String> {
 
 fn requirements(strength: &Strength) -> String {
     let mut text = String::from(
-        "## Requirements\n\nWho shows each MUST: a vector that ends in acceptance, one that ends in refusal, a step of the model that decides by it, code \
+        "## Requirements\n\nWho shows each MUST: a vector that ends in acceptance, one that ends in refusal, a step of the model that decides by it, an event that \
+         some role logged and that the model decides by it in every reading (while the standard tier was played: `conformance/logged.json`; and on a card's way), code \
          that cites it where it decides.\n\n| shown by | requirements |\n|---|---|\n",
     );
-    type Column = (&'static str, fn(&Shown) -> bool);
-    let columns: [Column; 4] = [
-        ("a positive vector", |shown| shown.positive),
-        ("a negative vector", |shown| shown.negative),
-        ("the model's guards", |shown| shown.model),
-        ("code", |shown| shown.code),
-    ];
     let of = strength.requirements.len();
-    for (name, has) in columns {
-        let reached = strength
-            .requirements
-            .iter()
-            .filter(|(_, shown)| has(shown))
-            .count();
-        let _ = writeln!(text, "| {name} | {} |", share(Share { reached, of }));
+    for column in COLUMNS {
+        let has = |(_, shown): &&(String, Shown)| (column.has)(shown);
+        let reached = strength.requirements.iter().filter(has).count();
+        let _ = writeln!(
+            text,
+            "| {} | {} |",
+            column.says,
+            share(Share { reached, of })
+        );
     }
-    text.push_str("\nHoles:\n\n| requirement | without |\n|---|---|\n");
+    text.push_str("\n### Without vectors on both sides, and why\n\n| without | why | requirements |\n|---|---|---|\n");
+    for class in holes::CLASSES {
+        let (without, ids) = (class.without.words(), class.ids.join(", "));
+        let _ = writeln!(text, "| {without} | {} | {ids} |", class.why);
+    }
+    text.push_str("\n### All that is missing\n\n| requirement | without |\n|---|---|\n");
     for (id, shown) in &strength.requirements {
-        let without: Vec<&str> = columns
+        let without: Vec<&str> = COLUMNS
             .iter()
-            .filter(|(_, has)| !has(shown))
-            .map(|(name, _)| *name)
+            .filter(|column| !(column.has)(shown))
+            .map(|column| column.says)
             .collect();
         if !without.is_empty() {
             let _ = writeln!(text, "| {id} | {} |", without.join(", "));
         }
+    }
+    for complaint in holes::complaints(&strength.requirements) {
+        let _ = writeln!(text, "\n**{complaint}**");
     }
     text
 }

@@ -15,9 +15,50 @@ pub struct Shown {
     pub negative: bool,
     /// A step of a role of the model decides by it.
     pub model: bool,
+    /// The model decides by it what some role logged.
+    pub log: bool,
     /// Code cites it where it decides.
     pub code: bool,
 }
+
+/// Who may show a requirement, in words and as the figures call it.
+pub struct Column {
+    /// In words.
+    pub says: &'static str,
+    /// As the figures call it.
+    pub figure: &'static str,
+    /// Whether it does.
+    pub has: fn(&Shown) -> bool,
+}
+
+/// Who may show a requirement.
+pub const COLUMNS: [Column; 5] = [
+    Column {
+        says: "a positive vector",
+        figure: "positive-vector",
+        has: |shown| shown.positive,
+    },
+    Column {
+        says: "a negative vector",
+        figure: "negative-vector",
+        has: |shown| shown.negative,
+    },
+    Column {
+        says: "the model's guards",
+        figure: "model",
+        has: |shown| shown.model,
+    },
+    Column {
+        says: "a log",
+        figure: "log",
+        has: |shown| shown.log,
+    },
+    Column {
+        says: "code",
+        figure: "code",
+        has: |shown| shown.code,
+    },
+];
 
 /// Every requirement of the specification, in the order of its chapters.
 ///
@@ -25,7 +66,7 @@ pub struct Shown {
 /// Which file cannot be read.
 pub fn requirements(root: &Path, files: &[File]) -> Result<Vec<(String, Shown)>, String> {
     let model = named(root, "model/src/role", |line| !line.contains("//"))?;
-    let code = cited(root)?;
+    let (code, log) = (cited(root)?, logged(root)?);
     let mut vectors: BTreeMap<&str, (bool, bool)> = BTreeMap::new();
     for test in files.iter().flat_map(|file| &file.tests) {
         for id in &test.requirements {
@@ -42,6 +83,7 @@ pub fn requirements(root: &Path, files: &[File]) -> Result<Vec<(String, Shown)>,
             positive,
             negative,
             model: model.contains(&id),
+            log: log.contains(&id),
             code: code.contains(&id),
         };
         (id, shown)
@@ -70,6 +112,29 @@ fn is_id(word: &str) -> bool {
             && !number.is_empty()
             && number.bytes().all(|byte| byte.is_ascii_digit())
     })
+}
+
+/// What roles logged while vectors were played.
+const PLAYED: &str = "conformance/logged.json";
+/// What they logged while a card was made and paid with.
+const WAY: &str = "conformance/trace/logs";
+
+/// The ids by which the model decides what roles logged.
+fn logged(root: &Path) -> Result<BTreeSet<String>, String> {
+    let path = root.join(PLAYED);
+    let named: BTreeMap<String, Vec<String>> = serde_json::from_str(&read(&path)?)
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    let mut found: BTreeSet<String> = named.into_keys().collect();
+    let mut checker = kaika_trace::Checker::new(kaika_trace::CAP);
+    for path in files(&root.join(WAY), "ndjson")? {
+        let text = read(&path)?;
+        let name = path.display().to_string();
+        let taken = checker.read(&name, text.as_bytes());
+        taken.map_err(|bad| bad.to_string())?;
+    }
+    let report = checker.finish(&[]);
+    found.extend(report.requirements.keys().map(|id| (*id).to_owned()));
+    Ok(found)
 }
 
 /// The ids that stand in quotes in the sources of a folder.
@@ -129,13 +194,18 @@ fn read(path: &Path) -> Result<String, String> {
 
 /// Every Rust source below a folder.
 fn sources(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    files(folder, "rs")
+}
+
+/// Every file of a kind below a folder.
+fn files(folder: &Path, kind: &str) -> Result<Vec<PathBuf>, String> {
     let entries = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let mut found = Vec::new();
     for entry in entries {
         let path = entry.map_err(|error| error.to_string())?.path();
         if path.is_dir() {
-            found.extend(sources(&path)?);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.extend(files(&path, kind)?);
+        } else if path.extension().is_some_and(|extension| extension == kind) {
             found.push(path);
         }
     }

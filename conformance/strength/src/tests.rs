@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use kaika_model::{Machine as _, Weak};
 
 use crate::figures::{Figures, Share};
+use crate::holes::{self, CLASSES, Without};
 use crate::judge::{Court, Fate};
+use crate::requirement::Shown;
 use crate::roles::Subject;
 use crate::search::{self, Found, Steps, product};
 use crate::seen::Eyes;
@@ -189,4 +191,44 @@ fn what_was_enough_once_may_not_be_less_again() {
 fn the_file_is_read_as_it_is_written() {
     let written = figures(&[("chip/mutants", 95, 100), ("requirements/code", 180, 180)]);
     assert_eq!(Figures::read(&written.text()), Ok(written));
+}
+
+#[test]
+fn a_hole_needs_the_reason_for_what_it_lacks() {
+    let lacking = |positive, negative| Shown {
+        positive,
+        negative,
+        ..Shown::default()
+    };
+    let class = |without| CLASSES.iter().find(|class| class.without == without);
+    let Some(one_sided) = class(Without::Positive) else {
+        panic!("no class without a positive vector")
+    };
+    let listed = one_sided.ids[0];
+    assert_eq!(holes::complaint(listed, &lacking(false, true)), None);
+    for (id, shown) in [
+        (listed, lacking(false, false)),
+        (listed, lacking(true, false)),
+        (listed, lacking(true, true)),
+        ("XYZ-1", lacking(false, true)),
+    ] {
+        assert!(holes::complaint(id, &shown).is_some(), "{id} {shown:?}");
+    }
+    assert_eq!(holes::complaint("XYZ-1", &lacking(true, true)), None);
+    // Every other requirement is then one that a reason is given for and that is not there.
+    let all: usize = CLASSES.iter().map(|class| class.ids.len()).sum();
+    assert_eq!(holes::complaints(&[]).len(), all);
+}
+
+#[test]
+fn a_reason_names_files_that_are_there() {
+    let mut named = 0;
+    for class in CLASSES {
+        let words = class.why.split('`').skip(1).step_by(2);
+        for word in words.filter(|word| word.contains('/')) {
+            assert!(root().join(word).exists(), "{word}");
+            named += 1;
+        }
+    }
+    assert!(named > 10);
 }

@@ -132,11 +132,29 @@ impl Checker {
         let mut letters = BTreeSet::new();
         for (role, watch) in self.watches.values() {
             letters.extend(watch.seen().iter().map(|letter| format!("{role}:{letter}")));
+            for id in watch.requirements() {
+                let roles = self.report.requirements.entry(*id).or_default();
+                roles.insert(role.name());
+            }
             self.report.widest = self.report.widest.max(watch.widest());
             self.report.things += watch.things();
         }
+        read_at_every_line(&mut self.report);
         self.report.close(&letters, required);
         self.report
+    }
+}
+
+/// What is judged of every line, and with two logs of every message between them.
+fn read_at_every_line(report: &mut Report) {
+    let each: &[&'static str] = match report.roles.len() {
+        0 => &[],
+        1 => &["LOG-2", "LOG-3"],
+        _ => &["LOG-2", "LOG-3", "LOG-4", "LOG-5"],
+    };
+    for id in each {
+        let roles = report.roles.iter().map(|role| role.name());
+        report.requirements.insert(id, roles.collect());
     }
 }
 

@@ -41,6 +41,8 @@ pub(crate) trait Watches {
     fn take(&mut self, event: &Event) -> Found;
     /// Names of the letters that events were found to be.
     fn seen(&self) -> &BTreeSet<String>;
+    /// The requirements that decided an event, whichever of its possible letters it was.
+    fn requirements(&self) -> &BTreeSet<&'static str>;
     /// The most states that were believed at once.
     fn widest(&self) -> usize;
     /// Things with a state of their own.
@@ -87,7 +89,27 @@ pub(crate) struct Watch<P: Part> {
     restarts: u32,
     minted_beside: bool,
     seen: BTreeSet<String>,
+    requirements: BTreeSet<&'static str>,
     widest: usize,
+}
+
+/// What an event can have been.
+struct Steps<S> {
+    /// Every state after it.
+    after: BTreeSet<S>,
+    /// The letters that lead there.
+    names: BTreeSet<String>,
+    /// Requirements that decide in each of these steps; nothing when there is no step.
+    common: Option<BTreeSet<&'static str>>,
+}
+
+/// The requirements that are in both.
+fn in_both(common: &mut Option<BTreeSet<&'static str>>, reqs: &[&'static str]) {
+    let these: BTreeSet<&'static str> = reqs.iter().copied().collect();
+    *common = Some(match common.take() {
+        Some(known) => &known & &these,
+        None => these,
+    });
 }
 
 /// Whether `name` is a letter of `base`: `otp(wrong)` of `otp`, and not `otp-resend`.
@@ -142,6 +164,7 @@ impl<P: Part> Watch<P> {
             restarts: 0,
             minted_beside: false,
             seen: BTreeSet::new(),
+            requirements: BTreeSet::new(),
             widest: 0,
         }
     }
@@ -296,8 +319,10 @@ impl<P: Part> Watch<P> {
         if before.len() > self.cap {
             return Found::TooMany(before.len());
         }
-        let (mut after, names) = self.steps(event, rows, &before, &shared.marks);
-        self.seen.extend(names);
+        let steps = self.steps(event, rows, &before, &shared.marks);
+        self.seen.extend(steps.names);
+        self.requirements.extend(steps.common.into_iter().flatten());
+        let mut after: Vec<_> = steps.after.into_iter().collect();
         after.extend(
             before
                 .iter()
@@ -347,15 +372,15 @@ impl<P: Part> Watch<P> {
         }
     }
 
-    /// Every state after the event, and the letters that lead there.
+    /// Every step that the event can be.
     fn steps(
         &self,
         event: &Event,
         rows: &[(Act, Vec<usize>)],
         before: &[P::State],
         marks: &Marks,
-    ) -> (Vec<P::State>, BTreeSet<String>) {
-        let (mut after, mut names) = (BTreeSet::new(), BTreeSet::new());
+    ) -> Steps<P::State> {
+        let (mut after, mut names, mut common) = (BTreeSet::new(), BTreeSet::new(), None);
         for (act, letters) in rows {
             for letter in self.candidates(event, act, letters) {
                 for state in before {
@@ -369,13 +394,19 @@ impl<P: Part> Watch<P> {
                     let late = |refusal| held && P::LATE.contains(&refusal);
                     let is_late = matches!(step.verdict, Judged::Refuse(refusal) if late(refusal));
                     if is_late || is_step::<P>(event, act, &letter.name, &judged, &step, marks) {
+                        // What waits for another role is not decided yet.
+                        in_both(&mut common, if held { &[] } else { step.reqs });
                         after.insert(if held { *state } else { step.next });
                         names.insert(letter.name.clone());
                     }
                 }
             }
         }
-        (after.into_iter().collect(), names)
+        Steps {
+            after,
+            names,
+            common,
+        }
     }
 
     /// The letters that an event of an act may be.
@@ -463,7 +494,10 @@ impl<P: Part> Watches for Watch<P> {
         }
         match self.by_act.get(event.act.as_str()).cloned() {
             // A stored answer is judged by the ids of its message alone, in `links`.
-            Some(_) if event.verdict == Verdict::Repeated => Found::Possible,
+            Some(_) if event.verdict == Verdict::Repeated => {
+                self.requirements.insert("WIR-6");
+                Found::Possible
+            }
             Some(rows) => self.judge(event, &rows),
             None => Found::Impossible(Near {
                 believed: vec![],
@@ -476,6 +510,10 @@ impl<P: Part> Watches for Watch<P> {
 
     fn seen(&self) -> &BTreeSet<String> {
         &self.seen
+    }
+
+    fn requirements(&self) -> &BTreeSet<&'static str> {
+        &self.requirements
     }
 
     fn widest(&self) -> usize {
@@ -512,7 +550,7 @@ impl<P: Part> Watch<P> {
     }
 
     /// A message that was refused before anything of it was looked at.
-    fn admission(&self, event: &Event) -> Found {
+    fn admission(&mut self, event: &Event) -> Found {
         let init = P::init();
         let letters = self
             .front
@@ -522,6 +560,11 @@ impl<P: Part> Watch<P> {
             .map(|letter| P::step(&init, &letter.input))
             .collect();
         let is_it = |step: &Step<P>| event.refusal.map(Judged::Refuse) == Some(step.verdict);
+        let mut common = None;
+        for step in steps.iter().filter(|step| is_it(step)) {
+            in_both(&mut common, step.reqs);
+        }
+        self.requirements.extend(common.into_iter().flatten());
         // A body that does not arrive is as one that cannot be read.
         if steps.iter().any(is_it)
             || event.refusal == Some(Refusal::Malformed)

@@ -117,6 +117,9 @@ pub struct Report {
     pub missing: Vec<String>,
     /// Letters that were said.
     pub letters: Vec<String>,
+    /// The requirements by which the machines decide what was logged, each with the roles that logged it. Where an event can be
+    /// several steps, those that all of them have.
+    pub requirements: BTreeMap<&'static str, BTreeSet<&'static str>>,
     /// The most states believed of a thing at once.
     pub widest: usize,
     /// Things with states of their own.
@@ -272,6 +275,7 @@ impl Report {
             "inconclusive": self.inconclusive,
             "missing": self.missing,
             "letters": self.letters,
+            "requirements": self.requirements,
             "widest": self.widest,
         })
     }

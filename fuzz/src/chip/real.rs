@@ -18,6 +18,8 @@ pub struct Memory {
     safe: Vec<u8>,
     cached: Vec<(usize, [u8; 4])>,
     cut: Option<u8>,
+    /// Words since the cut was set, flushed or not.
+    words: usize,
     lost: bool,
     flushes: bool,
 }
@@ -28,6 +30,7 @@ impl Memory {
             safe: vec![0xFF; FLASH_LEN],
             cached: Vec::new(),
             cut: None,
+            words: 0,
             lost: false,
             flushes: true,
         }
@@ -76,8 +79,9 @@ impl Flash for Memory {
             return Err(Fault);
         }
         self.cached.push((at, word));
+        self.words += 1;
         match self.cut {
-            Some(cut) if cut < IN_FLUSH && self.cached.len() > usize::from(cut) => {
+            Some(cut) if cut < IN_FLUSH && self.words > usize::from(cut) => {
                 self.lose_power(cut);
                 Err(Fault)
             }
@@ -154,7 +158,9 @@ impl Card for Real {
     }
 
     fn tear_after(&mut self, writes: u8) {
-        self.chip.flash().cut = Some(writes).filter(|writes| *writes != u8::MAX);
+        let memory = self.chip.flash();
+        memory.cut = Some(writes).filter(|writes| *writes != u8::MAX);
+        memory.words = 0;
     }
 
     fn image(&mut self) -> Vec<u8> {

@@ -18,6 +18,7 @@ use kaika_conformance::transcript::Transcript;
 use kaika_conformance::verdict::{Played, Verdict};
 use tokio::runtime::Runtime;
 
+use crate::logged::Logged;
 use crate::reference::{ROLES, Reference};
 use crate::{NO, OK, UNCLEAR, bar};
 
@@ -54,6 +55,12 @@ pub(crate) struct Args {
     /// What every made-up value comes from: the same seed makes up the same people, keys and nonces.
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
+    /// Where the requirements are written that the logs of the reference show, each with the roles that logged it.
+    #[arg(long, value_name = "FILE")]
+    logged: Option<PathBuf>,
+    /// Stops each suite at the first test that fails.
+    #[arg(long)]
+    first: bool,
     /// Writes what became of each test into this file while it runs; a run that was interrupted goes on from it.
     #[arg(long, value_name = "FILE")]
     resume: Option<PathBuf>,
@@ -110,6 +117,10 @@ pub(crate) struct Plan {
     pub(crate) reader: Option<String>,
     /// Whether bare round trips are measured too.
     pub(crate) measure: bool,
+    /// Whether a suite ends at its first failure.
+    pub(crate) first: bool,
+    /// What the reference's logs show.
+    pub(crate) logged: Logged,
     /// Where tests are written down as they end.
     pub(crate) lines: Option<Lines>,
 }
@@ -163,6 +174,10 @@ pub(crate) fn run(args: &Args, runtime: &Runtime) -> anyhow::Result<u8> {
         suites,
     };
     told(&report, &plan, args)?;
+    if let Some(path) = &args.logged {
+        let text = plan.logged.text();
+        std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
+    }
     Ok(code(&report.suites))
 }
 
@@ -207,6 +222,8 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
         resume: args.resume.clone(),
         reader: args.reader.clone(),
         measure: args.measure,
+        first: args.first,
+        logged: Logged::default(),
         lines: None,
     })
 }
@@ -294,7 +311,11 @@ pub(crate) fn reference(role: &str, plan: &Plan, runtime: &Runtime) -> anyhow::R
         .iter()
         .map(|file| watched(&runner, file, plan, at_once, role))
         .collect::<anyhow::Result<_>>()?;
-    runs.extend(subject.traced(role)?.map(|verdict| log(role, verdict)));
+    runs.extend(
+        subject
+            .traced(role, &plan.logged)?
+            .map(|verdict| log(role, verdict)),
+    );
     Ok(runs)
 }
 
@@ -326,6 +347,9 @@ fn beside(name: &str, played: Vec<Played>) -> Suite {
 
 /// With seed, transcript and journal as planned.
 fn prepared(mut runner: Runner, plan: &Plan, subject: &str) -> anyhow::Result<Runner> {
+    if plan.first {
+        runner = runner.stopping_after(1);
+    }
     if let Some(transcript) = &plan.transcript {
         runner = runner.with_transcript(transcript.clone());
     }

@@ -13,6 +13,7 @@ mod counter;
 mod demo;
 mod explore;
 mod export;
+mod logged;
 mod pay;
 mod person;
 mod reference;

@@ -31,6 +31,8 @@ use kaika_trace::{CAP, Checker, Word};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+use crate::logged::Logged;
+
 mod trigger;
 
 /// The roles that can be a subject.
@@ -189,13 +191,13 @@ impl Reference {
 }
 
 impl Reference {
-    /// Checks what the roles under test wrote down while they were played with; what is wrong with it, if anything is. The chips
-    /// that a suite has made write nothing.
+    /// Checks what the roles under test wrote down while they were played with, and notes which requirements it shows; what is wrong
+    /// with it, if anything is. The chips that a suite has made write nothing.
     ///
     /// # Errors
     /// When there is no log.
-    pub(crate) fn traced(&self, role: &str) -> anyhow::Result<Option<Verdict>> {
-        let logged: &[&str] = match role {
+    pub(crate) fn traced(&self, role: &str, logged: &Logged) -> anyhow::Result<Option<Verdict>> {
+        let files: &[&str] = match role {
             "issuer" => &["issuer"],
             "verifier" => &["verifier"],
             "identity" => &["identity"],
@@ -203,7 +205,7 @@ impl Reference {
             _ => return Ok(None),
         };
         let mut checker = Checker::new(CAP);
-        for name in logged {
+        for name in files {
             let path = self.data.path().join(format!("{name}.ndjson"));
             let file = File::open(&path).with_context(|| path.display().to_string())?;
             if let Err(bad) = checker.read(name, BufReader::new(file)) {
@@ -211,6 +213,7 @@ impl Reference {
             }
         }
         let report = checker.finish(&[]);
+        logged.note(&report.requirements);
         Ok(match report.word() {
             Word::Conforms | Word::Vacuous => None,
             Word::Violates => Some(Verdict::Fail(unfit(report.text()))),

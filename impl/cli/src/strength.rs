@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use kaika_strength::figures::Figures;
 use kaika_strength::judge::Fate;
-use kaika_strength::{MADE, Strength, made, page};
+use kaika_strength::{MADE, Strength, holes, made, page};
 use serde_json::{Value, json};
 
 use crate::{NO, OK, bar};
@@ -94,6 +94,7 @@ fn checked(root: &Path, strength: &Strength, figures: &Figures) -> anyhow::Resul
     let before = Figures::read(&read(&path)?)
         .map_err(|what| anyhow::anyhow!("{}: {what}", path.display()))?;
     let mut complaints = figures.complaints(&before);
+    complaints.extend(holes::complaints(&strength.requirements));
     if read(&root.join(PAGE))? != page::page(strength, figures) {
         complaints.push(format!("{PAGE} is stale: run `kaika strength --write`"));
     }

@@ -130,6 +130,7 @@ fn play_all(args: &Args, shown: &mut Shown, runtime: &Runtime) -> anyhow::Result
         judged(role, &played, &again, shown, args.json);
         suites.extend(played);
     }
+    shown.failures.extend(plan.logged.missing()?);
     shown.split[2] = clock.elapsed();
     if let (Some(dir), Some(lines)) = (&args.report, &plan.lines) {
         let report = Report {

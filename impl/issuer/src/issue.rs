@@ -4,7 +4,7 @@ use kaika_crypto::digest;
 use kaika_spec::limit::{CARD_CURRENCY, CARD_LIMIT_MINOR, CARDS_PER_PRODUCT};
 use kaika_spec::{Refusal, TokenState, Weakness};
 use kaika_tokenization::lifecycle::Event;
-use kaika_tokenization::{Assurance, Minted};
+use kaika_tokenization::{Assurance, Minted, Pan};
 use kaika_weakness::lacks;
 use kaika_wire::core::{Change, Refused, Write, read};
 use kaika_wire::messages::issuer::{
@@ -185,11 +185,12 @@ impl Case<'_> {
 
     fn minted(mut self, asked: &IssueRequest, person: &str) -> Result<Made, Refused> {
         let issuer = self.issuer;
-        let ((link, minted), vault) = self.vaulted(|draft| {
+        let ((link, minted, echoed), vault) = self.vaulted(|draft| {
             let par = draft.open_account()?;
             let link = issuer.config.vault.link(par, asked.se_id.0);
             let minted = draft.mint(&link, &|_| false)?;
-            Ok((link, minted))
+            let echoed = lacks(Weakness::PanEchoed).then(|| draft.pan(&link.par));
+            Ok((link, minted, echoed.transpose()?))
         })?;
         let Minted::New { reference, token } = minted else {
             return Err(Refusal::RangeExhausted.into());
@@ -224,6 +225,7 @@ impl Case<'_> {
             card,
             token,
             vault,
+            echoed,
         })
     }
 
@@ -344,6 +346,8 @@ struct Made {
     token: Token,
     /// What the vault stores of it.
     vault: Vec<Write>,
+    /// Only a weak issuer has it here.
+    echoed: Option<Pan>,
 }
 
 impl Made {
@@ -356,13 +360,16 @@ impl Made {
     ) -> Change {
         //= spec/40-issue.md#iss-16-the-pan-stays
         //# The issuer MUST NOT put a PAN into any message.
-        let answer = json!({
+        let mut answer = json!({
             "request_id": asked.request_id,
             "card_code": self.card_code,
             "agreement": self.agreement,
             "token_ref": self.token_ref,
             "token_state": TokenState::Inactive.name(),
         });
+        if let Some(pan) = &self.echoed {
+            answer["pan"] = json!(pan.expose());
+        }
         let request_id = asked.request_id.to_string();
         let agreement = Agreement {
             card_code: self.card_code.clone(),

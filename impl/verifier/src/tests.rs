@@ -10,6 +10,7 @@ use kaika_wire::memory::MemoryRows;
 
 mod bounds;
 mod late;
+mod told;
 
 const NOW: i64 = 1_800_000_000_000;
 const PHONE: &str = "+8613800000001";
@@ -542,25 +543,27 @@ fn ordered_for(bench: &mut Bench, account: &str, salted: &SaltedPassword) -> (St
     let body =
         json!({"account_id": account, "payee": "shop", "amount_minor": 5, "currency": "156"});
     let order = bench.post("/v1/orders", &body).unwrap_or_default();
-    let text = |name: &str| order[name].as_str().unwrap_or_default().to_owned();
-    let (order_id, order_digest, card) = (
-        text("order_id"),
-        text("order_digest"),
-        "CAAAAAAAAAAAAAAAAAAAA",
-    );
-    let digest = hex::encode(digest::pay(&order_digest, card));
-    let nonce = order["challenge"]["nonce"].as_str().unwrap_or_default();
+    let shown = order["order_digest"].as_str().unwrap_or_default();
+    (
+        format!(
+            "/v1/orders/{}",
+            order["order_id"].as_str().unwrap_or_default()
+        ),
+        payment(&order, account, shown, salted),
+    )
+}
+
+/// What a terminal says that pays the order, having shown what has this digest.
+fn payment(order: &Value, account: &str, shown: &str, salted: &SaltedPassword) -> Value {
+    let card = "CAAAAAAAAAAAAAAAAAAAA";
     let statement = AuthMessage {
         purpose: "pay",
-        subject_id: &order_id,
-        nonce,
-        digest: &digest,
+        subject_id: order["order_id"].as_str().unwrap_or_default(),
+        nonce: order["challenge"]["nonce"].as_str().unwrap_or_default(),
+        digest: &hex::encode(digest::pay(shown, card)),
     };
     let proof = hex::encode(proof(&client_key(salted), &statement));
-    (
-        format!("/v1/orders/{order_id}"),
-        json!({"account_id": account, "card_code": card, "order_digest": order_digest, "proof": proof, "evidence": id(3)}),
-    )
+    json!({"account_id": account, "card_code": card, "order_digest": shown, "proof": proof, "evidence": id(3)})
 }
 
 #[test]

@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 
 use super::beside::{balance, reversal, tap};
 use super::tap::authorise;
-use super::{AMOUNT, declined};
-use crate::script::{Act, Expected, Scene, advance, concat, fields, known, named};
+use super::{AMOUNT, ENOUGH, declined, issue, reference, score};
+use crate::script::{
+    Act, Expected, Scene, advance, concat, evidence, fields, fresh, known, named, stranger,
+};
 
 const MARGIN_MS: i64 = 20_000;
 
@@ -40,9 +42,10 @@ fn scene(id: &str, requirement: &'static str, result: Kind, acts: Vec<Act>) -> S
     }
 }
 
-/// Scenes of taps.
+/// Scenes of one reference for two persons, and of taps.
 pub(super) fn scenes() -> Vec<Scene> {
     vec![
+        a_reference_makes_one_card(),
         a_token_lasts(),
         counters(),
         financial(),
@@ -56,6 +59,48 @@ pub(super) fn scenes() -> Vec<Scene> {
         declined_and_reversed(),
         incomplete(),
     ]
+}
+
+/// The issuer has used the reference for a card. An identity system that forgot so and says yes to another person gets
+/// no second card out of it.
+fn a_reference_makes_one_card() -> Scene {
+    let another = vec![
+        named("applicant", stranger()),
+        named("request_id", fresh(16)),
+        named("request_context", fresh(32)),
+        named("consent", evidence("consent", known("request_context"))),
+    ];
+    let asks = Act::part(&Input::EligibilityFirst.to_string());
+    // The same reference: not a new one.
+    let mut says = reference(score(known("request_context"), ENOUGH)).split_off(1);
+    let by = json!({"kind": "identity", "reference": known("reference")});
+    let mut issues = issue(&[("evidence", by)]);
+    issues.truncate(3);
+    if let Some(sent) = issues.last_mut() {
+        sent["expect"] = json!({"refuse": "reference-used"});
+    }
+    says.extend(issues);
+    let acts = vec![
+        asks.clone(),
+        Act::part(&Input::IssueIdentity.to_string()),
+        Act::Say(another),
+        asks,
+        Act::Say(says),
+    ];
+    let none = Expected {
+        accept: fields(&json!({"outcome": "none", "card_code": null})),
+        ..Expected::default()
+    };
+    Scene {
+        acts,
+        post: vec![Act::Part(Input::Query.to_string(), none)],
+        ..scene(
+            "edges/a reference makes one card",
+            "ISS-17",
+            Kind::Invalid,
+            vec![],
+        )
+    }
 }
 
 /// Once taken as complete, and booked.

@@ -130,6 +130,30 @@ fn a_pan_is_sealed_and_stands_nowhere_else() {
 }
 
 #[test]
+fn no_answer_of_the_issuer_holds_a_pan() {
+    let mut bench = bench();
+    let issued = bench.issued(1);
+    let (token_ref, card_code) = (text(&issued, "token_ref"), text(&issued, "card_code"));
+    let pan = bench.pan(&token_ref).unwrap_or_default();
+    assert!(pan.starts_with(PAN_BIN));
+    let replaced = format!("/v1/cards/{card_code}/replace");
+    let answers = [
+        issued,
+        bench.get(&format!("/v1/issue/{}", id(1))),
+        bench.get(&format!("/v1/cards/{card_code}")),
+        bench.get(&format!("/v1/tokens/{token_ref}")),
+        bench
+            .operator(&replaced, &json!({}))
+            .map(|said| said.1)
+            .unwrap_or_default(),
+    ];
+    for answer in answers.map(|answer| answer.to_string()) {
+        let is_of_it = answer.contains(&card_code) || answer.contains(&token_ref);
+        assert!(is_of_it && !is_in(&pan, answer.as_bytes()), "{answer}");
+    }
+}
+
+#[test]
 fn a_token_says_for_whom_it_is_and_how_sure_that_is() {
     //= spec/40-issue.md#iss-39-how-sure-and-for-whom
     //= type=test
