@@ -44,6 +44,13 @@ pub struct File {
     pub tests: Vec<Test>,
 }
 
+/// What is read of a file of any format.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(default)]
+    format: Value,
+}
+
 /// Which specification a suite was made for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -101,6 +108,13 @@ pub struct Test {
     /// What shows that a refusal changed nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub post: Vec<Step>,
+}
+
+impl Test {
+    /// What is played, and what shows that a refusal changed nothing.
+    pub fn all_steps(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().chain(&self.post)
+    }
 }
 
 /// Where a test comes from.
@@ -252,8 +266,8 @@ impl File {
             file: name.to_owned(),
             what,
         };
-        let value: Value = serde_json::from_str(text).map_err(|e| wrong(e.to_string()))?;
-        let format = value.get("format").and_then(Value::as_u64);
+        let head: Head = serde_json::from_str(text).map_err(|e| wrong(e.to_string()))?;
+        let format = head.format.as_u64();
         if format != Some(u64::from(FORMAT)) {
             return Err(wrong(format!(
                 "format {format:?}; this reader knows {FORMAT}"

@@ -168,11 +168,11 @@ fn groups(file: &File, tests: &[&Test]) -> Vec<(Waits, Vec<usize>)> {
             continue;
         }
         // A vector that is not one is told when it is played.
-        let steps = file.expanded(&[&test.steps[..], &test.post].concat());
-        let steps = steps.unwrap_or_default();
-        let inside = |step: &Step| matches!(step, Step::Meanwhile(late) if advances(&late.steps).next().is_some());
-        let times: Vec<i64> = advances(&steps).collect();
-        if steps.iter().any(inside) {
+        let steps = file.expanded(test.all_steps()).unwrap_or_default();
+        let steps = || steps.iter().map(|step| &**step);
+        let inside = |step: &Step| matches!(step, Step::Meanwhile(late) if advances(late.steps.iter()).next().is_some());
+        let times: Vec<i64> = advances(steps()).collect();
+        if steps().any(inside) {
             alone.push(at);
         } else if times.is_empty() {
             never.push(at);
@@ -186,8 +186,8 @@ fn groups(file: &File, tests: &[&Test]) -> Vec<(Waits, Vec<usize>)> {
     groups
 }
 
-fn advances(steps: &[Step]) -> impl Iterator<Item = i64> {
-    steps.iter().filter_map(|step| match step {
+fn advances<'a>(steps: impl Iterator<Item = &'a Step>) -> impl Iterator<Item = i64> {
+    steps.filter_map(|step| match step {
         Step::Advance(advance) => Some(advance.ms),
         _ => None,
     })
@@ -200,7 +200,7 @@ fn may_open(runner: &Runner, file: &File, test: &Test) -> bool {
         && test.needs.iter().all(|need| need != "hook:clock")
         && !entries.iter().any(|known| known.names(&test.id))
         && file
-            .expanded(&[&test.steps[..], &test.post].concat())
+            .expanded(test.all_steps())
             .is_ok_and(|steps| runner.plays(test, &steps))
 }
 

@@ -64,6 +64,7 @@ const KINDS: usize = 3;
 fn document(role: &str) -> Result<Value, String> {
     let text = match role {
         "issuer" => include_str!("../../../spec/openapi/issuer.yaml"),
+        "identity" => include_str!("../../../spec/openapi/identity.yaml"),
         _ => include_str!("../../../spec/openapi/verifier.yaml"),
     };
     serde_norway::from_str(text).map_err(|error| format!("{role}.yaml: {error}"))

@@ -5,9 +5,12 @@ use kaika_model::{Outcome, Verdict};
 use kaika_spec::limit;
 use serde_json::{Value, json};
 
+use crate::fields::{Bound, Message};
 use crate::script::{
     Expected, Script, advance, bind, concat, digits, fresh, known, named, post, stranger,
 };
+
+mod messages;
 
 /// The templates of the identity system.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +20,8 @@ pub struct Templates;
 const ALMOST_MS: i64 = 120_000;
 /// At the end of a part: the score is too low for a card.
 const LOW: &str = "/low";
+/// Somebody new is entered into the record, which no letter says alone.
+const NEW_PERSON: &str = "person";
 /// A look-up after the one that was answered.
 const AGAIN: &str = "score(ok)/again";
 const TOO_LONG: usize = limit::BODY_MAX + 1;
@@ -46,6 +51,7 @@ impl Script for Templates {
     fn steps(part: &str) -> Vec<Value> {
         match part {
             "setup" => setup(),
+            NEW_PERSON => stranger_enrolled("operator", json!({})),
             // The key of the look-up that was answered stays known.
             AGAIN => vec![
                 named("again_key", fresh(16)),
@@ -70,6 +76,14 @@ impl Script for Templates {
 
     fn needs(input: &Input) -> Option<&'static str> {
         matches!(input, Input::AdvanceAlmost | Input::Advance).then_some("hook:clock")
+    }
+
+    fn messages() -> Vec<Message<Input>> {
+        messages::all()
+    }
+
+    fn bound() -> &'static [Bound] {
+        messages::BOUND
     }
 }
 

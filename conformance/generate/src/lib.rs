@@ -107,6 +107,7 @@ pub fn field_table(role: &str) -> Result<Vec<fields::Line>, String> {
     match role {
         "issuer" => fields::table::<issuer::Templates>(),
         "verifier" => fields::table::<verifier::Templates>(),
+        "identity" => fields::table::<identity::Templates>(),
         _ => Ok(Vec::new()),
     }
 }

@@ -1,5 +1,6 @@
 //! What a schema cannot say of a suite: names are bound before they are used, parts and functions exist, ids differ.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
@@ -57,21 +58,20 @@ impl File {
             return Err(format!("{bad} is no role"));
         }
         let mut bound = BTreeSet::new();
-        for step in self
-            .expanded(&test.steps)?
-            .iter()
-            .chain(&self.expanded(&test.post)?)
-        {
-            self.lint_step(step, &mut bound)?;
+        for step in self.expanded(test.all_steps())? {
+            self.lint_step(&step, &mut bound)?;
         }
         Ok(())
     }
 
-    /// The steps with every part in the place of its name.
+    /// The steps with every part in the place of its name. What stands in the file as it is played is borrowed from it.
     ///
     /// # Errors
     /// When a part is unknown or takes no override.
-    pub fn expanded(&self, steps: &[Step]) -> Result<Vec<Step>, String> {
+    pub fn expanded<'a>(
+        &'a self,
+        steps: impl Iterator<Item = &'a Step>,
+    ) -> Result<Vec<Cow<'a, Step>>, String> {
         let mut all = Vec::new();
         for step in steps {
             match step {
@@ -80,13 +80,16 @@ impl File {
                         .parts
                         .get(&named.part)
                         .ok_or_else(|| format!("no part {}", named.part))?;
-                    all.extend(overridden(part, named)?);
+                    overridden(part, named, &mut all)?;
                 }
-                Step::Meanwhile(waits) => all.push(Step::Meanwhile(Meanwhile {
-                    steps: self.expanded(&waits.steps)?,
-                    ..waits.clone()
-                })),
-                other => all.push(other.clone()),
+                Step::Meanwhile(waits) => {
+                    let inner = self.expanded(waits.steps.iter())?;
+                    all.push(Cow::Owned(Step::Meanwhile(Meanwhile {
+                        steps: inner.into_iter().map(Cow::into_owned).collect(),
+                        ..waits.clone()
+                    })));
+                }
+                other => all.push(Cow::Borrowed(other)),
             }
         }
         Ok(all)
@@ -227,36 +230,44 @@ impl File {
     }
 }
 
-fn overridden(part: &[Step], named: &Do) -> Result<Vec<Step>, String> {
-    let mut steps = part.to_vec();
+/// The steps of a part; with an override they end at its last message, which is expected to be answered so.
+fn overridden<'a>(
+    part: &'a [Step],
+    named: &Do,
+    all: &mut Vec<Cow<'a, Step>>,
+) -> Result<(), String> {
     let nothing = named.refuse.is_none() && named.sw.is_none() && named.accept.is_none();
     if nothing {
-        return Ok(steps);
+        all.extend(part.iter().map(Cow::Borrowed));
+        return Ok(());
     }
-    let last = steps.iter().rposition(is_message);
-    let last = last.ok_or_else(|| format!("{} has no message", named.part))?;
-    steps.truncate(last + 1);
-    match (steps.last_mut(), &named.refuse, &named.sw, &named.accept) {
-        (Some(Step::Send(send)), Some(refusal), None, None) => {
+    let last = part.iter().rposition(is_message);
+    let before = last.and_then(|last| part.get(..last).zip(part.get(last)));
+    let (before, last) = before.ok_or_else(|| format!("{} has no message", named.part))?;
+    all.extend(before.iter().map(Cow::Borrowed));
+    let mut last = last.clone();
+    match (&mut last, &named.refuse, &named.sw, &named.accept) {
+        (Step::Send(send), Some(refusal), None, None) => {
             send.expect = Expect::Refuse(refusal.clone())
         }
-        (Some(Step::Send(send)), None, None, Some(fields)) => {
+        (Step::Send(send), None, None, Some(fields)) => {
             send.expect = Expect::Accept(fields.clone())
         }
-        (Some(Step::Iso(iso)), None, None, Some(fields)) => iso.expect = fields.clone(),
-        (Some(Step::Apdu(apdu)), None, Some(sw), None) => {
+        (Step::Iso(iso), None, None, Some(fields)) => iso.expect = fields.clone(),
+        (Step::Apdu(apdu), None, Some(sw), None) => {
             apdu.sw = sw.clone();
             apdu.data = None;
         }
-        (Some(Step::Challenge(step)), None, Some(sw), None) => step.sw = sw.clone(),
-        (Some(Step::Authenticate(step)), None, Some(sw), None) => step.sw = sw.clone(),
-        (Some(Step::Secure(step)), None, Some(sw), None) => {
+        (Step::Challenge(step), None, Some(sw), None) => step.sw = sw.clone(),
+        (Step::Authenticate(step), None, Some(sw), None) => step.sw = sw.clone(),
+        (Step::Secure(step), None, Some(sw), None) => {
             step.sw = sw.clone();
             step.out = None;
         }
         _ => return Err(format!("{} does not take this override", named.part)),
     }
-    Ok(steps)
+    all.push(Cow::Owned(last));
+    Ok(())
 }
 
 /// A step that is answered: what an override is for.

@@ -1,6 +1,7 @@
 //! One playing of one test: its steps in order, up to the first that is not as expected. It stops where time passes, so that
 //! many tests can wait for the same time together.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use super::{Blame, Link, Outcome, Runner, Scene, Wrong, arrow, broken, describe};
@@ -23,7 +24,7 @@ pub(crate) enum Pause {
 pub(crate) struct Conversation<'a> {
     scene: Scene<'a>,
     test: &'a Test,
-    steps: Vec<Step>,
+    steps: Vec<Cow<'a, Step>>,
     at: usize,
     /// Why it goes no further.
     ended: Option<Verdict>,
@@ -54,7 +55,7 @@ impl<'a> Conversation<'a> {
             chart: Vec::new(),
             took: Duration::ZERO,
         };
-        match file.expanded(&[&test.steps[..], &test.post].concat()) {
+        match file.expanded(test.all_steps()) {
             Ok(steps) => {
                 conversation.ended = runner.declined(test, &steps);
                 conversation.steps = steps;
@@ -81,10 +82,10 @@ impl<'a> Conversation<'a> {
                 self.end();
                 return Pause::Over;
             };
-            if let Step::Advance(advance) = step {
+            if let Step::Advance(advance) = &**step {
                 return Pause::Advance(advance.ms);
             }
-            let done = self.scene.step(&step.clone());
+            let done = self.scene.step(step);
             self.note(&done);
         }
         Pause::Over
@@ -94,7 +95,7 @@ impl<'a> Conversation<'a> {
     fn end(&mut self) {
         let quiet = self.scene.chip.as_ref().map_or(Ok(()), Link::quiet);
         if let Err(wrong) = quiet {
-            self.chart = self.steps.iter().map(arrow).collect();
+            self.chart = self.steps.iter().map(|step| arrow(step)).collect();
             let what = "after the last step".to_owned();
             self.ended = Some(judged(self.steps.len(), what, wrong));
         }
@@ -107,7 +108,12 @@ impl<'a> Conversation<'a> {
 
     fn note(&mut self, done: &Outcome) {
         if let (Err(wrong), Some(step)) = (done, self.steps.get(self.at)) {
-            self.chart = self.steps.iter().take(self.at + 1).map(arrow).collect();
+            self.chart = self
+                .steps
+                .iter()
+                .take(self.at + 1)
+                .map(|step| arrow(step))
+                .collect();
             self.ended = Some(judged(self.at + 1, describe(step), wrong.clone()));
         }
         self.at += 1;

@@ -1,5 +1,7 @@
 //! Why a test is not played: it is declined, is of another role, or needs what the subject does not offer.
 
+use std::borrow::Cow;
+
 use super::Runner;
 use crate::contract::FEATURES;
 use crate::format::{Step, Test};
@@ -7,7 +9,7 @@ use crate::verdict::Verdict;
 
 impl Runner {
     /// A verdict without playing, from the manifest alone.
-    pub(super) fn declined(&self, test: &Test, steps: &[Step]) -> Option<Verdict> {
+    pub(super) fn declined(&self, test: &Test, steps: &[Cow<'_, Step>]) -> Option<Verdict> {
         if let Some(reason) = self.subject.deny.get(&test.id) {
             return Some(Verdict::Skip(format!("denied: {reason}")));
         }
@@ -23,7 +25,7 @@ impl Runner {
     }
 
     /// Whether the manifest leaves a test to be played.
-    pub(crate) fn plays(&self, test: &Test, steps: &[Step]) -> bool {
+    pub(crate) fn plays(&self, test: &Test, steps: &[Cow<'_, Step>]) -> bool {
         self.declined(test, steps).is_none()
     }
 

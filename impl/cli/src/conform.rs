@@ -507,8 +507,9 @@ fn measured(
             .map_err(anyhow::Error::msg)?;
         let (said, trips) = (a_second(messages, suite.took), a_second(messages, bare));
         let share = 100 * bare.as_micros() / suite.took.as_micros().max(1);
+        let most = a_second(tests, bare);
         text += &format!(
-            "; {said} messages a second beside {trips} bare round trips a second: {share} %"
+            " of at most {most}; {said} messages a second beside {trips} bare round trips a second: {share} %"
         );
     }
     eprintln!("{text}");

@@ -17,7 +17,7 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 use kaika_conformance::contract::CONTRACT;
-use kaika_conformance::manifest::{Carrier, Endpoint, Hooks, Implementation, Manifest};
+use kaika_conformance::manifest::{Carrier, Endpoint, Hooks, Implementation, Manifest, Parameters};
 use kaika_conformance::peers::Peers;
 use kaika_conformance::report::Subject;
 use kaika_conformance::verdict::{Failure, Verdict};
@@ -105,6 +105,9 @@ struct Control {
     begun: trigger::Begun,
 }
 
+/// Tests at once. Its servers judge in one thread each, which commits what waits together: many at once are judged and stored with
+/// fewer switches between threads.
+const AT_ONCE: usize = 16;
 /// Chips at once: more than tests at once.
 const CHIPS: usize = 128;
 
@@ -300,6 +303,10 @@ fn manifest(
         hooks: Hooks {
             control: Some(Carrier::Http(format!("http://{control}"))),
             offers: Some(OFFERS.map(str::to_owned).to_vec()),
+        },
+        parameters: Parameters {
+            at_once: Some(AT_ONCE),
+            ..Parameters::default()
         },
         ..Manifest::default()
     }

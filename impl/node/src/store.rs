@@ -250,6 +250,11 @@ const QUEUE_MAX: usize = 1_024;
 /// Jobs in one commit, so that the first of a group does not wait for ever.
 const GROUP_MAX: usize = 256;
 
+/// Pages of the file that are kept in memory, KiB: a row that was written a moment ago is not read back from the file.
+const CACHE_KIB: i64 = 32 * 1_024;
+/// Pages in the write-ahead log that start its transfer into the file: what is written again meanwhile is transferred once.
+const CHECKPOINT_PAGES: i64 = 8 * 1_024;
+
 /// The tables' history. A statement that was once released is never edited: a change is a new one.
 const MIGRATIONS: &[&str] = &["CREATE TABLE rows(
     tbl TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY(tbl, key)
@@ -272,6 +277,8 @@ fn connect(path: &Path) -> Result<Connection, Fault> {
     connection
         .pragma_update(None, "synchronous", "FULL")
         .map_err(in_use)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     migrate(&mut connection, path).map_err(|fault| match fault {
         Migration::Sql(error) => in_use(error),
         Migration::TooNew(version) => Fault::content(
