@@ -44,7 +44,7 @@ const FOOT: &str = "\
   that run against wrong implementations.
 - Letters are what a tester can say; a power cut inside a write is none, and is the simulator's.
 - Scenes and vectors by hand have no path in the model: they count for requirements and not for mutants.
-- The roles without a suite (terminal, shop's terminal, identity system, SMS gateway) are not mutated.
+- The SMS gateway has no suite and is not mutated.
 ";
 
 fn share(share: Share) -> String {

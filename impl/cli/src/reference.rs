@@ -31,10 +31,13 @@ use kaika_trace::{CAP, Checker, Word};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+mod phone;
 mod trigger;
 
 /// The roles that can be a subject.
-pub(crate) const ROLES: &[&str] = &["issuer", "verifier", "identity", "chip", "pos", "system"];
+pub(crate) const ROLES: &[&str] = &[
+    "issuer", "verifier", "identity", "chip", "pos", "terminal", "system",
+];
 
 /// The reference, running as a subject.
 pub(crate) struct Reference {
@@ -283,6 +286,7 @@ fn manifest(
         ("sms", http(at.sms)),
         ("chip", chip),
         ("pos", Endpoint::default()),
+        ("terminal", Endpoint::default()),
         ("system", Endpoint::default()),
     ];
     let roles = all
