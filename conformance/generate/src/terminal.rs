@@ -17,7 +17,7 @@ const SHORT_MS: u64 = 300;
 /// And where all come, so that a slow machine makes no silence.
 const LONG_MS: u64 = 4_000;
 /// How long it is told to wait before it says something again, ms.
-const PAUSE_MS: u64 = 10;
+const PAUSE_MS: u64 = 2;
 const SHORT: &str = "patience(short)";
 const LONG: &str = "patience(long)";
 const PASSWORD: &str = "correct horse";

@@ -114,9 +114,9 @@ alphabet! {
         ChipGone = "chip(gone)",
         ToldPaid = "told(paid)",
         ToldDeclined = "told(declined)",
-        TimeOut = "time-out",
         /// The connection ends before there is an answer.
         Cut = "answer(cut)",
+        TimeOut = "time-out",
         InProgress = "answer(in-progress)",
         /// A status from 500 on, and no problem document.
         ServerError = "answer(server-error)",
