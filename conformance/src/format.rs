@@ -12,9 +12,11 @@ use crate::crypto::sha256;
 
 mod client;
 mod lint;
+mod phone;
 mod step;
 
 pub use client::{Card, Crash, Hear, Host, Reply, Shown, Told, Trigger};
+pub use phone::{Answer, Asks, Chip, Hush, Key, Pull, Repeats, Sign, Signed, Verifier};
 pub use step::*;
 
 /// The format that this reader reads.

@@ -43,3 +43,5 @@ pub mod suite;
 pub mod transcript;
 #[cfg(feature = "play")]
 pub mod verdict;
+#[cfg(feature = "play")]
+pub mod wallet;

@@ -90,7 +90,7 @@ pub struct Peers {
 pub fn problem(refusal: Refusal) -> (u16, Value) {
     let status = refusal.http_status();
     let body = json!({
-        "type": format!("urn:kaika:refusal:{}", refusal.seen()),
+        "type": format!("urn:kaika:problem:{}", refusal.seen()),
         "title": refusal.seen(),
         "status": status,
         "code": refusal.seen(),

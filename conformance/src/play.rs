@@ -11,7 +11,7 @@ use crate::calc::Bench;
 use crate::control::Control;
 use crate::crypto::channel::Channel;
 use crate::dice::{Dice, any_seed};
-use crate::format::{File, Reply, Step, Test};
+use crate::format::{Answer, File, Reply, Step, Test};
 use crate::journal::Journal;
 use crate::manifest::Manifest;
 use crate::peers::Peers;
@@ -26,6 +26,7 @@ mod frames;
 mod http;
 mod lack;
 mod link;
+mod phone;
 #[cfg(feature = "pcsc")]
 mod reader;
 mod twice;
@@ -76,6 +77,7 @@ struct Scene<'a> {
     /// The last sequence counter that the chip showed.
     sequence: Option<u32>,
     stage: client::Stage,
+    phone: phone::Around,
     /// How many questions had come to the peers when it began.
     came: usize,
 }
@@ -278,21 +280,30 @@ fn arrow(step: &Step) -> Arrow {
     }
 }
 
+/// A path as far as it is known before it is played.
+fn segments(path: &[Value]) -> String {
+    let parts = path.iter().map(|part| part.as_str().unwrap_or("{..}"));
+    parts.collect::<Vec<_>>().join("/")
+}
+
+fn answered(answer: &Answer) -> String {
+    match (&answer.refuse, answer.status) {
+        (Some(refusal), _) => refusal.clone(),
+        (None, Some(status)) => status.to_string(),
+        (None, None) => "end of the connection".to_owned(),
+    }
+}
+
 /// A step as one line: who to whom, and what.
 fn describe(step: &Step) -> String {
     match step {
         Step::Send(send) => {
-            let path: Vec<_> = send
-                .path
-                .iter()
-                .map(|part| part.as_str().unwrap_or("{..}"))
-                .collect();
             format!(
                 "{} -> {} : {} /{}",
                 send.from,
                 send.to,
                 send.method,
-                path.join("/")
+                segments(&send.path)
             )
         }
         Step::Apdu(_) => "terminal -> chip : command".to_owned(),
@@ -323,6 +334,19 @@ fn describe(step: &Step) -> String {
         Step::Shown(_) => "subject -> runner : what is shown".to_owned(),
         Step::Told(step) => format!("runner : how often the card heard {}", step.ins),
         Step::Crash(_) => "runner -> subject : crash".to_owned(),
+        Step::Verifier(_) => "runner : the verifier's port".to_owned(),
+        Step::Chip(_) => "runner : a chip in the phone".to_owned(),
+        Step::Asks(step) => format!(
+            "subject -> verifier : {} /{}",
+            step.method,
+            segments(&step.path)
+        ),
+        Step::Repeats(_) => "subject -> verifier : the same again".to_owned(),
+        Step::Answer(answer) => format!("verifier -> subject : {}", answered(answer)),
+        Step::Hush(_) => "runner : the verifier answers nothing more".to_owned(),
+        Step::Sign(step) => format!("subject -> chip : sign a {}", step.kind),
+        Step::Signed(step) => format!("chip -> subject : {}", step.will),
+        Step::Pull(step) => format!("runner : the chip leaves at {}", step.ins),
         Step::Again(step) => format!("{}, twice", describe(&Step::Send(step.send.clone()))),
         Step::Restart(_) => "runner : the subject is killed and started".to_owned(),
         Step::Parallel(step) => {
@@ -369,6 +393,15 @@ impl Scene<'_> {
             Step::Shown(step) => self.shown(step),
             Step::Told(step) => self.told(step),
             Step::Crash(step) => self.crash(step),
+            Step::Verifier(step) => self.verifier(step),
+            Step::Chip(step) => self.put_in(step),
+            Step::Asks(step) => self.asks(step),
+            Step::Repeats(step) => self.repeats(step),
+            Step::Answer(step) => self.answer(step),
+            Step::Hush(step) => self.hush(step),
+            Step::Sign(step) => self.sign(step),
+            Step::Signed(step) => self.signed(step),
+            Step::Pull(step) => self.pull(step),
             Step::Again(step) => self.again(step),
             Step::Restart(_) => self.runner.hook("restart", &json!({})).map(drop),
             Step::Parallel(step) => self.parallel(step),

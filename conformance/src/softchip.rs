@@ -1,7 +1,7 @@
 //! The chip that the runner plays before an issuer: as much of `spec/85-apdu.md` as personalisation and a tap need.
 
 use crate::codec::{find, tlv};
-use crate::crypto::channel::{Channel, ChipKeys, DOMAIN, card_challenge, receipt};
+use crate::crypto::channel::{Channel, ChipKeys, DOMAIN, card_challenge, evidence, receipt};
 use crate::crypto::{cbc_decrypt, emv, emv10};
 
 /// What the chip does wrong.
@@ -160,6 +160,16 @@ impl SoftChip {
             [0x84, ..] => self.secured(header, &data, fault),
             _ => vec![0x6D, 0x00],
         }
+    }
+
+    /// Signs a digest: kind 1 is a consent, any other a payment.
+    pub fn evidence(&self, kind: u8, digest: &[u8]) -> Vec<u8> {
+        let label = match kind {
+            1 => "kaika/consent/1",
+            _ => "kaika/payment/1",
+        };
+        let made = evidence(&self.keys.receipt, label, &self.se_id, digest);
+        [&made[..], &[0x90, 0x00]].concat()
     }
 
     fn initialize(&mut self, host: &[u8], fault: Fault) -> Vec<u8> {

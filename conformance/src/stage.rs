@@ -14,14 +14,14 @@ use crate::softcard::SoftCard;
 
 /// A listener whose connections are handled one by one, each by a thread of its own.
 #[derive(Debug)]
-struct Door {
-    address: SocketAddr,
+pub(crate) struct Door {
+    pub(crate) address: SocketAddr,
     closed: Arc<AtomicBool>,
     open: Arc<Mutex<Vec<TcpStream>>>,
 }
 
 impl Door {
-    fn open(each: impl Fn(TcpStream) + Clone + Send + 'static) -> std::io::Result<Self> {
+    pub(crate) fn open(each: impl Fn(TcpStream) + Clone + Send + 'static) -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let door = Self {
             address: listener.local_addr()?,
@@ -61,7 +61,7 @@ impl Drop for Door {
 }
 
 /// The body of a frame: two bytes of length and as many more.
-fn frame(stream: &mut TcpStream) -> Option<Vec<u8>> {
+pub(crate) fn frame(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut length = [0; 2];
     stream.read_exact(&mut length).ok()?;
     let mut body = vec![0; usize::from(u16::from_be_bytes(length))];
@@ -69,7 +69,7 @@ fn frame(stream: &mut TcpStream) -> Option<Vec<u8>> {
     Some(body)
 }
 
-fn framed(stream: &mut TcpStream, body: &[u8]) -> Option<()> {
+pub(crate) fn framed(stream: &mut TcpStream, body: &[u8]) -> Option<()> {
     let length = u16::try_from(body.len()).ok()?.to_be_bytes();
     stream.write_all(&[&length[..], body].concat()).ok()
 }

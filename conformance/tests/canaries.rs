@@ -105,10 +105,12 @@ fn subject(canary: Canary) -> Manifest {
             name: format!("{canary:?}"),
             version: "0".to_owned(),
         },
-        roles: ["issuer", "verifier", "identity", "sms", "chip", "pos"]
-            .iter()
-            .map(|role| ((*role).to_owned(), endpoint.clone()))
-            .collect(),
+        roles: [
+            "issuer", "verifier", "identity", "sms", "chip", "pos", "terminal",
+        ]
+        .iter()
+        .map(|role| ((*role).to_owned(), endpoint.clone()))
+        .collect(),
         keys: keys.iter().map(|name| key(name)).collect(),
         hooks: Hooks {
             control: Some(Carrier::Http(http)),

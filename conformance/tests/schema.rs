@@ -10,6 +10,7 @@ const SUITES: &[&str] = &[
     include_str!("../vectors/identity.json"),
     include_str!("../vectors/chip.json"),
     include_str!("../vectors/pos.json"),
+    include_str!("../vectors/terminal.json"),
     include_str!("../vectors/system.json"),
     include_str!("../vectors/hand/chip.json"),
 ];
@@ -20,6 +21,7 @@ const SUBJECTS: &[&str] = &[
     include_str!("../subjects/identity.json"),
     include_str!("../subjects/chip.json"),
     include_str!("../subjects/pos.json"),
+    include_str!("../subjects/terminal.json"),
 ];
 
 fn parsed(text: &str) -> Value {

@@ -19,6 +19,7 @@ pub mod pos;
 pub mod script;
 pub mod sizes;
 mod suite;
+pub mod terminal;
 mod tiers;
 pub mod verifier;
 pub mod walk;
@@ -29,7 +30,7 @@ pub use coverage::Covered;
 pub use identify::Reach;
 
 /// The roles that have an identification tier.
-pub const IDENTIFIED: &[&str] = &["issuer", "verifier", "identity", "chip", "pos"];
+pub const IDENTIFIED: &[&str] = &["issuer", "verifier", "identity", "chip", "pos", "terminal"];
 
 /// Every vector file that is checked in, by name.
 ///
@@ -51,6 +52,7 @@ pub fn suites() -> Result<Vec<File>, String> {
         suite::suite::<identity::Templates>(&digest)?,
         suite::suite::<chip::Templates>(&digest)?,
         suite::suite::<pos::Templates>(&digest)?,
+        suite::suite::<terminal::Templates>(&digest)?,
         flows::suite(&digest)?,
     ];
     files.iter_mut().for_each(answers::complete);
@@ -69,6 +71,7 @@ pub fn identification(role: &str) -> Result<Option<File>, String> {
         "identity" => identify::suite::<identity::Templates>(&digest)?,
         "chip" => identify::suite::<chip::Templates>(&digest)?,
         "pos" => identify::suite::<pos::Templates>(&digest)?,
+        "terminal" => identify::suite::<terminal::Templates>(&digest)?,
         _ => return Ok(None),
     };
     answers::complete(&mut file);
@@ -83,6 +86,7 @@ pub fn reach(role: &str) -> Vec<Reach> {
         "identity" => identify::reach::<identity::Templates>(),
         "chip" => identify::reach::<chip::Templates>(),
         "pos" => identify::reach::<pos::Templates>(),
+        "terminal" => identify::reach::<terminal::Templates>(),
         _ => Vec::new(),
     }
 }
@@ -95,6 +99,7 @@ pub fn coverage(role: &str, file: &File, tier: Tier) -> Vec<Covered> {
         "identity" => coverage::of::<identity::Templates>(file, tier),
         "chip" => coverage::of::<chip::Templates>(file, tier),
         "pos" => coverage::of::<pos::Templates>(file, tier),
+        "terminal" => coverage::of::<terminal::Templates>(file, tier),
         _ => Vec::new(),
     }
 }

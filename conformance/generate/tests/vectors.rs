@@ -10,15 +10,11 @@ use kaika_generate::sizes::Sizes;
 use kaika_generate::{IDENTIFIED, coverage, field_table, identification, reach};
 use kaika_spec::Weakness;
 
-/// Weaknesses that no vector against one server or chip can show, and where they are shown.
+/// Weaknesses that no vector against one role can show, and where they are shown.
 const ELSEWHERE: &[(Weakness, &str)] = &[
     (
         Weakness::WriteInPlace,
         "a power cut inside a write: `cargo test --test cores`, the provisioning scope",
-    ),
-    (
-        Weakness::TimeoutIsFailure,
-        "the terminal is no subject: the pay scope",
     ),
     (
         Weakness::CompensationOnce,

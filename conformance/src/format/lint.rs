@@ -126,6 +126,13 @@ impl File {
         {
             return Err(format!("{name} is no refusal"));
         }
+        if let Step::Answer(Answer {
+            refuse: Some(name), ..
+        }) = step
+            && kaika_spec::Refusal::from_name(name).is_none()
+        {
+            return Err(format!("{name} is no refusal"));
+        }
         self.lint_value(&value, bound)?;
         match step {
             Step::Let(named) => drop(bound.insert(named.name.clone())),
@@ -134,6 +141,11 @@ impl File {
             Step::Relay(named) => drop(bound.insert(named.name.clone())),
             Step::Card(named) => drop(bound.insert(named.name.clone())),
             Step::Host(named) => drop(bound.insert(named.name.clone())),
+            Step::Verifier(named) => drop(bound.insert(named.name.clone())),
+            Step::Chip(named) => drop(bound.insert(named.name.clone())),
+            Step::Asks(Asks {
+                name: Some(name), ..
+            }) => drop(bound.insert(name.clone())),
             Step::Hear(Hear {
                 name: Some(name), ..
             }) => drop(bound.insert(name.clone())),

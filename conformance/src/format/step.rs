@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::client::{Card, Crash, Hear, Host, Reply, Shown, Told, Trigger};
+use super::phone::{Answer, Asks, Chip, Hush, Pull, Repeats, Sign, Signed, Verifier};
 
 /// What a test does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,6 +60,24 @@ pub enum Step {
     Told(Told),
     /// The subject dies; needs `hook:crash`.
     Crash(Crash),
+    /// The verifier of a phone opens a port.
+    Verifier(Verifier),
+    /// A chip is put into a reader of the phone.
+    Chip(Chip),
+    /// What the subject says to that verifier.
+    Asks(Asks),
+    /// It says that again.
+    Repeats(Repeats),
+    /// What that verifier says.
+    Answer(Answer),
+    /// It says nothing more.
+    Hush(Hush),
+    /// That chip is asked to sign.
+    Sign(Sign),
+    /// What it does about it.
+    Signed(Signed),
+    /// It leaves the reader.
+    Pull(Pull),
     /// The same message twice, byte by byte.
     Again(Again),
     /// The subject is killed without a warning and started again on its store; needs `hook:restart`.

@@ -52,7 +52,7 @@ fn opinion(name: Option<&str>) -> Result<softcard::Proof, Wrong> {
     })
 }
 
-fn bytes<const N: usize>(text: &str) -> Result<[u8; N], Wrong> {
+pub(super) fn bytes<const N: usize>(text: &str) -> Result<[u8; N], Wrong> {
     let bytes = hex::decode(text).ok().and_then(|all| all.try_into().ok());
     bytes.ok_or_else(|| broken(format!("{N} bytes in hexadecimal"), text))
 }
@@ -184,19 +184,20 @@ impl Scene<'_> {
         let wanted = |name: &str| step.expect.contains_key(name);
         self.fields(step.expect.iter(), wanted, &there)?;
         let more = self.stage.host.as_ref().and_then(|host| host.hear(QUIET));
-        more.map_or(Ok(()), |heard| Err(wrong("no more messages", heard.text())))
+        more.map_or(Ok(()), |heard| Err(wrong("no more messages", heard.text())))?;
+        self.nothing_more()
     }
 
     /// What became of something that was triggered.
     fn outcome(&self, id: &str) -> Result<Map<String, Value>, Wrong> {
         let ends = Instant::now() + ACTION;
-        let asked = json!({"id": id, "wait_ms": WAIT_MS});
+        let asked = json!({"id": id, "wait_ms": self.phone.wait_ms().unwrap_or(WAIT_MS)});
         while Instant::now() < ends {
             let mut answer = self.runner.control()?.ask("outcome", &asked)?;
             match answer.remove("outcome") {
                 Some(Value::Object(shown)) => return Ok(shown),
                 Some(other) => return Err(broken("an outcome", other)),
-                None => {}
+                None => self.phone.stray()?,
             }
         }
         Err(wrong("the end of the action", "none in a minute"))
@@ -206,7 +207,8 @@ impl Scene<'_> {
     pub(super) fn told(&mut self, step: &Told) -> Outcome {
         let [instruction] = bytes::<1>(&step.ins)?;
         let field = self.stage.field.as_ref();
-        let commands = field.map_or_else(Vec::new, |field| field.commands(instruction));
+        let commands = field.map(|field| field.commands(instruction));
+        let commands = commands.unwrap_or_else(|| self.phone.commands(instruction));
         if commands.len() != step.times {
             let wanted = format!("instruction {} {} times", step.ins, step.times);
             return Err(wrong(wanted, format!("{} times", commands.len())));

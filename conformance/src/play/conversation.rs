@@ -46,6 +46,7 @@ impl<'a> Conversation<'a> {
                 channels: std::collections::BTreeMap::new(),
                 sequence: None,
                 stage: super::client::Stage::default(),
+                phone: super::phone::Around::default(),
                 came: runner.peers.as_ref().map_or(0, Peers::came),
             },
             test,

@@ -12,7 +12,7 @@ use std::{env, fs};
 use quote::quote;
 use rewrite::{Place, Rewriter};
 
-const ROLES: &[&str] = &["verifier", "issuer", "identity", "chip", "pos"];
+const ROLES: &[&str] = &["verifier", "issuer", "identity", "chip", "pos", "terminal"];
 
 fn main() -> Result<(), String> {
     let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(|error| error.to_string())?);

@@ -77,12 +77,13 @@ pub struct Strength {
 
 /// How many mutants [`measure`] judges.
 pub fn mutants() -> usize {
-    use kaika_generate::{chip, identity, issuer, pos, verifier};
+    use kaika_generate::{chip, identity, issuer, pos, terminal, verifier};
     <verifier::Templates as Subject>::MUTANTS.len()
         + <issuer::Templates as Subject>::MUTANTS.len()
         + <identity::Templates as Subject>::MUTANTS.len()
         + <chip::Templates as Subject>::MUTANTS.len()
         + <pos::Templates as Subject>::MUTANTS.len()
+        + <terminal::Templates as Subject>::MUTANTS.len()
 }
 
 /// Measures the vectors of the repository at `root`; `done` is told of each mutant that was judged.
@@ -98,6 +99,7 @@ pub fn measure(root: &Path, done: &(dyn Fn() + Sync)) -> Result<Strength, String
         role::<kaika_generate::identity::Templates>(&files, &made, done)?,
         role::<kaika_generate::chip::Templates>(&files, &made, done)?,
         role::<kaika_generate::pos::Templates>(&files, &made, done)?,
+        role::<kaika_generate::terminal::Templates>(&files, &made, done)?,
     ];
     Ok(Strength {
         roles,

@@ -45,7 +45,7 @@ const FOOT: &str = "\
   that run against wrong implementations.
 - Letters are what a tester can say; a power cut inside a write is none, and is the simulator's.
 - Scenes and vectors by hand have no path in the model: they count for requirements and not for mutants.
-- The roles without a suite (the phone's terminal, the SMS gateway) are not mutated. Mutants of the code are another page: [mutants](mutants.md).
+- The SMS gateway has no suite and is not mutated. Mutants of the code are another page: [mutants](mutants.md).
 ";
 
 fn share(share: Share) -> String {

@@ -28,6 +28,7 @@ rewritten!(issuer, "/issuer.rs");
 rewritten!(identity, "/identity.rs");
 rewritten!(chip, "/chip.rs");
 rewritten!(pos, "/pos.rs");
+rewritten!(terminal, "/terminal.rs");
 
 pub(crate) type Input<S> = <<S as Script>::M as Machine>::Input;
 pub(crate) type State<S> = <<S as Script>::M as Machine>::State;
@@ -63,3 +64,4 @@ subject!(issuer);
 subject!(identity);
 subject!(chip);
 subject!(pos);
+subject!(terminal);

@@ -37,6 +37,7 @@ fn with_nothing_active_the_rewritten_roles_are_the_roles() {
     is_the_same::<kaika_generate::identity::Templates>();
     is_the_same::<kaika_generate::chip::Templates>();
     is_the_same::<kaika_generate::pos::Templates>();
+    is_the_same::<kaika_generate::terminal::Templates>();
 }
 
 /// A switch that nothing reads would look like an equivalent mutant.

@@ -13,6 +13,7 @@ pub(crate) const SUITES: &[(&str, &str)] = &[
     ("identity", include_str!("../../vectors/identity.json")),
     ("chip", include_str!("../../vectors/chip.json")),
     ("pos", include_str!("../../vectors/pos.json")),
+    ("terminal", include_str!("../../vectors/terminal.json")),
     ("system", include_str!("../../vectors/system.json")),
     ("chip by hand", include_str!("../../vectors/hand/chip.json")),
 ];

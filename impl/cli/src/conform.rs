@@ -37,7 +37,7 @@ pub(crate) struct Args {
         default_value_if("explain", "true", "reference")
     )]
     subject: Option<String>,
-    /// Only the suite of this role: issuer, verifier, chip (or `se`) or system.
+    /// Only the suite of this role: issuer, verifier, identity, chip (or `se`), pos, terminal or system.
     #[arg(long)]
     role: Option<String>,
     /// Which tests: smoke, standard (with smoke, mutant and regression), identification, mutant, fault, race, regression, or all.

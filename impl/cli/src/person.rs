@@ -98,7 +98,7 @@ impl Person for AtTheKeyboard {
 }
 
 /// Writes beside, then renames: a terminal that is killed leaves the old or the new, and only its owner reads the key in it.
-fn keep(path: &Path, kept: &Kept) -> std::io::Result<()> {
+pub(crate) fn keep(path: &Path, kept: &Kept) -> std::io::Result<()> {
     let beside = path.with_extension("new");
     let mut file = OpenOptions::new()
         .write(true)

@@ -33,10 +33,13 @@ use tokio::task::JoinHandle;
 
 use crate::logged::Logged;
 
+mod phone;
 mod trigger;
 
 /// The roles that can be a subject.
-pub(crate) const ROLES: &[&str] = &["issuer", "verifier", "identity", "chip", "pos", "system"];
+pub(crate) const ROLES: &[&str] = &[
+    "issuer", "verifier", "identity", "chip", "pos", "terminal", "system",
+];
 
 /// The reference, running as a subject.
 pub(crate) struct Reference {
@@ -289,6 +292,7 @@ fn manifest(
         ("sms", http(at.sms)),
         ("chip", chip),
         ("pos", Endpoint::default()),
+        ("terminal", Endpoint::default()),
         ("system", Endpoint::default()),
     ];
     let roles = all

@@ -51,6 +51,10 @@ const CHECKED_IN: &[(&str, &str)] = &[
         include_str!("../../../conformance/vectors/pos.json"),
     ),
     (
+        "terminal.json",
+        include_str!("../../../conformance/vectors/terminal.json"),
+    ),
+    (
         "system.json",
         include_str!("../../../conformance/vectors/system.json"),
     ),

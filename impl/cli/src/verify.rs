@@ -30,7 +30,7 @@ pub(crate) struct Args {
 }
 
 /// What this does not show.
-const NOT_SHOWN: &str = "not shown: what is not claimed (docs/matrix.md); the terminal and the shop's terminal as subjects; TLS; \
+const NOT_SHOWN: &str = "not shown: what is not claimed (docs/matrix.md); TLS; \
      what only hours of fuzzing or power cuts under the store would find";
 
 struct Shown {

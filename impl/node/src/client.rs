@@ -13,7 +13,7 @@ use crate::clock::SharedClock;
 use crate::dice;
 use crate::fault::Fault;
 use crate::log::{Diary, Event, Heard, Sent};
-use crate::peers::{Message, http, send};
+use crate::peers::{Message, http, patient, send};
 use crate::trail::{self, About};
 
 /// How often the same message is sent before giving up.
@@ -57,6 +57,8 @@ pub struct Phone {
     http: reqwest::Client,
     verifier: String,
     clock: SharedClock,
+    /// The wait before the second try; it grows by as much.
+    pause: Duration,
     last: Option<(Http, String)>,
     diary: Diary,
     /// What the next decision is about, and what it judges.
@@ -74,10 +76,24 @@ impl Phone {
             http: http()?,
             verifier: url.trim_end_matches('/').into(),
             clock,
+            pause: PAUSE,
             last: None,
             diary: Diary::default(),
             about: About::default(),
             heard: None,
+        })
+    }
+
+    /// The same phone, which waits so long for an answer, and so long before it says something again.
+    ///
+    /// # Errors
+    /// When no HTTP client can be made.
+    pub fn waiting(self, answer: Duration, pause: Duration) -> Result<Self, Fault> {
+        let http = patient(answer)?;
+        Ok(Self {
+            http,
+            pause,
+            ..self
         })
     }
 
@@ -204,7 +220,7 @@ impl Phone {
                 }
                 Effect::SendAgain if again < SENDS_MAX => {
                     again += 1;
-                    tokio::time::sleep(PAUSE * again).await;
+                    tokio::time::sleep(self.pause * again).await;
                     self.send_again(person).await
                 }
                 Effect::SendAgain => return Err(silent(&self.verifier)),
@@ -266,7 +282,7 @@ impl Phone {
                 }
                 Effect::SendAgain | Effect::Unknown if again < SENDS_MAX => {
                     again += 1;
-                    tokio::time::sleep(PAUSE * again).await;
+                    tokio::time::sleep(self.pause * again).await;
                     self.send_again(person).await
                 }
                 Effect::SendAgain => return Err(silent(&self.verifier)),

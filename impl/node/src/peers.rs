@@ -100,11 +100,19 @@ fn is_in_progress(status: u16, body: &Value) -> bool {
 /// # Errors
 /// When no client can be made.
 pub fn http() -> Result<reqwest::Client, Fault> {
+    patient(TRY_TIMEOUT)
+}
+
+/// The same, with a bound of its own on each answer.
+///
+/// # Errors
+/// When no client can be made.
+pub fn patient(patience: Duration) -> Result<reqwest::Client, Fault> {
     reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(3))
-        .timeout(TRY_TIMEOUT)
+        .timeout(patience)
         .build()
         .map_err(|error| Fault::Peer(format!("no HTTP client: {error}")))
 }

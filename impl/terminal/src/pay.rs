@@ -38,11 +38,18 @@ enum Stage {
     Ordering,
     /// The chip is asked to sign; this is then sent there.
     Signing {
-        path: String,
+        order_id: String,
         body: Value,
     },
-    Paying,
+    Paying {
+        order_id: String,
+    },
     Over,
+}
+
+/// Whether an answer is a refusal of the verifier's, and no accident on the way to it.
+fn is_refusal(status: u16, body: &Value) -> bool {
+    (400..500).contains(&status) && body.get("code").is_some_and(Value::is_string)
 }
 
 impl Pay {
@@ -60,16 +67,25 @@ impl Pay {
             (Stage::Idle, Input::Start) => self.order(),
             (Stage::Ordering, Input::Answer { status: 201, body }) => self.authorise(&body),
             (Stage::Signing { .. }, Input::Chip(responses)) => self.signed(&responses),
-            (Stage::Paying, Input::Answer { status: 200, body }) => self.shown(&body),
+            (Stage::Paying { .. }, Input::Answer { status: 200, body }) => self.shown(&body),
+            // Not the verifier's word on this payment, which may be on its way all the same.
+            (Stage::Paying { .. }, Input::Answer { status, body })
+                if !is_refusal(status, &body) =>
+            {
+                Effect::Unknown
+            }
             //= spec/70-pay.md#pay-14-unknown-is-not-failed
             //# The terminal MUST show a payment without an answer as unknown and ask again.
-            (Stage::Paying, Input::Silence) if lacks(Weakness::TimeoutIsFailure) => {
+            (Stage::Paying { .. }, Input::Silence) if lacks(Weakness::TimeoutIsFailure) => {
                 self.fail(Failure::Unexpected)
             }
-            (Stage::Paying, Input::Silence) => Effect::Unknown,
-            (Stage::Paying, Input::Answer { body, .. }) if is_retry(&body) => Effect::Unknown,
+            (Stage::Paying { .. }, Input::Silence) => Effect::Unknown,
+            (Stage::Paying { .. }, Input::Answer { body, .. }) if is_retry(&body) => {
+                Effect::Unknown
+            }
             (Stage::Ordering, Input::Silence) => Effect::SendAgain,
-            (Stage::Ordering | Stage::Paying, Input::Answer { body, .. }) => {
+            (Stage::Ordering, Input::Answer { body, .. }) if is_retry(&body) => Effect::SendAgain,
+            (Stage::Ordering | Stage::Paying { .. }, Input::Answer { body, .. }) => {
                 self.fail(refused(&body))
             }
             _ => self.fail(Failure::Unexpected),
@@ -118,8 +134,7 @@ impl Pay {
             "order_digest": order_digest,
             "proof": hex::encode(proved.proof),
         });
-        let path = format!("/v1/orders/{order_id}/pay");
-        self.stage = Stage::Signing { path, body };
+        self.stage = Stage::Signing { order_id, body };
         //= spec/70-pay.md#pay-19-the-chip-signs-what-is-shown
         //# The terminal MUST have its chip sign a payment only over the order that it shows, by the digest that it computed
         //# itself.
@@ -128,12 +143,14 @@ impl Pay {
 
     /// The chip signed: now the payment goes out.
     fn signed(&mut self, responses: &[Vec<u8>]) -> Effect {
-        let stage = core::mem::replace(&mut self.stage, Stage::Paying);
-        let (Stage::Signing { path, mut body }, Some(evidence)) =
+        let stage = core::mem::replace(&mut self.stage, Stage::Over);
+        let (Stage::Signing { order_id, mut body }, Some(evidence)) =
             (stage, evidence::answered(responses))
         else {
             return self.fail(Failure::Unsigned);
         };
+        let path = format!("/v1/orders/{order_id}/pay");
+        self.stage = Stage::Paying { order_id };
         if let Some(body) = body.as_object_mut() {
             body.insert("evidence".into(), json!(evidence));
         }
@@ -173,14 +190,18 @@ impl Pay {
                 .unwrap_or_default()
                 .to_owned()
         };
-        self.stage = Stage::Over;
-        match text("result").as_str() {
-            "paid" => Effect::Paid {
+        let is_ours =
+            matches!(&self.stage, Stage::Paying { order_id } if *order_id == text("order_id"));
+        let effect = match text("result").as_str() {
+            "paid" if is_ours => Effect::Paid {
                 auth_code: text("auth_code"),
             },
-            "declined" => Effect::Declined,
-            _ => Effect::Failed(Failure::Unexpected),
-        }
+            "declined" if is_ours => Effect::Declined,
+            // No result of this order is no answer.
+            _ => return Effect::Unknown,
+        };
+        self.stage = Stage::Over;
+        effect
     }
 
     fn fail(&mut self, failure: Failure) -> Effect {
@@ -287,6 +308,16 @@ mod tests {
     }
 
     #[test]
+    fn an_order_under_way_is_asked_for_again() {
+        let mut pay = Pay::new(wanted());
+        pay.handle(Input::Start);
+        assert_eq!(pay.handle(Input::Silence), Effect::SendAgain);
+        let body = json!({"code": "in-progress", "class": "retry"});
+        let again = pay.handle(Input::Answer { status: 409, body });
+        assert_eq!(again, Effect::SendAgain);
+    }
+
+    #[test]
     fn no_answer_is_unknown_and_not_failed() {
         let mut pay = paying();
         assert_eq!(pay.handle(Input::Silence), Effect::Unknown);
@@ -295,7 +326,21 @@ mod tests {
             pay.handle(Input::Answer { status: 409, body }),
             Effect::Unknown
         );
-        let body = json!({"order_id": "0", "result": "paid", "auth_code": "000001"});
+        let id = "00".repeat(16);
+        for (status, body) in [
+            (500, json!({})),
+            (404, json!({})),
+            (200, json!({"order_id": id, "result": "maybe"})),
+            (
+                200,
+                json!({"order_id": "0", "result": "paid", "auth_code": "000001"}),
+            ),
+            (200, json!({"order_id": "0", "result": "declined"})),
+        ] {
+            let shown = pay.handle(Input::Answer { status, body });
+            assert_eq!(shown, Effect::Unknown);
+        }
+        let body = json!({"order_id": id, "result": "paid", "auth_code": "000001"});
         assert_eq!(
             pay.handle(Input::Answer { status: 200, body }),
             Effect::Paid {
@@ -306,15 +351,16 @@ mod tests {
 
     #[test]
     fn the_result_is_what_was_answered() {
-        let body = json!({"order_id": "0", "result": "declined"});
+        let body = json!({"order_id": "00".repeat(16), "result": "declined"});
         assert_eq!(
             paying().handle(Input::Answer { status: 200, body }),
             Effect::Declined
         );
-        let body = json!({"order_id": "0", "result": "maybe"});
-        assert_eq!(
-            paying().handle(Input::Answer { status: 200, body }),
-            Effect::Failed(Failure::Unexpected)
+        let body = json!({"code": "bad-password", "class": "challenge"});
+        let refused = paying().handle(Input::Answer { status: 401, body });
+        assert!(
+            matches!(refused, Effect::Failed(Failure::Refused { .. })),
+            "{refused:?}"
         );
     }
 }

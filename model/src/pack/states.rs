@@ -136,7 +136,7 @@ impl Pack for identity::State {
 }
 
 packed!(enum pos::State { Idle, Asked, Reversing, Approved, Declined, AskedPlain, Unusable });
-packed!(enum terminal::State { Idle, Confirming, Waiting, Unknown, Paid, Failed });
+packed!(enum terminal::Screen { Idle, Confirming, Waiting, Unknown, Paid, Failed });
 packed!(struct sms::State { reserved = bool, other = bool });
 
 packed!(enum issuance::Person { Alice, Mallory });
@@ -283,7 +283,7 @@ packed!(world pay::State {
     issuer = issuer::State,
     orders = [pay::Order; 2],
     own = bool,
-    terminal = terminal::State,
+    terminal = terminal::Screen,
     altered = bool,
     misshown = bool,
     said = bool,

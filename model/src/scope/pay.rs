@@ -36,7 +36,7 @@ pub struct State {
     /// The other order is Mallory's own; else it is addressed to Alice.
     pub own: bool,
     /// What Alice's screen says.
-    pub terminal: terminal::State,
+    pub terminal: terminal::Screen,
     /// What Alice saw is not the order's content.
     pub altered: bool,
     /// Her screen shows something else than what it has signed.
@@ -248,8 +248,8 @@ impl Pay {
         (next != *state).then_some(next)
     }
 
-    fn screen(&self, next: &mut State, input: terminal::Input) -> Said<terminal::Output> {
-        let outcome = terminal::step(&next.terminal, &input, &self.0.weak);
+    fn screen(&self, next: &mut State, input: terminal::Seen) -> Said<terminal::Says> {
+        let outcome = terminal::screen(&next.terminal, &input, &self.0.weak);
         next.terminal = outcome.next;
         outcome.out
     }
@@ -336,7 +336,7 @@ impl Model for Pay {
             issuer: holding(),
             orders: [order(), order()],
             own,
-            terminal: terminal::State::Idle,
+            terminal: terminal::Screen::Idle,
             altered: false,
             misshown: false,
             said: false,
@@ -466,14 +466,14 @@ impl World for Pay {
         match *action {
             Action::Alter => {
                 chart.note("mallory", "alters the order on its way to the screen");
-                next.altered |= state.terminal == terminal::State::Idle;
+                next.altered |= state.terminal == terminal::Screen::Idle;
             }
             Action::Show => {
                 chart.answer("verifier", "alice", "the order");
-                self.screen(&mut next, terminal::Input::Show);
+                self.screen(&mut next, terminal::Seen::Show);
             }
             Action::Authorise => {
-                let out = self.screen(&mut next, terminal::Input::Authorise);
+                let out = self.screen(&mut next, terminal::Seen::Authorise);
                 if !out.is_empty() {
                     chart.note("alice", "types her password");
                     next.said = true;
@@ -493,15 +493,15 @@ impl World for Pay {
             Action::Tell(paid) => {
                 chart.answer("verifier", "alice", if paid { "paid" } else { "declined" });
                 let input = if paid {
-                    terminal::Input::ToldPaid
+                    terminal::Seen::ToldPaid
                 } else {
-                    terminal::Input::ToldDeclined
+                    terminal::Seen::ToldDeclined
                 };
                 self.screen(&mut next, input);
             }
             Action::TimeOut => {
                 chart.note("alice", "no answer");
-                self.screen(&mut next, terminal::Input::TimeOut);
+                self.screen(&mut next, terminal::Seen::TimeOut);
                 if next == *state {
                     return None;
                 }
@@ -529,7 +529,7 @@ impl World for Pay {
             }
             Action::Misshow => {
                 chart.note("mallory", "has the screen show another order");
-                next.misshown |= state.terminal == terminal::State::Idle;
+                next.misshown |= state.terminal == terminal::Screen::Idle;
             }
             Action::LieDebit(at) => return self.lie(state, at, chart),
             Action::LieResult(paid) => {
@@ -553,12 +553,12 @@ impl World for Pay {
             Scenario {
                 name: "S3 an order is paid and shown as paid",
                 from: Tier::T0,
-                seen: |_, s| s.terminal == terminal::State::Paid,
+                seen: |_, s| s.terminal == terminal::Screen::Paid,
             },
             Scenario {
                 name: "S8 no answer, asked again, and paid",
                 from: Tier::T0,
-                seen: |_, s| s.waited && s.terminal == terminal::State::Paid,
+                seen: |_, s| s.waited && s.terminal == terminal::Screen::Paid,
             },
             Scenario {
                 name: "S9 a reversal overtakes its debit",
@@ -629,12 +629,17 @@ fn effects() -> Vec<Check<Pay>> {
             id: PropertyId::P35,
             tiers: HONEST,
             holds: |_, s| match s.terminal {
-                terminal::State::Paid => s.orders[0].posts > 0,
-                terminal::State::Failed => !s.orders[0].debits.contains(&Posting::Posted),
+                terminal::Screen::Paid => s.orders[0].posts > 0,
+                terminal::Screen::Failed => !s.orders[0].debits.contains(&Posting::Posted),
                 _ => true,
             },
             reached: "W35 a result is shown",
-            witness: |_, s| matches!(s.terminal, terminal::State::Paid | terminal::State::Failed),
+            witness: |_, s| {
+                matches!(
+                    s.terminal,
+                    terminal::Screen::Paid | terminal::Screen::Failed
+                )
+            },
         },
         Check {
             id: PropertyId::P36,

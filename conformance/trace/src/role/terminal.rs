@@ -1,6 +1,6 @@
 //! The user's terminal: what it shows about one payment. What it does in a card request the machine does not have.
 
-use kaika_model::role::terminal::{self, Input, Output, State};
+use kaika_model::role::terminal::{Says, Screen, Seen, screen};
 use kaika_model::role::{Outcome, Weak};
 
 use super::{Act, Part, Said, act};
@@ -9,9 +9,9 @@ use super::{Act, Part, Said, act};
 pub(crate) struct Terminal;
 
 impl Part for Terminal {
-    type State = State;
-    type Input = Input;
-    type Output = Output;
+    type State = Screen;
+    type Input = Seen;
+    type Output = Says;
 
     const ACTS: &'static [Act] = &[
         act("pay show-order", "show-order", "order"),
@@ -34,34 +34,34 @@ impl Part for Terminal {
     const REFUSES: bool = false;
     const WHOLE: bool = false;
 
-    fn init() -> State {
-        State::Idle
+    fn init() -> Screen {
+        Screen::Idle
     }
 
-    fn inputs() -> Vec<Input> {
-        Input::ALL.to_vec()
+    fn inputs() -> Vec<Seen> {
+        Seen::ALL.to_vec()
     }
 
-    fn step(state: &State, input: &Input) -> Outcome<State, Output> {
-        terminal::step(state, input, &Weak::HARDENED)
+    fn step(state: &Screen, input: &Seen) -> Outcome<Screen, Says> {
+        screen(state, input, &Weak::HARDENED)
     }
 
-    fn said(output: Output, _: &State) -> Said {
+    fn said(output: Says, _: &Screen) -> Said {
         match output {
-            Output::Pay => Said::Call("verifier", "POST /v1/orders/{id}/pay"),
+            Says::Pay => Said::Call("verifier", "POST /v1/orders/{id}/pay"),
             // The machine asks for the result, the reference sends the same payment again: both ask (PAY-6).
-            Output::Ask => Said::Nothing,
+            Says::Ask => Said::Nothing,
         }
     }
 
-    fn is_stored(state: &State, kind: &str, word: &str) -> bool {
+    fn is_stored(state: &Screen, kind: &str, word: &str) -> bool {
         let name = match state {
-            State::Idle => "idle",
-            State::Confirming => "confirming",
-            State::Waiting => "waiting",
-            State::Unknown => "unknown",
-            State::Paid => "paid",
-            State::Failed => "failed",
+            Screen::Idle => "idle",
+            Screen::Confirming => "confirming",
+            Screen::Waiting => "waiting",
+            Screen::Unknown => "unknown",
+            Screen::Paid => "paid",
+            Screen::Failed => "failed",
         };
         kind != "order" || name == word
     }

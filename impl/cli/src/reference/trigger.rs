@@ -1,8 +1,8 @@
-//! What a client of the reference is told to do: a shop's terminal takes a payment, or dies.
+//! What a client of the reference is told to do: a shop's terminal takes a payment, a phone pays or applies, or they die.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use super::{Control, done, failed};
+use super::{Control, done, failed, phone};
 use crate::tap::{sale, shown};
 
 /// What clients were told to do, and have not ended before anybody asked, by number.
@@ -55,10 +55,29 @@ struct Tap {
 }
 
 /// What a client can be told to do.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(tag = "action", rename_all = "kebab-case")]
 enum Action {
     Tap(Tap),
+    Pay(phone::Order),
+    Apply(Box<phone::Wish>),
+}
+
+impl Action {
+    /// Does it; what is shown in the end.
+    async fn done(self, data: &Path) -> Value {
+        let shown = match self {
+            Self::Tap(tap) => {
+                // A terminal keeps its store from one payment to the next; its name may be no file's name.
+                let file = format!("pos-{}.db", hex::encode(&tap.terminal));
+                let ended = pay(tap, data.join(file)).await;
+                ended.map(|outcome| shown(&outcome))
+            }
+            Self::Pay(order) => phone::pay(order).await.map_err(Into::into),
+            Self::Apply(wish) => phone::apply(*wish, data).await.map_err(Into::into),
+        };
+        shown.unwrap_or_else(|_| json!({"result": "failed"}))
+    }
 }
 
 /// Begins; the outcome is asked for by the number in the answer.
@@ -68,17 +87,14 @@ pub(super) async fn trigger(
 ) -> Json<Value> {
     // An answer may always come before the end.
     asked.as_object_mut().map(|asked| asked.remove("wait_ms"));
-    let Action::Tap(tap) = match serde_json::from_value(asked) {
+    let action: Action = match serde_json::from_value(asked) {
         Ok(action) => action,
         Err(error) => return failed(&error.to_string()),
     };
-    // A terminal keeps its store from one payment to the next; its name may be no file's name.
-    let file = format!("pos-{}.db", hex::encode(&tap.terminal));
-    let file = control.data.join(file);
+    let data = control.data.clone();
     let (tell, shown_later) = watch::channel(None);
     let task = tokio::spawn(async move {
-        let ended = pay(tap, file).await;
-        let outcome = ended.map_or_else(|_| json!({"result": "failed"}), |outcome| shown(&outcome));
+        let outcome = action.done(&data).await;
         tell.send_replace(Some(outcome));
     });
     let id = control
