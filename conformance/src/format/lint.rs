@@ -118,12 +118,8 @@ impl File {
             return Err("parallel: two branches, and an answer of each in each outcome".to_owned());
         }
         let value = serde_json::to_value(step).map_err(|e| e.to_string())?;
-        if let Step::Send(Send {
-            expect: Expect::Refuse(name),
-            ..
-        }) = step
-            && kaika_spec::Refusal::from_name(name).is_none()
-        {
+        let unknown = |name: &&str| kaika_spec::Refusal::from_name(name).is_none();
+        if let Some(name) = refusals(step).into_iter().find(unknown) {
             return Err(format!("{name} is no refusal"));
         }
         if let Step::Answer(Answer {
@@ -293,4 +289,24 @@ const fn is_message(step: &Step) -> bool {
             | Step::Authenticate(_)
             | Step::Secure(_)
     )
+}
+
+/// The refusals that a step names, those of steps inside it left out.
+fn refusals(step: &Step) -> Vec<&str> {
+    let expected: Vec<&Expect> = match step {
+        Step::Send(send) => vec![&send.expect],
+        Step::Again(again) => vec![&again.send.expect],
+        Step::Meanwhile(waits) => vec![&waits.send.expect],
+        Step::Parallel(all) => {
+            let said = all.branches.iter().map(|branch| &branch.expect);
+            said.chain(all.outcomes.iter().flatten()).collect()
+        }
+        Step::Arrange(arranged) => return arranged.refuse.as_deref().into_iter().collect(),
+        _ => Vec::new(),
+    };
+    let named = expected.into_iter().filter_map(|expect| match expect {
+        Expect::Refuse(name) => Some(name.as_str()),
+        Expect::Accept(_) => None,
+    });
+    named.collect()
 }

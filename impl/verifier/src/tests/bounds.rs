@@ -36,6 +36,18 @@ fn a_lock_lasts_to_its_last_millisecond() {
 }
 
 #[test]
+fn only_wrong_passwords_in_a_row_lock() {
+    let mut bench = bench();
+    for _ in 0..2 {
+        for _ in 1..limit::PASSWORD_TRIES_MAX {
+            let said = bench.password("alice", "apply", &SaltedPassword::new([8; 32]));
+            assert_eq!(said, Err(Refusal::BadPassword));
+        }
+        assert!(bench.password("alice", "apply", &salted()).is_ok());
+    }
+}
+
+#[test]
 fn a_request_and_an_order_live_to_their_last_millisecond() {
     let mut bench = bench();
     bench.with_card();
