@@ -1,8 +1,10 @@
-//! The three standalone machines: total, small, and a refusal leaves the state as it was but for counters.
+//! Standalone machines: total, small, and a refusal leaves the state as it was but for counters.
 
 use std::collections::BTreeSet;
 
-use kaika_model::role::{chip::Chip, issuer, issuer::Issuer, verifier::Verifier};
+use kaika_model::role::{
+    chip::Chip, issuer, issuer::Issuer, terminal::Terminal, verifier::Verifier,
+};
 use kaika_model::{Machine, Verdict, Weak};
 
 fn reachable<M: Machine>(alphabet: &[M::Input]) -> BTreeSet<M::State> {
@@ -37,6 +39,7 @@ fn every_chapter_is_small() {
         ("issuer", sizes::<Issuer>()),
         ("verifier", sizes::<Verifier>()),
         ("chip", sizes::<Chip>()),
+        ("terminal", sizes::<Terminal>()),
     ] {
         for (chapter, states) in sizes {
             println!("{machine} {chapter}: {states}");
@@ -53,6 +56,7 @@ fn letters_have_names_of_their_own() {
     names_are_unique::<Issuer>();
     names_are_unique::<Verifier>();
     names_are_unique::<Chip>();
+    names_are_unique::<Terminal>();
 }
 
 #[test]
