@@ -41,9 +41,8 @@ esac
 # The suite that is played against a core; a core without one is asked by its own tests alone.
 suite_of() {
     case $1 in
-    issuer | verifier | identity | pos) echo "$1" ;;
+    issuer | verifier | identity | pos | terminal) echo "$1" ;;
     secure-element) echo chip ;;
-    terminal) echo "" ;;
     *) echo "no core: $1" >&2 && return 1 ;;
     esac
 }
