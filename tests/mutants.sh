@@ -131,8 +131,8 @@ page() { # the page, of what was measured last of each core
 result made up, a match arm left out. The suite of the role is played first (`kaika conform --subject reference --role … --first`); what it does
 not tell, the tests of the crate are asked. What does not compile is no mutant. Written by `UPDATE=1 tests/mutants.sh …`, core by core.
 
-A change is built in ten to thirty seconds on two cores, since everything that starts a role is linked again, and a suite that notices it ends at its
-first failure. All of them are hours, and even a few are too much for every run: `tests/all.sh deep` asks a sample of two cores.
+A change is built and judged in four to fourteen seconds on two cores, since everything that starts a role is linked again; a suite that notices it ends at its
+first failure. All of them are hours; every run of `tests/all.sh` asks a few of two cores.
 
 | core | suite | places | command | judged | told by vectors | told by its own tests | survive |
 |---|---|---|---|---|---|---|---|

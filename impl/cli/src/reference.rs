@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::BufReader;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,6 +35,9 @@ use crate::logged::Logged;
 
 mod phone;
 mod trigger;
+
+/// How the name of an event log ends.
+const LOG: &str = "ndjson";
 
 /// The roles that can be a subject.
 pub(crate) const ROLES: &[&str] = &[
@@ -203,18 +206,11 @@ impl Reference {
     /// # Errors
     /// When there is no log.
     pub(crate) fn traced(&self, role: &str, logged: &Logged) -> anyhow::Result<Option<Verdict>> {
-        let files: &[&str] = match role {
-            "issuer" => &["issuer"],
-            "verifier" => &["verifier"],
-            "identity" => &["identity"],
-            "system" => &["issuer", "verifier", "identity", "sms"],
-            _ => return Ok(None),
-        };
         let mut checker = Checker::new(CAP);
-        for name in files {
-            let path = self.data.path().join(format!("{name}.ndjson"));
+        for path in self.logs(role)? {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
             let file = File::open(&path).with_context(|| path.display().to_string())?;
-            if let Err(bad) = checker.read(name, BufReader::new(file)) {
+            if let Err(bad) = checker.read(&name, BufReader::new(file)) {
                 return Ok(Some(Verdict::Fail(unfit(bad.to_string()))));
             }
         }
@@ -226,6 +222,40 @@ impl Reference {
             Word::Inconclusive => Some(Verdict::Inconclusive(unfit(report.text()))),
         })
     }
+}
+
+impl Reference {
+    /// The logs of the roles under test: one of each server, one of each shop's terminal and phone that was told to do something.
+    fn logs(&self, role: &str) -> anyhow::Result<Vec<PathBuf>> {
+        let data = self.data.path();
+        let of = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| data.join(name).with_extension(LOG))
+                .collect()
+        };
+        Ok(match role {
+            "issuer" | "verifier" | "identity" => of(&[role]),
+            "system" => of(&["issuer", "verifier", "identity", "sms"]),
+            "pos" => begin_with(data, "pos-")?,
+            "terminal" => begin_with(data, "phone-")?,
+            _ => Vec::new(),
+        })
+    }
+}
+
+/// The logs whose names begin so, in order.
+fn begin_with(data: &Path, beginning: &str) -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(data).with_context(|| data.display().to_string())? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with(beginning) && path.extension().is_some_and(|ends| ends == LOG) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 fn unfit(seen: String) -> Failure {

@@ -170,7 +170,7 @@ impl Phone {
                 self.heard = Some(Heard::answer(Role::Verifier, mid, asked));
                 person.sees(&Step::Answered(status, &body));
                 let reply = Reply { status, body };
-                self.about = self.about.clone().reply(&reply);
+                self.about = self.about.clone().learns(&reply);
                 let Reply { status, body } = reply;
                 Input::Answer { status, body }
             }
@@ -263,13 +263,14 @@ impl Phone {
         self.begins();
         let mut effect = pay.handle(Input::Start);
         let mut again = 0;
-        let mut is_shown = false;
+        let (mut is_shown, mut is_sent) = (false, false);
         loop {
             if effect == Effect::Unknown {
                 self.decided("pay time-out", vec![], Some("unknown"));
             }
             let input = match effect {
                 Effect::Send(message) if is_shown => {
+                    is_sent = true;
                     self.send("pay authorise", message, Some("waiting"), person)
                         .await
                 }
@@ -288,7 +289,7 @@ impl Phone {
                 Effect::SendAgain => return Err(silent(&self.verifier)),
                 Effect::Unknown => return Ok(Effect::Unknown),
                 end => {
-                    let (act, state) = match (&end, is_shown) {
+                    let (act, state) = match (&end, is_sent) {
                         (Effect::Paid { .. }, _) => ("pay told", Some("paid")),
                         (_, true) => ("pay told", Some("failed")),
                         (_, false) => ("pay refused", None),

@@ -167,6 +167,15 @@ impl About {
         }
     }
 
+    /// And about what an answer names beside what it was about before: an answer about another thing changes nothing.
+    #[must_use]
+    pub fn learns(self, reply: &Reply) -> Self {
+        let before = self.0.clone();
+        let mut about = self.reply(reply);
+        about.0.extend(before);
+        about
+    }
+
     fn named(self, named: Named) -> Self {
         let all = [
             ("request", named.request_id),

@@ -24,7 +24,7 @@ impl Part for Terminal {
         "apply",
         // An order is asked for before there is one.
         "pay order",
-        // What the verifier refuses before the payment is shown ends it.
+        // What verifier or chip refuses before the payment is sent ends it.
         "pay refused",
     ];
     const SCENES: &'static [&'static str] = &[];

@@ -18,6 +18,8 @@ use kaika_wire::value::Image;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::LOG;
+use crate::apply::diary;
 use crate::person::keep;
 
 /// Where a phone finds its verifier and its chip, whose it is, and how long it waits.
@@ -33,10 +35,16 @@ struct Around {
 }
 
 impl Around {
-    fn phone(&self) -> Result<Phone, Fault> {
+    /// What belongs to this phone alone. Its name may be no file's name.
+    fn own(&self, data: &Path) -> PathBuf {
+        data.join(format!("phone-{}", hex::encode(&self.terminal)))
+    }
+
+    fn phone(&self, own: &Path) -> Result<Phone, Fault> {
         let (patience, pause) = (self.patience_ms, self.pause_ms);
+        let diary = diary(Some(&own.with_extension(LOG)))?;
         let phone = Phone::new(&self.verifier, Arc::new(System))?;
-        phone.waiting(
+        phone.logged(diary).waiting(
             Duration::from_millis(patience),
             Duration::from_millis(pause),
         )
@@ -111,9 +119,9 @@ impl Person for Holder {
 }
 
 /// Pays; what the person is shown in the end.
-pub(super) async fn pay(order: Order) -> Result<Value, Fault> {
+pub(super) async fn pay(order: Order, data: &Path) -> Result<Value, Fault> {
     let mut chip = Remote::connect(order.around.chip).await?;
-    let mut phone = order.around.phone()?;
+    let mut phone = order.around.phone(&order.around.own(data))?;
     let mut pay = Pay::new(Wanted {
         account_id: order.around.account_id,
         password: order.around.password,
@@ -135,9 +143,9 @@ pub(super) async fn pay(order: Order) -> Result<Value, Fault> {
 /// Applies, or goes on where this phone stood when it died; what the person is shown in the end.
 pub(super) async fn apply(wish: Wish, data: &Path) -> Result<Value, Fault> {
     let mut chip = Remote::connect(wish.around.chip).await?;
-    let mut phone = wish.around.phone()?;
-    // Its name may be no file's name.
-    let file = data.join(format!("phone-{}.json", hex::encode(&wish.around.terminal)));
+    let own = wish.around.own(data);
+    let mut phone = wish.around.phone(&own)?;
+    let file = own.with_extension("json");
     let profile = Profile {
         account_id: wish.around.account_id,
         password: wish.around.password,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,15 +11,17 @@ use axum::Json;
 use axum::extract::State;
 use kaika_node::chip::Remote;
 use kaika_node::clock::System;
+use kaika_node::log::Diary;
 use kaika_node::store::Sqlite;
 use kaika_node::till::Till;
 use kaika_pos::{Kind, Outcome};
+use kaika_spec::Role;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use super::{Control, done, failed, phone};
+use super::{Control, LOG, done, failed, phone};
 use crate::tap::{sale, shown};
 
 /// What clients were told to do, and have not ended before anybody asked, by number.
@@ -69,11 +71,11 @@ impl Action {
         let shown = match self {
             Self::Tap(tap) => {
                 // A terminal keeps its store from one payment to the next; its name may be no file's name.
-                let file = format!("pos-{}.db", hex::encode(&tap.terminal));
-                let ended = pay(tap, data.join(file)).await;
+                let own = data.join(format!("pos-{}", hex::encode(&tap.terminal)));
+                let ended = pay(tap, &own).await;
                 ended.map(|outcome| shown(&outcome))
             }
-            Self::Pay(order) => phone::pay(order).await.map_err(Into::into),
+            Self::Pay(order) => phone::pay(order, data).await.map_err(Into::into),
             Self::Apply(wish) => phone::apply(*wish, data).await.map_err(Into::into),
         };
         shown.unwrap_or_else(|_| json!({"result": "failed"}))
@@ -162,10 +164,11 @@ pub(super) async fn crash(
     }
 }
 
-async fn pay(tap: Tap, file: PathBuf) -> anyhow::Result<Outcome> {
-    let store = Arc::new(Sqlite::open(&file)?);
+async fn pay(tap: Tap, own: &Path) -> anyhow::Result<Outcome> {
+    let store = Arc::new(Sqlite::open(&own.with_extension("db"))?);
+    let diary = Diary::open(&own.with_extension(LOG), Role::Pos, Arc::new(System))?;
     let patience = Duration::from_millis(tap.patience_ms);
-    let till = Till::new(store, tap.issuer, patience, Arc::new(System));
+    let till = Till::new(store, tap.issuer, patience, Arc::new(System)).logged(diary);
     till.settle().await?;
     let mut chip = Remote::connect(tap.chip).await?;
     let kind = if tap.financial {
