@@ -29,6 +29,8 @@ restore() { git diff --quiet -- impl || git checkout --quiet -- impl; }
 trap restore EXIT
 trap 'exit 130' INT TERM
 
+# As `tests/all.sh` builds everything: what is built is built once.
+features=pkcs11,pcsc
 # Seconds until a test command that does not end is taken for one that fails.
 patience=180
 how=whole part="" count=""
@@ -82,18 +84,19 @@ measure() { # CORE: leaves lists in $out/CORE
     play="conform --subject reference --role $suite --first --seed 1"
     if [ -n "$suite" ]; then
         # shellcheck disable=SC2086
-        right "$core" cargo test --quiet --package kaika-cli --test suite -- $play
+        right "$core" cargo test --quiet --workspace --features "$features" --test suite -- $play
         # shellcheck disable=SC2086
-        mutants "$core" $shard --output "$out/$core" --test-package kaika-cli --cargo-arg=--test=suite -- -- $play
+        mutants "$core" $shard --output "$out/$core" --test-workspace=true --features "$features" --cargo-arg=--test=suite -- -- $play
         for list in caught missed timeout unviable; do cp "$by/$list.txt" "$out/$core/suite-$list"; done
     fi
+    [ -z "$suite" ] || [ -s "$out/$core/suite-missed" ] || return 0
     right "$core" cargo test --quiet --package "kaika-$core" --lib --tests
     # What was told is not asked again.
     set -- --output "$out/$core" --cargo-arg=--lib --cargo-arg=--tests
     if [ -z "$suite" ]; then
         # shellcheck disable=SC2086
         mutants "$core" $shard "$@"
-    elif [ -s "$out/$core/suite-missed" ]; then
+    else
         while IFS= read -r missed; do
             set -- "$@" --re "^$(printf '%s' "$missed" | sed 's/[][\\.*^$+?(){}|]/\\&/g')\$"
         done <"$out/$core/suite-missed"
@@ -103,8 +106,6 @@ measure() { # CORE: leaves lists in $out/CORE
             grep -Fxf "$out/$core/suite-missed" "$by/$list.txt" >"$by/of-these" || :
             mv "$by/of-these" "$by/$list.txt"
         done
-    else
-        return 0
     fi
     for list in caught missed timeout unviable; do cp "$by/$list.txt" "$out/$core/own-$list"; done
 }
@@ -132,7 +133,7 @@ result made up, a match arm left out. The suite of the role is played first (`ka
 not tell, the tests of the crate are asked. What does not compile is no mutant. Written by `UPDATE=1 tests/mutants.sh …`, core by core.
 
 A change is built and judged in four to fourteen seconds on two cores, since everything that starts a role is linked again; a suite that notices it ends at its
-first failure. All of them are hours; every run of `tests/all.sh` asks a few of two cores.
+first failure. All of them are hours; every run of `tests/all.sh` asks a few of the issuer's.
 
 | core | suite | places | command | judged | told by vectors | told by its own tests | survive |
 |---|---|---|---|---|---|---|---|
