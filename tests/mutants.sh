@@ -140,7 +140,7 @@ first failure. All of them are hours; every run of `tests/all.sh` asks a few of 
 HEAD
     cat "$rows"
     printf '\nPlaces are all that could be changed, judged is what of them was. A change that makes a server hang is told.\n'
-    printf '\n## What survives\n\n'
+    printf '\n## What survives, here or in samples before\n\n'
     if grep -q '^[^#]' "$reasons"; then
         printf '| mutant | why |\n|---|---|\n'
         grep '^[^#]' "$reasons" | sort | sed 's/^\([^|]*\)|\(.*\)$/| `\1` | \2 |/'

@@ -55,6 +55,27 @@ fn steps() -> Vec<(Value, &'static [&'static str])> {
             &["data"],
         ),
         (json!({"op": "crash"}), &[]),
+        (json!({"op": "verifier", "as": "verifier"}), &[]),
+        (json!({"op": "chip", "as": "chip"}), &[]),
+        (
+            json!({"op": "asks", "method": "POST", "path": ["v1", "orders"], "body": {"a": 1}, "session": "00", "key": "new", "as": "asked"}),
+            &["body", "session", "key", "as"],
+        ),
+        (
+            json!({"op": "repeats", "query": ["v1", "orders"]}),
+            &["query"],
+        ),
+        (
+            json!({"op": "answer", "status": 200, "body": {"a": 1}, "raw": "x", "refuse": "malformed", "query": {"b": 1}}),
+            &["status", "body", "raw", "refuse", "query"],
+        ),
+        (json!({"op": "hush", "query": ["v1", "orders"]}), &["query"]),
+        (
+            json!({"op": "sign", "kind": "payment", "digest": "00"}),
+            &[],
+        ),
+        (json!({"op": "signed", "will": "leaves"}), &[]),
+        (json!({"op": "pull", "ins": "82"}), &[]),
     ]
 }
 
@@ -294,6 +315,16 @@ fn causes_are_named() {
             "invalid type",
         ),
         ("crash", |step| step["at"] = json!(1), "unknown field `at`"),
+        (
+            "answer",
+            |step| step["refuse"] = json!("because"),
+            "because is no refusal",
+        ),
+        (
+            "asks",
+            |step| step["key"] = json!("another"),
+            "unknown variant `another`",
+        ),
     ];
     for (op, change, says) in cases {
         let error = damaged(op, *change);

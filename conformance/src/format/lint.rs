@@ -122,13 +122,6 @@ impl File {
         if let Some(name) = refusals(step).into_iter().find(unknown) {
             return Err(format!("{name} is no refusal"));
         }
-        if let Step::Answer(Answer {
-            refuse: Some(name), ..
-        }) = step
-            && kaika_spec::Refusal::from_name(name).is_none()
-        {
-            return Err(format!("{name} is no refusal"));
-        }
         self.lint_value(&value, bound)?;
         match step {
             Step::Let(named) => drop(bound.insert(named.name.clone())),
@@ -302,6 +295,7 @@ fn refusals(step: &Step) -> Vec<&str> {
             said.chain(all.outcomes.iter().flatten()).collect()
         }
         Step::Arrange(arranged) => return arranged.refuse.as_deref().into_iter().collect(),
+        Step::Answer(answer) => return answer.refuse.as_deref().into_iter().collect(),
         _ => Vec::new(),
     };
     let named = expected.into_iter().filter_map(|expect| match expect {
