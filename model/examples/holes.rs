@@ -110,8 +110,8 @@ const HEAD: &str = "\
 
 Written and compared by `model/coverage.sh`, with the compiler's own counters. A region is an arm of a match, a branch, or an operand
 of a condition, in the role steps of `model/src/role`. *Worlds*: every scope at its strongest attacker, for the specification, for
-the literal claims, and without each countermeasure that not even those leave out. *Machines*: issuer, verifier and chip alone, every
-letter in every state of every chapter, and a reference of the identity system alone, without each countermeasure. What the worlds
+the literal claims, and without each countermeasure that not even those leave out. *Machines*: each role that has a suite
+alone, every letter in every state of every chapter, without each countermeasure. What the worlds
 do not run is what their terminals and attackers never say, a wrong field for example; the conformance vectors do.
 
 | file | regions | run by worlds | run by machines | run by either |

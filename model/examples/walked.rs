@@ -1,14 +1,16 @@
 //! Runs the role steps as they are explored, for `model/coverage.sh`, which counts what of them is run.
 //!
 //! `worlds`: every scope at its strongest attacker, for the specification, for the literal claims, and without each
-//! countermeasure that not even those leave out. `machines`: the roles alone, every letter in every state: of every chapter
-//! of issuer, verifier and chip, and of a reference of the identity system.
+//! countermeasure that not even those leave out. `machines`: the roles alone, every letter in every state of every chapter.
 
 use std::collections::BTreeSet;
 
 use kaika_model::check::{Engine, check, tiers_of, weaknesses_of};
 use kaika_model::explore::Limits;
-use kaika_model::role::{NEVER_CLAIMED, chip::Chip, identity, issuer::Issuer, verifier::Verifier};
+use kaika_model::role::{
+    NEVER_CLAIMED, chip::Chip, identity::Identity, issuer::Issuer, pos::Pos, terminal::Terminal,
+    verifier::Verifier,
+};
 use kaika_model::{Bounds, Config, Machine, Tier, Weak};
 use kaika_spec::{Scope, Weakness};
 
@@ -19,7 +21,9 @@ fn main() {
             machine::<Issuer>();
             machine::<Verifier>();
             machine::<Chip>();
-            references();
+            machine::<Identity>();
+            machine::<Pos>();
+            machine::<Terminal>();
         }
         _ => panic!("walked worlds|machines"),
     }
@@ -72,19 +76,6 @@ fn machine<M: Machine>() {
                     }
                 }
             }
-        }
-    }
-}
-
-/// Every letter in every state of a reference.
-fn references() {
-    for weak in Weakness::ALL.iter().map(|one| Weak::only(*one)) {
-        let mut seen = BTreeSet::from([identity::State::None]);
-        let mut todo = vec![identity::State::None];
-        while let Some(state) = todo.pop() {
-            let next = |letter| identity::step(&state, letter, &weak).next;
-            let next = identity::Input::ALL.iter().map(next);
-            todo.extend(next.filter(|next| seen.insert(*next)));
         }
     }
 }
