@@ -1036,7 +1036,10 @@ impl Machine for Verifier {
                 );
                 (pending(s.phase) || lives) && !s.expired
             }
-            Input::AdvanceLock => s.passwords >= limit::PASSWORD_TRIES_MAX,
+            // A second quarter is the end of a request, and times do not add up here: what is stale has seen the first.
+            Input::AdvanceLock => {
+                s.passwords >= limit::PASSWORD_TRIES_MAX && !s.stale && !s.policy_stale
+            }
             Input::PasswordReplayed => s.phase == Phase::AwaitPassword,
             Input::PayRepeat | Input::PayAgain => settled,
             Input::PayConflict => settled && s.passwords == 0,
