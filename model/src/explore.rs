@@ -5,22 +5,28 @@
 //! and put aside what the store does not know, then each fills its own shards. What is found does not depend on the
 //! number of threads.
 
+mod codec;
+mod lately;
 mod memo;
+mod outcomes;
 mod store;
 mod table;
 
 use std::collections::BTreeMap;
+use std::sync::RwLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use kaika_spec::PropertyId;
 use stateright::Expectation;
 
-use self::memo::{By, CONCERNS, LOT, Memo, either, mask};
+use self::codec::{Codec, reading, writing};
+use self::lately::Lately;
+use self::memo::{By, CONCERNS, LOT, Memo, both, either, mask};
 use self::store::{Candidate, Found, Fresh, Id, SHARDS, Store};
 use crate::chart::{Chart, Hop};
 use crate::pack::{Wide, Words};
-use crate::scope::{Reads, TO_THE_END, World};
+use crate::scope::{Fields, Reads, TO_THE_END, World};
 
 /// A run of the world, from an initial state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +108,11 @@ pub struct Explored {
 
 /// States in one block: enough to keep threads busy, few enough for what they put aside to stay small.
 const BLOCK: usize = 1 << 16;
+/// How many of the states that were found are remembered as found lately, at most: most that are found more than once are found
+/// again soon.
+const LATELY: usize = 1 << 15;
+/// How many combinations are remembered as judged, of each concern, at most.
+const JUDGED: usize = 1 << 12;
 /// Blocks that are smaller are not worth a thread.
 const ALONE: usize = 1 << 10;
 
@@ -130,7 +141,8 @@ impl<W: World> Wanted<W> {
 
 /// What Stateright is asked, as something to look for, and the bits of each concern.
 fn wanted<W: World>(world: &W) -> (Vec<Wanted<W>>, Vec<W::Packed>) {
-    let mut concerns = Vec::new();
+    // What depends on everything has a place of its own: most of it is seen soon, and what stays is not judged with it.
+    let mut concerns = vec![mask::<W>(Fields::All)];
     let mut concern = |name| match W::reads(name) {
         Reads::AtEnd => 0,
         Reads::Fields(fields) => 1 << concern_of(mask::<W>(fields), &mut concerns),
@@ -162,17 +174,20 @@ fn concern_of<P: Words>(mask: P, concerns: &mut Vec<P>) -> usize {
             .map(|word| word.count_ones())
             .sum::<u32>()
     };
-    let together = (0..CONCERNS).min_by_key(|at| bits(&either(&concerns[*at], &mask)));
+    let together = (1..CONCERNS).min_by_key(|at| bits(&either(&concerns[*at], &mask)));
     let at = together.unwrap_or(0);
     concerns[at] = either(&concerns[at], &mask);
     at
 }
 
 /// What a thread works with, and what it found in its part of a block.
-struct Hand<P> {
-    memo: Memo<P>,
-    pending: Vec<Candidate<P>>,
-    fresh: Fresh<P>,
+struct Hand<P, C> {
+    memo: Memo<P, C>,
+    lately: Lately<C>,
+    /// The bits of a code that each concern depends on, and which combinations of them were judged lately.
+    judged: Vec<(C, Lately<C>)>,
+    pending: Vec<Candidate<C>>,
+    fresh: Fresh<C>,
     transitions: u64,
     /// Wanted things seen, by their place, each in the first state that shows it.
     seen: BTreeMap<usize, Id>,
@@ -182,10 +197,15 @@ struct Hand<P> {
     concerned: u32,
 }
 
-impl<P: Words> Hand<P> {
-    fn new<W: World<Packed = P>>(concerns: &[P]) -> Self {
+impl<P: Words, C: Words> Hand<P, C> {
+    fn new<W: World<Packed = P>>(concerns: &[P], codec: &Codec<P, C>) -> Self {
         Self {
-            memo: Memo::new::<W>(concerns),
+            memo: Memo::new::<W>(concerns, codec),
+            lately: Lately::new(2),
+            judged: concerns
+                .iter()
+                .map(|concern| (codec.mask(concern), Lately::new(2)))
+                .collect(),
             pending: Vec::new(),
             fresh: Fresh::new(),
             transitions: 0,
@@ -196,14 +216,44 @@ impl<P: Words> Hand<P> {
     }
 }
 
-struct Search<'a, W: World> {
+impl<P: Words, C: Words> Hand<P, C> {
+    /// Remembers more when there are many states.
+    fn fit(&mut self, states: usize) {
+        self.lately.fit(states / 8, LATELY);
+        for (_, judged) in &mut self.judged {
+            judged.fit(states / 512, JUDGED);
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        let judged = self.judged.iter().map(|(_, lately)| lately.bytes());
+        self.memo.bytes() + self.lately.bytes() + judged.sum::<usize>()
+    }
+
+    /// The concerns that must be judged again in a state that was found in a way that touched these.
+    #[inline(always)]
+    fn due(&mut self, touched: u32, code: &C) -> u32 {
+        let (mut left, mut due) = (touched & self.concerned, 0);
+        while left != 0 {
+            let concern = left.trailing_zeros();
+            left &= left - 1;
+            let (mask, judged) = &mut self.judged[concern as usize];
+            let key = both(code, mask);
+            due |= u32::from(judged.is_new(&key, key.mixed())) << concern;
+        }
+        due
+    }
+}
+
+struct Search<'a, W: World, C> {
     world: &'a W,
+    codec: RwLock<Codec<W::Packed, C>>,
     /// One for each thread.
-    hands: Vec<Hand<W::Packed>>,
+    hands: Vec<Hand<W::Packed, C>>,
     wanted: Vec<Wanted<W>>,
     /// Where each wanted thing was seen first, and how deep.
     seen: BTreeMap<usize, (Id, usize)>,
-    store: Store<W::Packed>,
+    store: Store<C>,
     transitions: u64,
     depth: usize,
     limits: Limits,
@@ -218,37 +268,60 @@ pub fn explore<W: World>(world: &W, limits: Limits, watch: &mut dyn FnMut(&Progr
         )
     };
     let began = Instant::now();
-    let (wanted, concerns) = wanted(world);
-    let mut search = Search {
-        world,
-        hands: (0..limits.threads.clamp(1, SHARDS))
-            .map(|_| Hand::new::<W>(&concerns))
-            .collect(),
-        wanted,
-        seen: BTreeMap::new(),
-        store: Store::new(),
-        transitions: 0,
-        depth: 0,
-        limits,
-    };
-    let level = search.begin();
-    let initial = level.len();
-    let exhausted = search.run(level, watch);
-    let mut found = search.report();
-    found.initial = initial;
-    found.exhausted = exhausted;
+    let mut found = search::<W, W::Code>(world, limits, watch)
+        .or_else(|| search::<W, W::Packed>(world, limits, watch))
+        .unwrap_or_default();
     found.took = began.elapsed();
     found
 }
 
-impl<W: World> Search<'_, W> {
+/// Explores with states kept as these codes; nothing when they are too narrow.
+fn search<W: World, C: Words>(
+    world: &W,
+    limits: Limits,
+    watch: &mut dyn FnMut(&Progress),
+) -> Option<Explored> {
+    let mut search = Search::<W, C>::new(world, limits, Codec::new::<W>()?);
+    let level = search.begin();
+    let initial = level.len();
+    let exhausted = search.run(level, watch);
+    if reading(&search.codec).is_over() {
+        return None;
+    }
+    let mut found = search.report();
+    found.initial = initial;
+    found.exhausted = exhausted;
+    Some(found)
+}
+
+impl<'a, W: World, C: Words> Search<'a, W, C> {
+    fn new(world: &'a W, limits: Limits, codec: Codec<W::Packed, C>) -> Self {
+        let (wanted, concerns) = wanted(world);
+        let threads = 0..limits.threads.clamp(1, SHARDS);
+        Self {
+            world,
+            hands: threads.map(|_| Hand::new::<W>(&concerns, &codec)).collect(),
+            codec: RwLock::new(codec),
+            wanted,
+            seen: BTreeMap::new(),
+            store: Store::new(),
+            transitions: 0,
+            depth: 0,
+            limits,
+        }
+    }
+
     /// The initial states: the first level.
     fn begin(&mut self) -> Vec<Found> {
         let states = self.world.init_states();
-        let one = |state: &W::State| Candidate {
-            state: self.canonical(W::Packed::of(state)),
-            from: Id::MAX,
-            by: By::UNKNOWN,
+        let one = |state: &W::State| {
+            let state = self.write(&self.canonical(W::Packed::of(state)));
+            Candidate {
+                state,
+                mixed: state.mixed(),
+                from: Id::MAX,
+                by: By::UNKNOWN,
+            }
         };
         let mut pending = states.iter().map(one).collect();
         let mut level = Vec::new();
@@ -293,6 +366,14 @@ impl<W: World> Search<'_, W> {
             .count()
     }
 
+    fn read(&self, code: &C) -> W::Packed {
+        reading(&self.codec).read(code)
+    }
+
+    fn write(&self, packed: &W::Packed) -> C {
+        writing(&self.codec).write(packed)
+    }
+
     /// The state that stands for this one.
     #[inline(always)]
     fn canonical(&self, packed: W::Packed) -> W::Packed {
@@ -305,11 +386,8 @@ impl<W: World> Search<'_, W> {
 
     fn bytes(&self) -> usize {
         self.store.bytes()
-            + self
-                .hands
-                .iter()
-                .map(|hand| hand.memo.bytes())
-                .sum::<usize>()
+            + reading(&self.codec).bytes()
+            + self.hands.iter().map(Hand::bytes).sum::<usize>()
     }
 
     fn is_enough(&self) -> bool {
@@ -317,6 +395,7 @@ impl<W: World> Search<'_, W> {
         violated.count() >= self.limits.enough
             || self.bytes() > self.limits.memory
             || self.store.is_full(BLOCK)
+            || reading(&self.codec).is_over()
     }
 
     /// Expands a block and adds what is new to `next`, in the order in which it was found.
@@ -325,7 +404,9 @@ impl<W: World> Search<'_, W> {
             .filter(|at| !self.seen.contains_key(at))
             .collect();
         let mut hands = std::mem::take(&mut self.hands);
+        let states = self.store.len();
         for hand in &mut hands {
+            hand.fit(states);
             hand.open.clone_from(&open);
             hand.concerned = self.concerned(&open);
         }
@@ -344,7 +425,7 @@ impl<W: World> Search<'_, W> {
     }
 
     /// One thread adds what it finds at once.
-    fn alone(&mut self, block: &[Found], hand: &mut Hand<W::Packed>, next: &mut Vec<Found>) {
+    fn alone(&mut self, block: &[Found], hand: &mut Hand<W::Packed, C>, next: &mut Vec<Found>) {
         for lot in block.chunks(LOT) {
             self.look(lot, hand);
             self.store.add_unknown(&mut hand.pending, next);
@@ -352,13 +433,17 @@ impl<W: World> Search<'_, W> {
     }
 
     /// Several put aside what the store does not know, and then fill it, each its own shards.
-    fn together(&mut self, block: &[Found], hands: &mut [Hand<W::Packed>], next: &mut Vec<Found>) {
+    fn together(
+        &mut self,
+        block: &[Found],
+        hands: &mut [Hand<W::Packed, C>],
+        next: &mut Vec<Found>,
+    ) {
         let this = &*self;
         let chunks = block.chunks(block.len().div_ceil(hands.len()));
         thread::scope(|scope| {
             for (chunk, hand) in chunks.zip(&mut *hands) {
                 scope.spawn(move || {
-                    hand.fresh.begin();
                     for lot in chunk.chunks(LOT) {
                         this.look(lot, hand);
                         this.store.keep_unknown(&mut hand.pending, &mut hand.fresh);
@@ -366,7 +451,7 @@ impl<W: World> Search<'_, W> {
                 });
             }
         });
-        let fresh: Vec<&Fresh<W::Packed>> = hands.iter().map(|hand| &hand.fresh).collect();
+        let fresh: Vec<&Fresh<C>> = hands.iter().map(|hand| &hand.fresh).collect();
         self.store.fill(&fresh, next);
         for hand in hands {
             hand.fresh.clear();
@@ -375,32 +460,51 @@ impl<W: World> Search<'_, W> {
 
     /// Expands a lot of states and judges them.
     #[inline(always)]
-    fn look(&self, lot: &[Found], hand: &mut Hand<W::Packed>) {
-        let mut states = [W::Packed::default(); LOT];
-        for (state, found) in states.iter_mut().zip(lot) {
-            *state = *self.store.state(found.id);
+    fn look(&self, lot: &[Found], hand: &mut Hand<W::Packed, C>) {
+        let mut codes = [C::default(); LOT];
+        for (code, found) in codes.iter_mut().zip(lot) {
+            *code = *self.store.state(found.id);
         }
         let pending = &mut hand.pending;
-        let states = &states[..lot.len()];
+        let codes = &codes[..lot.len()];
         let memo = &mut hand.memo;
-        let say = |of: usize, state, by| {
-            let from = lot[of].id;
-            pending.push(Candidate { state, from, by });
-        };
-        let transitions = memo.successors(self.world, &self.store, lot, states, say);
-        if self.limits.symmetry {
-            for one in &mut *pending {
-                // What stands for a state was not found by what found the state.
-                one.state = self.canonical(one.state);
-                one.by = memo.by(&one.state, self.store.state(one.from));
+        let lately = &mut hand.lately;
+        let symmetry = self.limits.symmetry;
+        let say = |of: usize, state: C, by| {
+            let mixed = state.mixed();
+            if symmetry || lately.is_new(&state, mixed) {
+                let from = lot[of].id;
+                pending.push(Candidate {
+                    state,
+                    mixed,
+                    from,
+                    by,
+                });
             }
+        };
+        let transitions = memo.successors(self.world, &self.codec, lot, codes, say);
+        if symmetry {
+            self.represent(pending, memo);
         }
+        let codec = reading(&self.codec);
         for (at, found) in lot.iter().enumerate() {
             hand.transitions += u64::from(transitions[at]);
             let is_end = transitions[at] == 0;
-            if is_end || found.by.concerned() & hand.concerned != 0 {
-                self.judge(found, &states[at], is_end, hand);
+            let due = hand.due(found.by.concerned(), &codes[at]);
+            if is_end || due != 0 {
+                self.judge(found.id, &codec.read(&codes[at]), due, is_end, hand);
             }
+        }
+    }
+
+    /// Puts what stands for them in the place of states.
+    fn represent(&self, pending: &mut [Candidate<C>], memo: &Memo<W::Packed, C>) {
+        for one in pending {
+            let state = self.canonical(self.read(&one.state));
+            one.state = self.write(&state);
+            one.mixed = one.state.mixed();
+            // What stands for a state was not found by what found the state.
+            one.by = memo.by(&state, &self.read(self.store.state(one.from)));
         }
     }
 
@@ -410,17 +514,24 @@ impl<W: World> Search<'_, W> {
     }
 
     /// Looks for what is wanted and not seen yet, where it may be: what the state before did not show is not here
-    /// either unless something has changed that it depends on.
-    fn judge(&self, found: &Found, packed: &W::Packed, is_end: bool, hand: &mut Hand<W::Packed>) {
+    /// either unless something has changed that it depends on, and that is not as it was in a state that was judged.
+    fn judge(
+        &self,
+        id: Id,
+        packed: &W::Packed,
+        due: u32,
+        is_end: bool,
+        hand: &mut Hand<W::Packed, C>,
+    ) {
         let state: W::State = packed.to();
         let seen = &mut hand.seen;
         let before = hand.open.len();
         hand.open.retain(|at| {
             let wanted = &self.wanted[*at];
-            let may_be = wanted.may_be(found.by.concerned(), is_end);
+            let may_be = wanted.may_be(due, is_end);
             let is_in = may_be && wanted.is_in(self.world, &state);
             if is_in {
-                seen.insert(*at, found.id);
+                seen.insert(*at, id);
             }
             !is_in
         });
@@ -463,7 +574,7 @@ impl<W: World> Search<'_, W> {
             at = self.store.from(at);
             way.push(at);
         }
-        let mut state: W::State = self.store.state(at).to();
+        let mut state: W::State = self.read(self.store.state(at)).to();
         let opening = self.world.opening(&state);
         let mut chart = Chart::on();
         let mut names = Vec::new();
@@ -490,7 +601,7 @@ impl<W: World> Search<'_, W> {
         actions.into_iter().find(|action| {
             let next = self.world.apply(state, action, &mut Chart::off());
             let next = next.map(|next| self.canonical(W::Packed::of(&next)));
-            next == Some(*self.store.state(id))
+            next == Some(self.read(self.store.state(id)))
         })
     }
 }

@@ -87,6 +87,11 @@ pub struct Writer<W> {
 }
 
 impl<W: Words> Writer<W> {
+    /// What was written.
+    pub(crate) const fn words(self) -> W {
+        self.words
+    }
+
     /// Writes a number in `bits` bits.
     #[inline(always)]
     pub fn put(&mut self, code: u128, bits: u32) {
@@ -112,6 +117,12 @@ pub struct Reader<W> {
 }
 
 impl<W: Words> Reader<W> {
+    /// Reads these words, from the first bit on.
+    #[inline(always)]
+    pub(crate) const fn of(words: W) -> Self {
+        Self { words, at: 0 }
+    }
+
     /// Reads `bits` bits.
     #[inline(always)]
     pub fn take(&mut self, bits: u32) -> u128 {
@@ -221,10 +232,7 @@ pub trait Words:
     /// The state of the words.
     #[inline(always)]
     fn to<S: Wide>(&self) -> S {
-        S::unpack(&mut Reader {
-            words: *self,
-            at: 0,
-        })
+        S::unpack(&mut Reader::of(*self))
     }
 
     /// The bits of the parts at `paths`, set; `None` when a path leads nowhere.
@@ -243,6 +251,9 @@ pub trait Words:
     #[inline(always)]
     fn mixed(&self) -> u64 {
         let mut hash = 0x9E37_79B9_7F4A_7C15;
+        if let [word] = self.as_ref() {
+            return folded(*word ^ hash, 0xD1B5_4A32_D192_ED03);
+        }
         for pair in self.as_ref().chunks(2) {
             let second = pair.get(1).copied().unwrap_or_default();
             hash = folded(pair[0] ^ hash, second ^ 0xD1B5_4A32_D192_ED03);

@@ -158,6 +158,13 @@ pub trait World:
     /// What its states are packed into.
     type Packed: Words;
 
+    /// What the explorer keeps them as, as long as there are numbers enough for what is numbered.
+    type Code: Words;
+
+    /// Fields of which few combinations occur, and in how many bits they are numbered when `Code` is narrower than `Packed`; of
+    /// what is named twice the first counts. It is measured at the default bounds: more values cost time, and nothing else.
+    const NUMBERED: &'static [(&'static [&'static str], u32)] = &[];
+
     /// Into how many parts its actions fall, in the order of [`Model::actions`].
     const PARTS: usize;
 

@@ -6,12 +6,13 @@
 //! Nothing here knows what a step does: the memory is filled by [`World::apply`] itself. That a part writes nowhere
 //! else is asserted whenever it is filled; that it reads nowhere else is what tests show, by holding every look-up
 //! against the step.
-//!
-//! A combination is not written down: it is named by the first state that had it, which the store keeps anyway.
 
-use std::collections::HashMap;
+use std::hint::black_box;
+use std::sync::RwLock;
 
-use super::store::{Found, Id, Store};
+use super::codec::{Codec, reading, writing};
+use super::outcomes::{AWAKE, Outcomes, Span, Step};
+use super::store::Found;
 use crate::chart::Chart;
 use crate::pack::Words;
 use crate::scope::{Fields, World};
@@ -22,16 +23,6 @@ pub(super) const LOT: usize = 32;
 /// Concerns at most: what somebody wants to know of each state whether it changed.
 pub(super) const CONCERNS: usize = 12;
 
-/// Outcomes at most: what 24 bits of a slot can name.
-const OUTCOMES_MAX: usize = (1 << 24) - 2;
-
-/// Where one outcome stands: the changes of its successors.
-#[derive(Clone, Copy, Debug, Default)]
-struct Span {
-    begin: u32,
-    len: u32,
-}
-
 /// How a state was found: by which part, and what that touched.
 ///
 /// Two actions that touch no field of each other's parts may come in either order and lead to the same state. So a state
@@ -39,7 +30,7 @@ struct Span {
 /// part: the same two actions in the other order lead there too. That order is one of a state as near to the beginning,
 /// and if it is left out there as well, then for a part that stands still later; so some order is taken, and every state
 /// is found as early as it would be (Godefroid's sleep sets, for breadth first).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct By(u32);
 
 impl By {
@@ -62,12 +53,20 @@ impl By {
         self.0 >> 20
     }
 
-    /// The part that must be touched by an action of this one for it to be taken now; no bit when every action is.
+    const fn part(self) -> usize {
+        (self.0 & 15) as usize
+    }
+
+    /// Whether an action need not be taken in a state that was found in this way.
     #[inline(always)]
-    const fn asleep(self, part: usize) -> u16 {
-        let by = (self.0 & 15) as usize;
-        let is_free = part < by && self.touched() >> part & 1 == 0;
-        (is_free as u16) << by
+    const fn lets_sleep(self, next: Self) -> bool {
+        let (by, part) = (self.part(), next.part());
+        part < by && (self.touched() >> part | next.touched() >> by) & 1 == 0
+    }
+
+    /// The bits, for a fingerprint.
+    pub(super) const fn bits(self) -> u32 {
+        self.0
     }
 }
 
@@ -82,31 +81,24 @@ enum Kept {
     Nothing,
 }
 
-/// The memory of one part.
+/// The memory of one part, of states `P` that are kept as codes `C`; and of parts that depend on nothing else, so that one
+/// look-up does for all of them.
 #[derive(Debug)]
-struct Part<P> {
-    mask: P,
+struct Part<P, C> {
+    at: usize,
+    /// The bits of a state that it depends on.
+    fields: P,
     kept: Kept,
-    /// Slots of `tag << 56 | outcome + 1 << 32 | state`; 0 is free.
-    slots: Vec<u64>,
-    /// How many are not free.
-    known: usize,
-    /// The outcomes; most combinations share theirs with others.
-    outcomes: Vec<Span>,
-    /// The bits that successors change.
-    changes: Vec<P>,
-    /// What each of them touches.
-    touched: Vec<By>,
-    /// Outcomes by a fingerprint of their changes.
-    places: HashMap<u64, u32>,
+    outcomes: Outcomes<C>,
+    followers: Vec<Self>,
     /// What was found for the states at hand.
     found: [Span; LOT],
 }
 
 /// The memories of all parts.
 #[derive(Debug)]
-pub(super) struct Memo<P> {
-    parts: Vec<Part<P>>,
+pub(super) struct Memo<P, C> {
+    parts: Vec<Part<P, C>>,
     masks: Masks<P>,
 }
 
@@ -176,12 +168,28 @@ pub(super) fn changed<P: Words>(a: &P, b: &P) -> P {
     each(a, b, |a, b| a ^ b)
 }
 
-impl<P: Words> Memo<P> {
-    pub(super) fn new<W: World<Packed = P>>(concerns: &[P]) -> Self {
+/// How many bits are set.
+pub(super) fn ones<P: Words>(mask: &P) -> u32 {
+    mask.as_ref().iter().map(|word| word.count_ones()).sum()
+}
+
+/// What is remembered of a part, and by which fields.
+fn kept<W: World>(at: usize) -> (Kept, Fields) {
+    let is_whole = |fields| matches!(fields, Fields::All);
+    let (fields, wakes) = (W::fields(at), W::wakes(at));
+    match (is_whole(fields), is_whole(wakes)) {
+        (false, _) => (Kept::Outcomes, fields),
+        (true, false) => (Kept::Wakes, wakes),
+        (true, true) => (Kept::Nothing, fields),
+    }
+}
+
+impl<P: Words, C: Words> Memo<P, C> {
+    pub(super) fn new<W: World<Packed = P>>(concerns: &[P], codec: &Codec<P, C>) -> Self {
         const { assert!(W::PARTS <= 16, "a bit for each part") };
         assert!(concerns.len() <= CONCERNS, "a bit for each concern");
         Self {
-            parts: (0..W::PARTS).map(Part::new::<W>).collect(),
+            parts: led((0..W::PARTS).map(|at| Part::new::<W>(at, codec)).collect()),
             masks: Masks {
                 parts: (0..W::PARTS).map(|at| mask::<W>(W::fields(at))).collect(),
                 concerns: concerns.to_vec(),
@@ -196,14 +204,7 @@ impl<P: Words> Memo<P> {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let one = |part: &Part<P>| {
-            part.slots.capacity() * size_of::<u64>()
-                + part.outcomes.capacity() * size_of::<Span>()
-                + part.changes.capacity() * size_of::<P>()
-                + part.touched.capacity() * size_of::<By>()
-                + part.places.capacity() * size_of::<(u64, u32)>()
-        };
-        self.parts.iter().map(one).sum()
+        self.parts.iter().map(Part::bytes).sum()
     }
 
     /// Says each successor of each state of a lot, by the state's place in the lot, but for those that another order of
@@ -212,34 +213,39 @@ impl<P: Words> Memo<P> {
     pub(super) fn successors<W: World<Packed = P>>(
         &mut self,
         world: &W,
-        store: &Store<P>,
+        codec: &RwLock<Codec<P, C>>,
         lot: &[Found],
-        states: &[P],
-        mut say: impl FnMut(usize, P, By),
+        codes: &[C],
+        mut say: impl FnMut(usize, C, By),
     ) -> [u32; LOT] {
         let Self { parts, masks } = self;
-        for (at, part) in parts.iter_mut().enumerate() {
-            part.find(world, at, masks, store, lot, states);
+        let steps = Steps {
+            world,
+            codec,
+            masks,
+        };
+        for part in &mut *parts {
+            part.find(&steps, codes);
         }
         let mut transitions = [0; LOT];
-        for (of, (packed, found)) in states.iter().zip(lot).enumerate() {
+        for (of, (code, found)) in codes.iter().zip(lot).enumerate() {
             let count = &mut transitions[of];
-            for (at, part) in parts.iter().enumerate() {
+            for part in &*parts {
                 let span = part.found[of];
                 if span.len == AWAKE {
-                    plainly(world, at, packed, |next| {
+                    let packed = reading(codec).read(code);
+                    steps.each(part.at, &packed, |next| {
                         *count += 1;
-                        say(of, next, By::UNKNOWN);
+                        let changes = changed(&packed, &next);
+                        let changes = writing(codec).change(code, &next, &changes);
+                        say(of, changed(code, &changes), By::UNKNOWN);
                     });
                     continue;
                 }
                 *count += span.len;
-                let asleep = found.by.asleep(at);
-                let span = span.begin as usize..(span.begin + span.len) as usize;
-                let changes = part.changes[span.clone()].iter();
-                for (changes, by) in changes.zip(&part.touched[span]) {
-                    if asleep & !by.touched() == 0 {
-                        say(of, changed(packed, changes), *by);
+                for step in part.outcomes.steps(span) {
+                    if !found.by.lets_sleep(step.by) {
+                        say(of, changed(code, &step.changes), step.by);
                     }
                 }
             }
@@ -248,180 +254,153 @@ impl<P: Words> Memo<P> {
     }
 }
 
-/// The length of an outcome that is not remembered.
-const AWAKE: u32 = u32::MAX;
+/// The steps of a world, for states that are kept as codes.
+struct Steps<'a, W: World, C> {
+    world: &'a W,
+    codec: &'a RwLock<Codec<W::Packed, C>>,
+    masks: &'a Masks<W::Packed>,
+}
 
-/// Runs the steps of a part.
-fn plainly<W: World>(world: &W, at: usize, packed: &W::Packed, mut say: impl FnMut(W::Packed)) {
-    let state: W::State = packed.to();
-    let mut actions = Vec::new();
-    world.actions_of(at, &state, &mut actions);
-    for action in &actions {
-        if let Some(next) = world.apply(&state, action, &mut Chart::off()) {
-            say(W::Packed::of(&next));
+impl<W: World, C> Steps<'_, W, C> {
+    /// What the actions of a part lead to.
+    fn each(&self, part: usize, packed: &W::Packed, mut say: impl FnMut(W::Packed)) {
+        let state: W::State = packed.to();
+        let mut actions = Vec::new();
+        self.world.actions_of(part, &state, &mut actions);
+        for action in &actions {
+            if let Some(next) = self.world.apply(&state, action, &mut Chart::off()) {
+                say(W::Packed::of(&next));
+            }
         }
     }
 }
 
-impl<P: Words> Part<P> {
-    fn new<W: World<Packed = P>>(at: usize) -> Self {
-        let is_whole = |fields| matches!(fields, Fields::All);
-        let (fields, wakes) = (W::fields(at), W::wakes(at));
-        let (kept, fields) = match (is_whole(fields), is_whole(wakes)) {
-            (false, _) => (Kept::Outcomes, fields),
-            (true, false) => (Kept::Wakes, wakes),
-            (true, true) => (Kept::Nothing, fields),
-        };
+/// Puts each part whose outcomes are remembered under one that depends on all that it depends on.
+fn led<P: Words, C: Words>(parts: Vec<Part<P, C>>) -> Vec<Part<P, C>> {
+    let leaders: Vec<Option<usize>> = (0..parts.len()).map(|at| leader(&parts, at)).collect();
+    let mut led: Vec<Option<Part<P, C>>> = parts.into_iter().map(Some).collect();
+    for (at, leader) in leaders.into_iter().enumerate() {
+        if let Some(leader) = leader
+            && let Some(part) = led[at].take()
+            && let Some(leader) = &mut led[leader]
+        {
+            leader.followers.push(part);
+        }
+    }
+    led.into_iter().flatten().collect()
+}
+
+/// Of the parts that depend on all that one depends on, and under which none stands, the one that depends on the least.
+fn leader<P: Words, C: Words>(parts: &[Part<P, C>], of: usize) -> Option<usize> {
+    let covers = |by: usize, of: usize| {
+        let (mask, inner) = (parts[by].outcomes.mask(), parts[of].outcomes.mask());
+        let is_kept = |at: usize| parts[at].kept == Kept::Outcomes;
+        let is_in = both(mask, inner) == *inner && (mask != inner || by < of);
+        by != of && is_kept(by) && is_kept(of) && is_in
+    };
+    let all = 0..parts.len();
+    let tops = all
+        .clone()
+        .filter(|by| !all.clone().any(|over| covers(over, *by)));
+    tops.filter(|by| covers(*by, of))
+        .min_by_key(|by| ones(parts[*by].outcomes.mask()))
+}
+
+impl<P: Words, C: Words> Part<P, C> {
+    fn new<W: World<Packed = P>>(at: usize, codec: &Codec<P, C>) -> Self {
+        let (kept, fields) = kept::<W>(at);
         let len = if kept == Kept::Nothing { AWAKE } else { 0 };
+        let fields = mask::<W>(fields);
         Self {
-            mask: mask::<W>(fields),
+            at,
+            fields,
             kept,
-            slots: vec![0; 16],
-            known: 0,
-            outcomes: Vec::new(),
-            changes: Vec::new(),
-            touched: Vec::new(),
-            places: HashMap::new(),
+            outcomes: Outcomes::new(codec.mask(&fields)),
+            followers: Vec::new(),
             found: [Span { begin: 0, len }; LOT],
         }
     }
 
+    fn bytes(&self) -> usize {
+        let followers = self.followers.iter().map(Self::bytes);
+        self.outcomes.bytes() + followers.sum::<usize>()
+    }
+
     /// Looks up a lot of states; learns what is not known.
     #[inline(always)]
-    fn find<W: World<Packed = P>>(
-        &mut self,
-        world: &W,
-        at: usize,
-        masks: &Masks<P>,
-        store: &Store<P>,
-        lot: &[Found],
-        states: &[P],
-    ) {
+    fn find<W: World<Packed = P>>(&mut self, steps: &Steps<'_, W, C>, codes: &[C]) {
         if self.kept == Kept::Nothing {
             return;
         }
-        let mut keys = [P::default(); LOT];
+        let mut keys = [C::default(); LOT];
         let mut marks = [0_u64; LOT];
-        let mut entries = [0_u64; LOT];
-        for (of, packed) in states.iter().enumerate() {
-            keys[of] = both(packed, &self.mask);
-            marks[of] = keys[of].mixed();
-            entries[of] = self.slots[self.slot(marks[of])];
+        let mut near = 0;
+        for ((key, mark), code) in keys.iter_mut().zip(&mut marks).zip(codes) {
+            *key = both(code, self.outcomes.mask());
+            *mark = key.mixed();
+            near ^= self.outcomes.glance(*mark);
         }
-        for (of, packed) in states.iter().enumerate() {
-            let mut entry = entries[of];
-            if !self.is_of(entry, &keys[of], marks[of], store) {
-                let slot = self.probe(&keys[of], marks[of], store);
-                entry = self.slots[slot];
-                if entry == 0 {
-                    entry = self.learn(world, at, masks, packed);
-                    self.keep(slot, marks[of], entry | u64::from(lot[of].id), store);
-                }
-            }
-            self.found[of] = self.outcomes[(entry >> 32 & 0xFF_FFFF) as usize - 1];
+        // Reads that do not wait for one another.
+        black_box(near);
+        for (of, code) in codes.iter().enumerate() {
+            self.found[of] = match self.outcomes.get(&keys[of], marks[of]) {
+                Some(span) => span,
+                None => self.learn(steps, code),
+            };
         }
     }
 
-    #[inline(always)]
-    const fn slot(&self, mark: u64) -> usize {
-        mark as usize & (self.slots.len() - 1)
-    }
-
-    /// Whether an entry is a combination's.
-    #[inline(always)]
-    fn is_of(&self, entry: u64, key: &P, mark: u64, store: &Store<P>) -> bool {
-        entry != 0
-            && entry >> 56 == mark >> 56
-            && both(store.state(entry as Id), &self.mask) == *key
-    }
-
-    /// The slot of a combination, or the free slot where it belongs.
-    #[inline(always)]
-    fn probe(&self, key: &P, mark: u64, store: &Store<P>) -> usize {
-        let mut slot = self.slot(mark);
-        while self.slots[slot] != 0 && !self.is_of(self.slots[slot], key, mark, store) {
-            slot = (slot + 1) & (self.slots.len() - 1);
-        }
-        slot
-    }
-
-    /// Fills a slot, and makes room for more.
-    fn keep(&mut self, slot: usize, mark: u64, entry: u64, store: &Store<P>) {
-        self.slots[slot] = mark >> 56 << 56 | entry;
-        self.known += 1;
-        if self.known * 4 <= self.slots.len() * 3 {
-            return;
-        }
-        let twice = vec![0; self.slots.len() * 2];
-        for entry in std::mem::replace(&mut self.slots, twice) {
-            if entry != 0 {
-                let mut slot = self.slot(both(store.state(entry as Id), &self.mask).mixed());
-                while self.slots[slot] != 0 {
-                    slot = (slot + 1) & (self.slots.len() - 1);
-                }
-                self.slots[slot] = entry;
-            }
+    fn span<W: World<Packed = P>>(&mut self, steps: &Steps<'_, W, C>, code: &C) -> Span {
+        let key = both(code, self.outcomes.mask());
+        match self.outcomes.get(&key, key.mixed()) {
+            Some(span) => span,
+            None => self.learn(steps, code),
         }
     }
 
-    /// Runs the steps; what was learnt, as a slot names it.
+    /// Runs the steps of a combination; what it comes to.
     #[cold]
-    fn learn<W: World<Packed = P>>(
-        &mut self,
-        world: &W,
-        at: usize,
-        masks: &Masks<P>,
-        packed: &P,
-    ) -> u64 {
-        let begin = self.changes.len();
-        let mut fingerprint = 0;
-        let mut len = 0;
+    fn learn<W: World<Packed = P>>(&mut self, steps: &Steps<'_, W, C>, code: &C) -> Span {
+        let key = both(code, self.outcomes.mask());
+        let packed = reading(steps.codec).read(code);
         if self.kept == Kept::Wakes {
             let mut actions = Vec::new();
-            world.actions_of(at, &packed.to(), &mut actions);
-            len = if actions.is_empty() { 0 } else { AWAKE };
-            fingerprint = u64::from(len);
-        } else {
-            plainly(world, at, packed, |next| {
-                let changes = changed(packed, &next);
-                assert!(
-                    both(&changes, &self.mask) == changes,
-                    "part {at} writes more than its fields: {:?}",
-                    next.to::<W::State>()
-                );
-                self.changes.push(changes);
-                fingerprint = (fingerprint ^ changes.mixed()).rotate_left(7);
-                len += 1;
-            });
+            steps.world.actions_of(self.at, &packed.to(), &mut actions);
+            let len = if actions.is_empty() { 0 } else { AWAKE };
+            return self.outcomes.keep(&key, Span { begin: 0, len });
         }
-        let span = Span {
-            begin: begin as u32,
-            len,
-        };
-        u64::from(self.place_of(at, span, fingerprint, masks) + 1) << 32
+        let begin = self.outcomes.len();
+        let at = self.at;
+        self.follow(steps, code, |part| part < at);
+        steps.each(at, &packed, |next| {
+            let written = changed(&packed, &next);
+            assert!(
+                both(&written, &self.fields) == written,
+                "part {at} writes more than its fields: {:?}",
+                next.to::<W::State>()
+            );
+            self.outcomes.push(Step {
+                changes: writing(steps.codec).change(code, &next, &written),
+                by: steps.masks.by(at, &written),
+            });
+        });
+        self.follow(steps, code, |part| part > at);
+        let span = self.outcomes.last(begin);
+        self.outcomes.keep(&key, span)
     }
 
-    /// The place of an outcome whose changes stand last: that of an equal one, if there is one.
-    fn place_of(&mut self, at: usize, span: Span, fingerprint: u64, masks: &Masks<P>) -> u32 {
-        let begin = span.begin as usize;
-        if let Some(place) = self.places.get(&fingerprint) {
-            let known = self.outcomes[*place as usize];
-            let from = known.begin as usize;
-            let is_equal = known.len == span.len
-                && (span.len == AWAKE
-                    || self.changes[from..from + span.len as usize] == self.changes[begin..]);
-            if is_equal {
-                self.changes.truncate(begin);
-                return *place;
+    /// Adds what some of the followers come to.
+    fn follow<W: World<Packed = P>>(
+        &mut self,
+        steps: &Steps<'_, W, C>,
+        code: &C,
+        which: impl Fn(usize) -> bool,
+    ) {
+        for follower in self.followers.iter_mut().filter(|part| which(part.at)) {
+            let span = follower.span(steps, code);
+            for step in follower.outcomes.steps(span) {
+                self.outcomes.push(*step);
             }
         }
-        let new = self.changes[begin..].iter();
-        self.touched
-            .extend(new.map(|changes| masks.by(at, changes)));
-        assert!(self.outcomes.len() < OUTCOMES_MAX, "too many outcomes");
-        let place = self.outcomes.len() as u32;
-        self.outcomes.push(span);
-        self.places.insert(fingerprint, place);
-        place
     }
 }

@@ -30,10 +30,11 @@ pub(super) struct Found {
     pub(super) by: By,
 }
 
-/// A state that may be new, the one that led to it, and how.
+/// A state that may be new with its fingerprint, the one that led to it, and how.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Candidate<P> {
     pub(super) state: P,
+    pub(super) mixed: u64,
     pub(super) from: Id,
     pub(super) by: By,
 }
@@ -41,8 +42,9 @@ pub(super) struct Candidate<P> {
 /// A candidate that was put aside.
 #[derive(Clone, Copy, Debug)]
 struct Aside<P> {
-    candidate: Candidate<P>,
+    state: P,
     mixed: u64,
+    from: Id,
     /// Its place among all that the same thread found.
     place: u32,
 }
@@ -74,7 +76,7 @@ impl<P: Words> Shard<P> {
             let near = batch.iter().map(|one| self.states.glance(one.mixed));
             black_box(near.fold(0, |a, b| a ^ b));
             for one in batch {
-                if self.add(&one.candidate, one.mixed) {
+                if self.add(&one.state, one.mixed, one.from) {
                     let number = (self.states.len() - 1) * SHARDS + shard;
                     numbers[one.place as usize].store(number as Id, Ordering::Relaxed);
                 }
@@ -84,15 +86,15 @@ impl<P: Words> Shard<P> {
 
     /// Adds a state if it is not there yet; whether it was new.
     #[inline(always)]
-    fn add(&mut self, candidate: &Candidate<P>, mixed: u64) -> bool {
-        let is_new = self.states.add(&candidate.state, mixed);
+    fn add(&mut self, state: &P, mixed: u64, from: Id) -> bool {
+        let is_new = self.states.add(state, mixed);
         if is_new {
-            self.from.push(candidate.from);
+            self.from.push(from);
         }
         is_new
     }
 
-    const fn bytes(&self) -> usize {
+    fn bytes(&self) -> usize {
         self.states.bytes() + self.from.bytes()
     }
 }
@@ -169,31 +171,29 @@ impl<P: Words> Store<P> {
         next.extend(all.filter(|found| found.id != OLD));
     }
 
-    /// Whether each of a batch is there, as far as its first slot says, and its fingerprint.
+    /// Whether each of a batch is there, as far as its first slot says.
     #[inline(always)]
-    fn known(&self, batch: &[Candidate<P>]) -> ([bool; BATCH], [u64; BATCH]) {
-        let mut mixed = [0_u64; BATCH];
+    fn known(&self, batch: &[Candidate<P>]) -> [bool; BATCH] {
         let mut entries = [0_u32; BATCH];
-        for ((mixed, entry), one) in mixed.iter_mut().zip(&mut entries).zip(batch) {
-            *mixed = one.state.mixed();
-            *entry = self.shards[shard_of(*mixed)].states.glance(*mixed);
+        for (entry, one) in entries.iter_mut().zip(batch) {
+            *entry = self.shards[shard_of(one.mixed)].states.glance(one.mixed);
         }
         let mut known = [false; BATCH];
-        for (at, one) in batch.iter().enumerate() {
-            let states = &self.shards[shard_of(mixed[at])].states;
-            known[at] = states.is_at(entries[at], &one.state, mixed[at]);
+        for ((known, entry), one) in known.iter_mut().zip(entries).zip(batch) {
+            let states = &self.shards[shard_of(one.mixed)].states;
+            *known = states.is_at(entry, &one.state, one.mixed);
         }
-        (known, mixed)
+        known
     }
 
     /// Adds what is not there yet, in order, to the store and to `next`: what one thread does alone.
     pub(super) fn add_unknown(&mut self, pending: &mut Vec<Candidate<P>>, next: &mut Vec<Found>) {
         for batch in pending.chunks(BATCH) {
-            let (known, mixed) = self.known(batch);
-            for (at, one) in batch.iter().enumerate() {
-                let place = shard_of(mixed[at]);
+            let known = self.known(batch);
+            for (one, known) in batch.iter().zip(known) {
+                let place = shard_of(one.mixed);
                 let shard = &mut self.shards[place];
-                if !known[at] && shard.add(one, mixed[at]) {
+                if !known && shard.add(&one.state, one.mixed, one.from) {
                     let id = ((shard.states.len() - 1) * SHARDS + place) as Id;
                     next.push(Found { id, by: one.by });
                 }
@@ -205,11 +205,11 @@ impl<P: Words> Store<P> {
     /// Moves what is not there yet to the parts of their shards: what one of several threads does.
     pub(super) fn keep_unknown(&self, pending: &mut Vec<Candidate<P>>, fresh: &mut Fresh<P>) {
         for batch in pending.chunks(BATCH) {
-            let (known, mixed) = self.known(batch);
-            for (at, one) in batch.iter().enumerate() {
-                let states = &self.shards[shard_of(mixed[at])].states;
-                if !known[at] && !states.holds(&one.state, mixed[at]) {
-                    fresh.keep(one, mixed[at]);
+            let known = self.known(batch);
+            for (one, known) in batch.iter().zip(known) {
+                let states = &self.shards[shard_of(one.mixed)].states;
+                if !known && !states.holds(&one.state, one.mixed) {
+                    fresh.keep(one);
                 }
             }
         }
@@ -223,25 +223,14 @@ pub(super) struct Fresh<P> {
     shards: Vec<Vec<Aside<P>>>,
     /// How each was found, by its place.
     by: Vec<By>,
-    /// States that were kept lately, where their fingerprints lead: most that are found twice are found soon again.
-    lately: Vec<Option<P>>,
 }
-
-/// How many states are remembered as kept lately.
-const LATELY: usize = 1 << 13;
 
 impl<P: Words> Fresh<P> {
     pub(super) fn new() -> Self {
         Self {
             shards: vec![Vec::new(); SHARDS],
             by: Vec::new(),
-            lately: Vec::new(),
         }
-    }
-
-    /// Makes room before the first is kept: a thread that is alone keeps none.
-    pub(super) fn begin(&mut self) {
-        self.lately.resize(LATELY, None);
     }
 
     pub(super) fn clear(&mut self) {
@@ -250,15 +239,11 @@ impl<P: Words> Fresh<P> {
     }
 
     #[inline(always)]
-    fn keep(&mut self, candidate: &Candidate<P>, mixed: u64) {
-        let lately = &mut self.lately[(mixed >> 32) as usize % LATELY];
-        if lately.as_ref() == Some(&candidate.state) {
-            return;
-        }
-        *lately = Some(candidate.state);
-        self.shards[shard_of(mixed)].push(Aside {
-            candidate: *candidate,
-            mixed,
+    fn keep(&mut self, candidate: &Candidate<P>) {
+        self.shards[shard_of(candidate.mixed)].push(Aside {
+            state: candidate.state,
+            mixed: candidate.mixed,
+            from: candidate.from,
             place: self.by.len() as u32,
         });
         self.by.push(candidate.by);

@@ -22,8 +22,9 @@ impl<T: Copy> Chunks<T> {
         Self { chunks: Vec::new() }
     }
 
-    pub(super) const fn bytes(&self) -> usize {
-        self.chunks.len() * (CHUNK * size_of::<T>() + size_of::<Vec<T>>())
+    pub(super) fn bytes(&self) -> usize {
+        let room: usize = self.chunks.iter().map(Vec::capacity).sum();
+        room * size_of::<T>() + self.chunks.capacity() * size_of::<Vec<T>>()
     }
 
     #[inline(always)]
@@ -35,8 +36,9 @@ impl<T: Copy> Chunks<T> {
     pub(super) fn push(&mut self, value: T) {
         match self.chunks.last_mut() {
             Some(last) if last.len() < CHUNK => last.push(value),
-            _ => {
-                let mut chunk = Vec::with_capacity(CHUNK);
+            // The first grows as it is filled: there are many small tables.
+            last => {
+                let mut chunk = Vec::with_capacity(if last.is_some() { CHUNK } else { 0 });
                 chunk.push(value);
                 self.chunks.push(chunk);
             }
@@ -75,7 +77,7 @@ impl<P: Words> Table<P> {
         self.len
     }
 
-    pub(super) const fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.keys.bytes() + self.slots.capacity() * size_of::<u32>()
     }
 
@@ -119,6 +121,16 @@ impl<P: Words> Table<P> {
     #[inline(always)]
     pub(super) fn holds(&self, key: &P, mixed: u64) -> bool {
         self.probe(key, mixed).1 != 0
+    }
+
+    /// The place of a key, which is added if it is not there yet.
+    pub(super) fn number(&mut self, key: &P, mixed: u64) -> usize {
+        let entry = self.probe(key, mixed).1;
+        if entry != 0 {
+            return (entry & 0xFF_FFFF) as usize - 1;
+        }
+        self.add(key, mixed);
+        self.len - 1
     }
 
     /// Adds a key if it is not there yet; whether it was new.

@@ -490,6 +490,49 @@ impl World for Issuance {
         Weakness::ConsentUnchecked,
     ];
     type Packed = [u64; 4];
+    type Code = [u64; 1];
+    const NUMBERED: &'static [(&'static [&'static str], u32)] = &[
+        (&["requests[0].verifier.passwords"], 3),
+        (&["requests[1].verifier.passwords"], 3),
+        (&["requests[0].verifier", "requests[0].said"], 10),
+        (&["requests[1].verifier", "requests[1].said"], 8),
+        (&["requests[0].reference", "requests[0].lookups"], 3),
+        (&["requests[1].reference", "requests[1].lookups"], 3),
+        (&["requests[0].sms"], 1),
+        (&["requests[1].sms"], 1),
+        (
+            &[
+                "requests[0].driver",
+                "requests[0].applicant",
+                "requests[1].?",
+                "requests[1].driver",
+                "requests[1].applicant",
+                "requests[0].?",
+                "branch",
+                "rephoned",
+                "requests[0].issuer.card",
+                "requests[0].issuer.by_user",
+                "requests[0].issuer.by_issuer",
+                "requests[0].issuer.debit",
+                "requests[0].issuer.tap",
+                "requests[0].issuer.counted",
+                "requests[1].issuer.card",
+                "requests[1].issuer.by_user",
+                "requests[1].issuer.by_issuer",
+                "requests[1].issuer.debit",
+                "requests[1].issuer.tap",
+                "requests[1].issuer.counted",
+            ],
+            8,
+        ),
+        (&["requests[0]"], 7),
+        (&["requests[1]"], 7),
+        (&["wrong", "code_out", "shown", "locked", "unlocked"], 5),
+        (
+            &["faults", "crashes", "changes", "pan_out", "agreement_out"],
+            4,
+        ),
+    ];
 
     const PARTS: usize = 8;
 
@@ -568,6 +611,7 @@ impl World for Issuance {
             "P13" => of_both!("dead_video"),
             "P14" | "P15" | "P44" => of_both!("made"),
             "P19" => &["shown"],
+            "P20" => of_both!("verifier", "?"),
             "P28" => &["code_out"],
             "TH1" => of_both!("made", "driver"),
             "TH5" => &["pan_out", "agreement_out", "code_out", "shown"],

@@ -192,6 +192,7 @@ impl World for Manage {
         Weakness::TokenOutlivesCard,
     ];
     type Packed = [u64; 1];
+    type Code = [u64; 1];
 
     const PARTS: usize = 1;
 

@@ -390,6 +390,7 @@ impl World for Pay {
         Weakness::PaymentUnsigned,
     ];
     type Packed = [u64; 2];
+    type Code = [u64; 2];
 
     const PARTS: usize = 1;
 

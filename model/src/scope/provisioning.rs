@@ -405,6 +405,14 @@ impl World for Provisioning {
         Weakness::CompensationOnce,
     ];
     type Packed = [u64; 3];
+    type Code = [u64; 1];
+    const NUMBERED: &'static [(&'static [&'static str], u32)] = &[
+        (&["chips[0].state", "chips[0].authentic"], 8),
+        (&["chips[1].state", "chips[1].authentic"], 8),
+        (&["chips[0]"], 12),
+        (&["chips[1]"], 12),
+        (&["issuer", "verifier", "owed"], 8),
+    ];
 
     const PARTS: usize = 3;
 

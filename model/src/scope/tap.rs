@@ -528,6 +528,51 @@ impl World for Tap {
         Weakness::SuspendedPays,
     ];
     type Packed = [u64; 3];
+    type Code = [u64; 1];
+    const NUMBERED: &'static [(&'static [&'static str], u32)] = &[
+        (&["contact.?", "managed.?"], 2),
+        (&["contact", "managed", "chip", "atc"], 11),
+        (
+            &[
+                "approved",
+                "unsigned",
+                "dead",
+                "over",
+                "unmeant",
+                "overtaken",
+                "replayed",
+                "last",
+                "outside",
+                "repelled",
+            ],
+            7,
+        ),
+        (&["issuer"], 3),
+        (&["made"], 8),
+        (&["sales[0].given"], 5),
+        (&["sales[1].given"], 5),
+        (
+            &[
+                "sales[0].record",
+                "sales[0].told",
+                "sales[0].reversal",
+                "sales[0].reversed",
+            ],
+            4,
+        ),
+        (
+            &[
+                "sales[1].record",
+                "sales[1].told",
+                "sales[1].reversal",
+                "sales[1].reversed",
+            ],
+            4,
+        ),
+        (&["sales[0].amount", "sales[0].number"], 2),
+        (&["sales[1].amount", "sales[1].number"], 2),
+        (&["timeouts"], 2),
+    ];
 
     const PARTS: usize = 12;
 

@@ -263,6 +263,7 @@ impl World for Whole {
         Weakness::TokenOutlivesCard,
     ];
     type Packed = [u64; 4];
+    type Code = [u64; 4];
 
     const PARTS: usize = 1;
 

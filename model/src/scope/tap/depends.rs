@@ -105,6 +105,9 @@ pub(super) fn reads(name: &str) -> Reads {
     Reads::Fields(Fields::Only(match name {
         "P22" => &["contact", "atc", "managed", "chip"],
         "P49" => &["managed"],
+        "S10 a token that was suspended in its chip is resumed there and pays" => {
+            &["managed", "chip"]
+        }
         "P47" | "P48" => &["contact"],
         "P30" => &["outside"],
         "P36" => &["dead"],
