@@ -20,6 +20,7 @@ mod scenes;
 mod tap;
 mod unsigned;
 mod upset;
+mod vault;
 mod wire;
 
 use debit::debited;
@@ -167,7 +168,10 @@ impl Script for Templates {
         match name {
             "setup" => setup(),
             "customer" => vec![customer("applicant", "phone")],
-            _ => Input::from_name(name).map_or_else(Vec::new, |input| said(input, branch)),
+            _ => match Input::from_name(name) {
+                Some(input) => said(input, branch),
+                None => vault::said(name).unwrap_or_default(),
+            },
         }
     }
 
