@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use kaika_spec::limit::ISO8583_MAX;
 use serde_json::{Value, json};
 
+use super::twice::at_once;
 use super::{Outcome, Scene, Wrong, broken, unheard, wrong};
 use crate::codec::{Fields, iso_read, iso_write};
-use crate::format::Iso;
+use crate::format::{Iso, Twice};
 
 impl Scene<'_> {
     pub(super) fn connect(&self, role: &str) -> Result<Wire, Wrong> {
@@ -39,15 +40,39 @@ impl Scene<'_> {
     pub(super) fn iso(&mut self, iso: &Iso) -> Outcome {
         let fields = self.iso_fields(&iso.fields)?;
         let bytes = iso_write(&iso.mti, &fields).map_err(|e| wrong("a message", e))?;
-        let mut wire = self.connect("issuer")?;
-        wire.say(&bytes)?;
-        let answer = wire.hear()?;
+        let exchange = |mut wire: Wire| {
+            wire.say(&bytes)?;
+            wire.hear()
+        };
+        let answers = match iso.how {
+            Some(Twice::Both) => {
+                let wires = vec![self.connect("issuer")?, self.connect("issuer")?];
+                at_once(wires, exchange)?
+            }
+            Some(Twice::Lost) => {
+                // The connection ends as soon as this is said.
+                self.connect("issuer")?.say(&bytes)?;
+                vec![exchange(self.connect("issuer")?)?]
+            }
+            None => vec![exchange(self.connect("issuer")?)?],
+        };
+        let (first, others) = answers
+            .split_first()
+            .ok_or_else(|| broken("a line", "none"))?;
+        self.iso_answered(iso, first)?;
+        match others.iter().find(|other| *other != first) {
+            Some(other) => Err(wrong(format!("{} twice", said(first)), said(other))),
+            None => Ok(()),
+        }
+    }
+
+    fn iso_answered(&mut self, iso: &Iso, answer: &[u8]) -> Outcome {
         if answer.len() > ISO8583_MAX {
             let seen = format!("{} bytes", answer.len());
             return Err(wrong(format!("at most {ISO8583_MAX} bytes"), seen));
         }
         let (kind, answer) =
-            iso_read(&answer).ok_or_else(|| wrong("an ISO 8583 answer", hex::encode(&answer)))?;
+            iso_read(answer).ok_or_else(|| wrong("an ISO 8583 answer", hex::encode(answer)))?;
         // The answer's class is the request's; a repeat is answered as what it repeats.
         let wanted = format!("{}10", iso.mti.get(..2).unwrap_or_default());
         if kind != wanted {
@@ -63,6 +88,14 @@ impl Scene<'_> {
                 .map_err(|wrong| wrong.within(format!("field {number}")))
         })
     }
+}
+
+/// An answer as text.
+fn said(answer: &[u8]) -> String {
+    iso_read(answer).map_or_else(
+        || hex::encode(answer),
+        |(kind, fields)| format!("{kind} {fields:?}"),
+    )
 }
 
 /// A connection that carries frames.
