@@ -113,7 +113,7 @@ pub(crate) fn add<S: Script>(shelf: &mut Shelf) -> Result<(), String> {
                     shelf.put(made);
                 }
             }
-            for upset in S::upsets(&flow.path, at) {
+            for upset in S::upsets(&flow, at) {
                 shelf.put(gone_wrong::<S>(&flow, at, upset)?);
             }
         }

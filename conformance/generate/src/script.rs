@@ -137,9 +137,9 @@ pub trait Script {
         &[]
     }
 
-    /// What goes wrong on them in this role's own way, at a step.
+    /// What goes wrong on one of them in this role's own way, at a step.
     fn upsets(
-        _path: &[<Self::M as Machine>::Input],
+        _flow: &Flow<<Self::M as Machine>::Input>,
         _at: usize,
     ) -> Vec<Upset<<Self::M as Machine>::Input, <Self::M as Machine>::State>> {
         Vec::new()
