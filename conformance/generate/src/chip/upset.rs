@@ -42,6 +42,8 @@ pub(super) fn upsets(flow: &Flow<Input>, at: usize) -> Vec<Upset<Input, State>> 
         .iter()
         .fold(Chip::init(), |state, input| next(&state, input));
     let after = next(&before, &flow.path[at]);
+    // What would have come next, or came last, is not answered as if power had stayed.
+    let goes_on = flow.path.get(at + 1).unwrap_or(&flow.path[at]);
     let mut all = vec![Upset {
         what: "power lost",
         said: None,
@@ -50,7 +52,7 @@ pub(super) fn upsets(flow: &Flow<Input>, at: usize) -> Vec<Upset<Input, State>> 
             .to_vec(),
         letter: Some(Input::Reset),
         state: next(&after, &Input::Reset),
-        then: again(flow),
+        then: [&[*goes_on], &again(flow)[..]].concat(),
         shown: [OPENED, &[Input::GetStatus]].concat(),
         needs: None,
         requirements: &["APD-4"],
@@ -98,7 +100,8 @@ fn said_again(
         done: vec![heard],
         letter: Some(letter),
         state: next(after, &letter),
-        then: again(flow),
+        // What the channel is worth is seen first.
+        then: [&[Input::GetStatus], &again(flow)[..]].concat(),
         shown: [OPENED, &[Input::GetStatus]].concat(),
         needs: None,
         requirements: &["PRO-2"],
