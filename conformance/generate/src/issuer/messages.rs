@@ -7,6 +7,14 @@ use crate::fields::{Bound, Message, Shown};
 
 const MADE: &[Input] = &[Input::EligibilityKnown, Input::IssueOtp];
 
+const SUSPENDED: &[Input] = &[
+    Input::EligibilityKnown,
+    Input::IssueOtp,
+    Input::ProvisionStart,
+    Input::ProvisionAnswers,
+    Input::ProvisionReceipt,
+    Input::SuspendUser,
+];
 const VAULT: Option<&str> = Some("feature:vault");
 
 /// Every message with a body.
@@ -50,6 +58,15 @@ pub(super) fn all() -> Vec<Message<Input>> {
         shown,
         feature: None,
     };
+    let resume = Message {
+        name: "TokenBy of a resume",
+        schema: "TokenBy",
+        below: "",
+        way: SUSPENDED.to_vec(),
+        part: Input::ResumeUser.to_string(),
+        shown: Shown::By(Input::ResumeUser),
+        feature: None,
+    };
     let tokens = Message {
         name: "TokensAsk",
         schema: "TokensAsk",
@@ -67,6 +84,7 @@ pub(super) fn all() -> Vec<Message<Input>> {
     vec![
         customer,
         tokens,
+        resume,
         at_vault("PanReplace", vault::REPLACE, Shown::Itself),
         // No test changes the vault's key, so that every PAN is under the newest: a change is seen.
         at_vault("VaultRotate", vault::ROTATE, Shown::Part(vault::RESEAL)),
