@@ -231,9 +231,8 @@ fn gone_wrong<S: Script>(
     at: usize,
     upset: Upset<Input<S>, State<S>>,
 ) -> Result<Made, String> {
-    let way = flow.path.iter().copied().take(at + 1).chain(upset.letter);
-    let all: Vec<Input<S>> = way.chain(upset.then.iter().copied()).collect();
-    let mut writing = Writing::<S>::new(&[&all[..], &upset.shown].concat());
+    let way = &flow.path[..=at];
+    let mut writing = Writing::<S>::new(&[way, &upset.then, &upset.shown].concat());
     let mut state = S::M::init();
     for input in &flow.path[..at] {
         state = writing.say(&state, input);
@@ -253,7 +252,12 @@ fn gone_wrong<S: Script>(
     }
     let source = at_step(upset.what, at, flow.name);
     let id = source.replacen(", at step ", "/", 1);
-    let mut test = test::<S>(id, &all, source, Criterion::Fault);
+    // Where the machine has no word for what went wrong, its path ends there.
+    let path = match upset.letter {
+        Some(letter) => [way, &[letter], &upset.then].concat(),
+        None => way.to_vec(),
+    };
+    let mut test = test::<S>(id, &path, source, Criterion::Fault);
     test.needs.extend(upset.needs.map(str::to_owned));
     let named = upset.requirements.iter().map(|id| (*id).to_owned());
     let named: BTreeSet<String> = named.chain(test.requirements).collect();

@@ -78,6 +78,8 @@ fn spoilt(field: &str, value: Value) -> Value {
 pub(super) fn scenes() -> Vec<Scene> {
     vec![
         one_for_one_use(),
+        consenting(),
+        several(),
         replaced(),
         refused(
             "a chip that does not consent",
@@ -137,6 +139,40 @@ fn one_for_one_use() -> Scene {
     scene(
         "vault/one token for one use",
         "ISS-34",
+        Kind::Valid,
+        vec![Act::Say(steps)],
+    )
+}
+
+/// The chip consented, and gets its token; the card's own is as it was.
+fn consenting() -> Scene {
+    let own = json!({"state": "active", "suspended_by": []});
+    let acts = vec![Act::part(TOKENS), Act::Say(vec![shown("token_ref", own)])];
+    scene("vault/a chip that consents", "ISS-41", Kind::Valid, acts)
+}
+
+/// As many as are asked for, in their order.
+fn several() -> Scene {
+    let mut steps = another_chip();
+    steps.push(named("first", wanted()));
+    steps.extend(another_chip());
+    let references = json!([
+        {"$bind": {"as": "first_token", "match": {"$hex": {"len": 16}}}},
+        reference(),
+    ]);
+    steps.extend([
+        mint(
+            json!([known("first"), wanted()]),
+            json!({ "token_refs": references }),
+        ),
+        mint(
+            json!([wanted(), known("first")]),
+            json!({"token_refs": [known("other_token"), known("first_token")]}),
+        ),
+    ]);
+    scene(
+        "vault/several at once",
+        "ISS-35",
         Kind::Valid,
         vec![Act::Say(steps)],
     )

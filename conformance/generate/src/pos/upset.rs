@@ -51,7 +51,7 @@ pub(super) fn upsets(flow: &Flow<Input>, at: usize) -> Vec<Upset<Input, State>> 
         what,
         said,
         done,
-        letter: Some(Input::Card),
+        letter: None,
         state: next(&Pos::init(), &Input::Card),
         then: vec![Input::Approved],
         shown: Vec::new(),
