@@ -310,7 +310,7 @@ fn twice<S: Script>(state: &State<S>, input: &Input<S>, fault: Fault) -> Option<
 }
 
 /// A message without its `op`: as it stands inside another step.
-fn bare(mut sent: Value) -> Value {
+pub(crate) fn bare(mut sent: Value) -> Value {
     if let Some(sent) = sent.as_object_mut() {
         sent.remove("op");
     }

@@ -1,12 +1,13 @@
 //! What the operator says at the vault, which no letter does: tokens for other chips, another PAN, another key.
 
-use kaika_conformance::format::Kind;
+use kaika_conformance::format::{Criterion, Kind, Tier};
 use kaika_model::role::issuer::Input;
 use kaika_spec::limit;
 use serde_json::{Value, json};
 
 use super::beside::balance;
 use super::scenes::scene;
+use crate::faults::bare;
 use crate::script::{Act, Scene, bind, fresh, known, named, post};
 
 /// A token for another chip.
@@ -101,6 +102,10 @@ pub(super) fn scenes() -> Vec<Scene> {
         ),
         not_active(),
         not_the_operator(),
+        said_twice("an answer lost", "lost"),
+        said_twice("twice at once", "both"),
+        killed(),
+        raced(),
     ]
 }
 
@@ -278,6 +283,79 @@ fn not_active() -> Scene {
             Kind::Invalid,
             vec![Act::Say(steps)],
         )
+    }
+}
+
+/// Tokens and another PAN, each asked for in the same bytes twice: done once.
+fn said_twice(id: &str, how: &str) -> Scene {
+    let again = |steps: Option<Vec<Value>>| {
+        let mut steps = steps.unwrap_or_default();
+        let sent = steps.pop().map(bare);
+        steps.push(json!({"op": "again", "send": sent, "how": how}));
+        Act::Say(steps)
+    };
+    let same = mint(
+        json!([wanted()]),
+        json!({"token_refs": [known("other_token")]}),
+    );
+    let own = || shown("token_ref", json!({"state": "active", "suspended_by": []}));
+    let acts = vec![
+        again(said(TOKENS)),
+        again(said(REPLACE)),
+        Act::Say(vec![same, own()]),
+    ];
+    Scene {
+        post: vec![Act::part(&Input::Tap.to_string())],
+        ..fault(id, "WIR-6", acts)
+    }
+}
+
+/// What was minted and replaced outlives the process.
+fn killed() -> Scene {
+    let restart = || Act::Say(vec![json!({"op": "restart"})]);
+    let same = mint(
+        json!([wanted()]),
+        json!({"token_refs": [known("other_token")]}),
+    );
+    let acts = vec![
+        Act::part(TOKENS),
+        restart(),
+        Act::Say(vec![same]),
+        Act::part(REPLACE),
+        restart(),
+    ];
+    Scene {
+        needs: Some("hook:restart"),
+        post: vec![Act::part(&Input::Tap.to_string())],
+        ..fault("killed after", "WIR-10", acts)
+    }
+}
+
+/// Two wishes for the same chip at once, each under its own key, get one token.
+fn raced() -> Scene {
+    let wish = || bare(mint(json!([wanted()]), json!({})));
+    let told = |token: Value| json!({"accept": {"token_refs": [token]}});
+    let outcome = json!([told(reference()), told(known("other_token"))]);
+    let mut steps = another_chip();
+    steps.push(json!({"op": "parallel", "branches": [wish(), wish()], "outcomes": [outcome]}));
+    let same = mint(
+        json!([wanted()]),
+        json!({"token_refs": [known("other_token")]}),
+    );
+    Scene {
+        tier: Tier::Race,
+        criterion: Criterion::Race,
+        post: vec![Act::Say(vec![same])],
+        ..fault("two at once for one chip", "ISS-34", vec![Act::Say(steps)])
+    }
+}
+
+fn fault(id: &str, requirement: &'static str, acts: Vec<Act>) -> Scene {
+    Scene {
+        tier: Tier::Fault,
+        criterion: Criterion::Fault,
+        source: Some(format!("{id}, of tokens and another PAN")),
+        ..scene(&format!("vault/{id}"), requirement, Kind::Valid, acts)
     }
 }
 
