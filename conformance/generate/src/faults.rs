@@ -77,6 +77,9 @@ pub struct Race<I> {
     pub shown: I,
 }
 
+/// An upset of a machine.
+pub type UpsetOf<M> = Upset<<M as Machine>::Input, <M as Machine>::State>;
+
 /// What goes wrong with a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -229,7 +232,7 @@ fn late<S: Script>(flow: &Flow<Input<S>>, path: &[Input<S>], at: usize) -> Resul
 fn gone_wrong<S: Script>(
     flow: &Flow<Input<S>>,
     at: usize,
-    upset: Upset<Input<S>, State<S>>,
+    upset: UpsetOf<S::M>,
 ) -> Result<Made, String> {
     let way = &flow.path[..=at];
     let mut writing = Writing::<S>::new(&[way, &upset.then, &upset.shown].concat());

@@ -8,7 +8,7 @@ use kaika_conformance::format::{
 use kaika_model::{Machine, Outcome};
 use serde_json::{Value, json};
 
-use crate::faults::{Fault, Flow, Race, Upset};
+use crate::faults::{Fault, Flow, Race, UpsetOf};
 use crate::fields::{Bound, Message};
 use crate::walk::ANY;
 
@@ -138,10 +138,7 @@ pub trait Script {
     }
 
     /// What goes wrong on one of them in this role's own way, at a step.
-    fn upsets(
-        _flow: &Flow<<Self::M as Machine>::Input>,
-        _at: usize,
-    ) -> Vec<Upset<<Self::M as Machine>::Input, <Self::M as Machine>::State>> {
+    fn upsets(_flow: &Flow<<Self::M as Machine>::Input>, _at: usize) -> Vec<UpsetOf<Self::M>> {
         Vec::new()
     }
 

@@ -135,8 +135,13 @@ pub const CLASSES: &[Class] = &[
     },
     Class {
         without: Without::Both,
-        why: "about a process that dies and about connections in time: `tests/serve.rs`, `impl/node/tests/pos.rs`; the fault tier restarts subjects and names the flow",
-        ids: &["WIR-10", "WIR-14", "WIR-15", "WIR-16"],
+        why: "about connections in time: `tests/serve.rs`, `impl/node/tests/pos.rs`",
+        ids: &["WIR-14", "WIR-15", "WIR-16"],
+    },
+    Class {
+        without: Without::Negative,
+        why: "about a process that dies: what it says when it was started again is no refusal: `tests/serve.rs`",
+        ids: &["WIR-10"],
     },
     Class {
         without: Without::Both,
