@@ -21,7 +21,7 @@ fn steps() -> Vec<(Value, &'static [&'static str])> {
             &[],
         ),
         (
-            json!({"op": "iso", "mti": "0100", "fields": {"4": "1"}, "how": "lost", "expect": {"39": "00"}}),
+            json!({"op": "iso", "mti": "0100", "fields": {"4": "1"}, "how": "line", "expect": {"39": "00"}}),
             &["how"],
         ),
         (json!({"op": "restart"}), &[]),
@@ -259,6 +259,11 @@ fn causes_are_named() {
             "again",
             |step| step["how"] = json!("thrice"),
             "unknown variant `thrice`",
+        ),
+        (
+            "again",
+            |step| step["how"] = json!("line"),
+            "unknown variant `line`",
         ),
         (
             "again",

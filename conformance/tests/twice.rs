@@ -89,7 +89,13 @@ fn said(how: &str, codes: [&'static str; 2], at_once: usize) -> (Verdict, Port) 
         };
         let _ = stream.write_all(&approved(code));
     });
-    let subject = Manifest {
+    let file = file(how);
+    let runner = Runner::new(subject(tcp), PATIENCE);
+    (runner.play(&file, &file.tests[0]).verdict, port)
+}
+
+fn subject(tcp: String) -> Manifest {
+    Manifest {
         implementation: Implementation {
             name: "a port".to_owned(),
             version: "0".to_owned(),
@@ -103,10 +109,7 @@ fn said(how: &str, codes: [&'static str; 2], at_once: usize) -> (Verdict, Port) 
         )]
         .into(),
         ..Manifest::default()
-    };
-    let file = file(how);
-    let runner = Runner::new(subject, PATIENCE);
-    (runner.play(&file, &file.tests[0]).verdict, port)
+    }
 }
 
 fn file(how: &str) -> File {
@@ -152,6 +155,22 @@ fn two_are_said_at_once_and_answered_alike() {
     assert_eq!(verdict.name(), "fail", "{verdict:?}");
     let (verdict, _) = said("both", ["94", "94"], 2);
     assert_eq!(verdict.name(), "fail", "{verdict:?}");
+}
+
+/// Both come on one connection before either is answered.
+#[test]
+fn two_are_said_on_one_line() {
+    for (code, verdict) in [("00", "pass"), ("94", "fail")] {
+        let tcp = listening(move |mut stream| {
+            let (first, second) = (frame(&mut stream), frame(&mut stream));
+            if first.is_some() && first == second {
+                let _ = stream.write_all(&[approved("00"), approved(code)].concat());
+            }
+        });
+        let file = file("line");
+        let runner = Runner::new(subject(tcp), PATIENCE);
+        assert_eq!(runner.play(&file, &file.tests[0]).verdict.name(), verdict);
+    }
 }
 
 #[test]

@@ -87,6 +87,8 @@ pub enum Fault {
     Lost,
     /// The message is said twice at once.
     Both,
+    /// An ISO 8583 message is said twice on one line, in one go.
+    Line,
     /// The server is killed after its answer, and started.
     Restart,
     /// The message comes too late.
@@ -98,6 +100,7 @@ impl Fault {
         match self {
             Self::Lost => "an answer lost",
             Self::Both => "twice at once",
+            Self::Line => "twice on one line",
             Self::Restart => "killed after",
             Self::Late => "late",
         }
@@ -299,11 +302,15 @@ fn expect(expected: Expected) -> Option<Value> {
 
 fn twice<S: Script>(state: &State<S>, input: &Input<S>, fault: Fault) -> Option<Vec<Value>> {
     let (mut steps, mut sent, after) = said::<S>(state, input)?;
-    let how = if fault == Fault::Lost { "lost" } else { "both" };
+    let how = match fault {
+        Fault::Lost => "lost",
+        Fault::Line => "line",
+        _ => "both",
+    };
     if sent["op"] == "iso" {
         sent["how"] = json!(how);
         steps.push(sent);
-    } else if sent["method"] == "POST" {
+    } else if sent["method"] == "POST" && fault != Fault::Line {
         steps.push(json!({"op": "again", "send": bare(sent), "how": how}));
     } else {
         return None;

@@ -119,7 +119,13 @@ impl Script for Templates {
     }
 
     fn faults() -> &'static [Fault] {
-        &[Fault::Lost, Fault::Both, Fault::Restart, Fault::Late]
+        &[
+            Fault::Lost,
+            Fault::Both,
+            Fault::Line,
+            Fault::Restart,
+            Fault::Late,
+        ]
     }
 
     fn races() -> Vec<Race<Input>> {

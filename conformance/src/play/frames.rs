@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::twice::at_once;
 use super::{Outcome, Scene, Wrong, broken, unheard, wrong};
 use crate::codec::{Fields, iso_read, iso_write};
-use crate::format::{Iso, Twice};
+use crate::format::{Iso, OnLines};
 
 impl Scene<'_> {
     pub(super) fn connect(&self, role: &str) -> Result<Wire, Wrong> {
@@ -45,11 +45,16 @@ impl Scene<'_> {
             wire.hear()
         };
         let answers = match iso.how {
-            Some(Twice::Both) => {
+            Some(OnLines::Both) => {
                 let wires = vec![self.connect("issuer")?, self.connect("issuer")?];
                 at_once(wires, exchange)?
             }
-            Some(Twice::Lost) => {
+            Some(OnLines::Line) => {
+                let mut wire = self.connect("issuer")?;
+                wire.say_all(&[&bytes, &bytes])?;
+                vec![wire.hear()?, wire.hear()?]
+            }
+            Some(OnLines::Lost) => {
                 // The connection ends as soon as this is said.
                 self.connect("issuer")?.say(&bytes)?;
                 vec![exchange(self.connect("issuer")?)?]
@@ -130,9 +135,18 @@ impl Wire {
 
     /// Sends a frame.
     pub(super) fn say(&mut self, body: &[u8]) -> Outcome {
-        let length = u16::try_from(body.len()).map_err(|error| broken("a frame", error))?;
+        self.say_all(&[body])
+    }
+
+    /// Sends frames in one go.
+    fn say_all(&mut self, bodies: &[&[u8]]) -> Outcome {
+        let mut frames = Vec::new();
+        for body in bodies {
+            let length = u16::try_from(body.len()).map_err(|error| broken("a frame", error))?;
+            frames.extend([&length.to_be_bytes()[..], body].concat());
+        }
         self.stream
-            .write_all(&[&length.to_be_bytes()[..], body].concat())
+            .write_all(&frames)
             .map_err(|error| unheard("a connection", &error))
     }
 
