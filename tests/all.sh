@@ -119,6 +119,8 @@ if [ "${1:-}" != quick ]; then
     step "strength: no figure fell" cargo run --locked --release --quiet -- strength --check
     step "the way of a card" cargo run --locked --release --quiet -- demo
     step "verify" verify
+    step "faults" cargo run --locked --release --quiet -- conform --subject reference --tier fault
+    step "races" cargo run --locked --release --quiet -- conform --subject reference --tier race
     step "an issuer in Python, from the prose" env KAIKA=target/release/kaika conformance/subjects/python/issuer.sh
     step "a chip in Python, from the prose" env KAIKA=target/release/kaika conformance/subjects/python/chip.sh
     step "a wrong chip is noticed" env KAIKA=target/release/kaika conformance/subjects/python/chip.sh --wrong

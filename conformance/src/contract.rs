@@ -125,7 +125,7 @@ pub const HOOKS: &[Hook] = &[
     },
 ];
 
-/// The chapters of the specification: a subject may have only some of them.
+/// The chapters of the specification, and the operator's messages at the vault: a subject may have only some of them.
 pub const FEATURES: &[&str] = &[
     "apply",
     "prove",
@@ -135,6 +135,7 @@ pub const FEATURES: &[&str] = &[
     "pay",
     "tap",
     "manage",
+    "vault",
 ];
 
 /// Something that the suite lets pass when the manifest says so, and tells apart from a pass.

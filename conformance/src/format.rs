@@ -93,7 +93,7 @@ pub struct Test {
     pub title: String,
     /// Roles under test; the runner plays the others.
     pub sut: Vec<String>,
-    /// What the subject must offer: `hook:clock`, `hook:chip`, `hook:restart`.
+    /// What the subject must offer: `hook:clock`, `hook:chip`, `hook:restart`, `hook:trigger`, `hook:crash`, `feature:vault`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<String>,
     /// Whether the last step is refused.

@@ -308,7 +308,10 @@ fn describe(step: &Step) -> String {
         }
         Step::Apdu(_) => "terminal -> chip : command".to_owned(),
         Step::Power(power) => format!("terminal -> chip : {}", power.kind),
-        Step::Iso(iso) => format!("pos -> issuer : {}", iso.mti),
+        Step::Iso(iso) => match iso.how {
+            Some(_) => format!("pos -> issuer : {}, twice", iso.mti),
+            None => format!("pos -> issuer : {}", iso.mti),
+        },
         Step::Let(named) => format!("runner : {}", named.name),
         Step::Advance(advance) => format!("clock + {} ms", advance.ms),
         Step::Do(named) => named.part.clone(),

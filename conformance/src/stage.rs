@@ -92,9 +92,13 @@ impl Heard {
         }
     }
 
-    /// Says something on the line that the message came by.
-    pub fn reply(&mut self, body: &[u8]) -> bool {
-        framed(&mut self.line, body).is_some()
+    /// Says something on the line that the message came by, so many times in one go.
+    pub fn reply(&mut self, body: &[u8], times: usize) -> bool {
+        let Ok(length) = u16::try_from(body.len()) else {
+            return false;
+        };
+        let frame = [&length.to_be_bytes()[..], body].concat();
+        self.line.write_all(&frame.repeat(times)).is_ok()
     }
 
     /// Ends the line.

@@ -500,6 +500,14 @@ fn what_is_not_offered_is_unimplemented() {
     it.roles.insert("issuer".to_owned(), Endpoint::default());
     assert_eq!(verdict(&it, &asking(1)), "roles.issuer.http");
     it.features = Some(vec!["tap".to_owned()]);
+    let at_vault = suite(
+        1,
+        &[json!({"op": "let", "as": "a", "value": 1})],
+        &["feature:vault"],
+    );
+    assert_eq!(verdict(&it, &at_vault), "feature vault");
+    it.features = Some(vec!["vault".to_owned()]);
+    assert_eq!(played(&at_vault, &it).name(), "pass");
     let ask = json!({"op": "asked", "at": "identity", "path": "/", "having": "x", "times": 0});
     assert!(verdict(&it, &suite(1, &[ask], &[])).starts_with("peers.identity"));
 }

@@ -305,6 +305,9 @@ fn every_test_says_what_it_needs() {
             match step {
                 Step::Advance(_) => drop(into.insert("hook:clock".to_owned())),
                 Step::Insert(_) => drop(into.insert("hook:chip".to_owned())),
+                Step::Restart(_) => drop(into.insert("hook:restart".to_owned())),
+                Step::Trigger(_) => drop(into.insert("hook:trigger".to_owned())),
+                Step::Crash(_) => drop(into.insert("hook:crash".to_owned())),
                 Step::Meanwhile(late) => hooks(&mut late.steps.iter(), into),
                 _ => {}
             }
@@ -316,9 +319,10 @@ fn every_test_says_what_it_needs() {
             let mut used = BTreeSet::new();
             hooks(&mut steps.iter().map(|step| &**step), &mut used);
             let said: BTreeSet<String> = test.needs.iter().cloned().collect();
-            let known = said.iter().all(|need| {
-                need.strip_prefix("hook:")
-                    .is_some_and(|hook| HOOKS.iter().any(|one| one.name == hook))
+            let known = said.iter().all(|need| match need.split_once(':') {
+                Some(("hook", hook)) => HOOKS.iter().any(|one| one.name == hook),
+                Some(("feature", feature)) => FEATURES.contains(&feature),
+                _ => false,
             });
             assert!(known, "{} needs {said:?}", test.id);
             assert!(

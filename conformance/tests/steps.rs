@@ -20,6 +20,10 @@ fn steps() -> Vec<(Value, &'static [&'static str])> {
             json!({"op": "again", "send": message(), "how": "both"}),
             &[],
         ),
+        (
+            json!({"op": "iso", "mti": "0100", "fields": {"4": "1"}, "how": "line", "expect": {"39": "00"}}),
+            &["how"],
+        ),
         (json!({"op": "restart"}), &[]),
         (
             json!({"op": "parallel", "branches": [message(), message()], "outcomes": outcomes}),
@@ -43,8 +47,8 @@ fn steps() -> Vec<(Value, &'static [&'static str])> {
             &["as", "again"],
         ),
         (
-            json!({"op": "reply", "mti": "0110", "fields": {"39": "00"}, "raw": "00"}),
-            &["mti", "fields", "raw"],
+            json!({"op": "reply", "mti": "0110", "fields": {"39": "00"}, "raw": "00", "twice": true}),
+            &["mti", "fields", "raw", "twice"],
         ),
         (
             json!({"op": "shown", "expect": {"result": "approved"}}),
@@ -255,6 +259,11 @@ fn causes_are_named() {
             "again",
             |step| step["how"] = json!("thrice"),
             "unknown variant `thrice`",
+        ),
+        (
+            "again",
+            |step| step["how"] = json!("line"),
+            "unknown variant `line`",
         ),
         (
             "again",

@@ -4,8 +4,11 @@ use kaika_model::role::chip::{Chip, Input, Output, Payment, Slot, State};
 use kaika_model::{Outcome, Verdict};
 use serde_json::{Value, json};
 
+use crate::faults::{Flow, Upset};
 use crate::script::{Expected, Script, bind, concat, evidence, fresh, known, named};
 use kaika_spec::limit;
+
+mod upset;
 
 /// The templates of the chip.
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +98,14 @@ impl Script for Templates {
                 begun().chain(open).chain([Input::StoreMore]).collect(),
             ),
         ]
+    }
+
+    fn flows() -> Vec<Flow<Input>> {
+        upset::flows()
+    }
+
+    fn upsets(flow: &Flow<Input>, at: usize) -> Vec<Upset<Input, State>> {
+        upset::upsets(flow, at)
     }
 
     fn steps(part: &str) -> Vec<Value> {

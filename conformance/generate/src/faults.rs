@@ -1,8 +1,8 @@
 //! A flow with something going wrong at each of its steps, and letters that are said at the same time. Start at `add`.
 //!
-//! Faults: the answer is lost and the message said again, byte by byte; it is said twice at once; it comes only after time has
-//! passed; the subject is killed after it. What must be answered then is the model's. Races: two letters at once in the same
-//! state; what is answered is what one order of the two is answered.
+//! Faults of servers: the answer is lost and the message said again, byte by byte; it is said twice at once; it comes only after
+//! time has passed; the subject is killed after it. What is wrong in a role's own way is an [`Upset`]. What must be answered
+//! then is the model's. Races: two letters at once in the same state; what is answered is what one order of the two is answered.
 
 use std::collections::BTreeSet;
 
@@ -13,8 +13,56 @@ use serde_json::{Value, json};
 use crate::script::{Act, Expected, Input, Script, State};
 use crate::suite::{Made, Shelf, Writing, names};
 
-/// A happy path with a name.
-pub type Flow<I> = (&'static str, Vec<I>);
+/// A path on which faults are put.
+#[derive(Clone, Debug)]
+pub struct Flow<I> {
+    /// What it is called.
+    pub name: &'static str,
+    /// The path.
+    pub path: Vec<I>,
+    /// How many of its steps go well.
+    pub good: usize,
+}
+
+impl<I> Flow<I> {
+    /// A path that may go wrong at each of its steps.
+    pub const fn new(name: &'static str, path: Vec<I>) -> Self {
+        Self {
+            name,
+            path,
+            good: 0,
+        }
+    }
+
+    /// The same, after so many steps that go well.
+    #[must_use]
+    pub fn after(self, good: usize) -> Self {
+        Self { good, ..self }
+    }
+}
+
+/// What goes wrong at a step of a flow in a role's own way.
+#[derive(Clone, Debug)]
+pub struct Upset<I, S> {
+    /// What it is called.
+    pub what: &'static str,
+    /// How the step is said; as always when nothing is here.
+    pub said: Option<Vec<Value>>,
+    /// What is done then.
+    pub done: Vec<Value>,
+    /// What the machine calls that; nothing when it has no word for it.
+    pub letter: Option<I>,
+    /// Where the machine is after all that.
+    pub state: S,
+    /// What is said then.
+    pub then: Vec<I>,
+    /// What shows the state in the end.
+    pub shown: Vec<I>,
+    /// The hook that it needs beside those of its letters.
+    pub needs: Option<&'static str>,
+    /// Which requirements are about it, where its letters say none.
+    pub requirements: &'static [&'static str],
+}
 
 /// Two letters that are said at once after a way; then a letter that shows what became of it.
 #[derive(Clone, Debug)]
@@ -29,46 +77,50 @@ pub struct Race<I> {
     pub shown: I,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fault {
+/// An upset of a machine.
+pub type UpsetOf<M> = Upset<<M as Machine>::Input, <M as Machine>::State>;
+
+/// What goes wrong with a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The answer is lost, and the message said again.
     Lost,
+    /// The message is said twice at once.
     Both,
+    /// An ISO 8583 message is said twice on one line, in one go.
+    Line,
+    /// The server is killed after its answer, and started.
     Restart,
+    /// The message comes too late.
+    Late,
 }
 
-const FAULTS: [(Fault, &str); 3] = [
-    (Fault::Lost, "an answer lost"),
-    (Fault::Both, "twice at once"),
-    (Fault::Restart, "killed after"),
-];
+impl Fault {
+    const fn what(self) -> &'static str {
+        match self {
+            Self::Lost => "an answer lost",
+            Self::Both => "twice at once",
+            Self::Line => "twice on one line",
+            Self::Restart => "killed after",
+            Self::Late => "late",
+        }
+    }
+}
 
 /// Adds the fault and race tiers of a role.
 ///
 /// # Errors
 /// Which template is no step.
 pub(crate) fn add<S: Script>(shelf: &mut Shelf) -> Result<(), String> {
-    for (flow, path) in S::flows() {
-        for at in 0..path.len() {
-            for (fault, what) in FAULTS {
-                let source = format!("{what}, at step {} of {flow}", at + 1);
-                if let Some(made) = faulted::<S>(&path, at, fault, source)? {
+    for flow in S::flows() {
+        for at in flow.good..flow.path.len() {
+            for fault in S::faults() {
+                for made in faulted::<S>(&flow, at, *fault)? {
                     shelf.put(made);
                 }
             }
-            for late in delayed::<S>(&path, at) {
-                let source = format!("late, at step {} of {flow}", at + 1);
-                let mut writing = Writing::<S>::new(&late);
-                let mut state = S::M::init();
-                for input in &late {
-                    state = writing.say(&state, input);
-                }
-                let steps = writing.taken();
-                writing.ask()?;
-                let id = format!("{flow}/{} late: {}", at + 1, names::<S>(&late).join(" "));
-                let post = writing.taken();
-                let mut test = test::<S>(id, &late, source, Criterion::Fault);
-                (test.steps, test.post) = (steps, post);
-                shelf.put(writing.made(test));
+            for upset in S::upsets(&flow, at) {
+                shelf.put(gone_wrong::<S>(&flow, at, upset)?);
             }
         }
     }
@@ -115,19 +167,19 @@ fn test<S: Script>(id: String, path: &[Input<S>], source: String, criterion: Cri
     }
 }
 
-/// The flow with a fault at a step; nothing when the step is no message that changes something over HTTP.
-fn faulted<S: Script>(
-    path: &[Input<S>],
-    at: usize,
-    fault: Fault,
-    source: String,
-) -> Result<Option<Made>, String> {
+/// The tests of a flow with a fault at a step; none when the step is no message that the fault is for.
+fn faulted<S: Script>(flow: &Flow<Input<S>>, at: usize, fault: Fault) -> Result<Vec<Made>, String> {
+    if fault == Fault::Late {
+        let all = delayed::<S>(&flow.path, at);
+        return all.iter().map(|path| late::<S>(flow, path, at)).collect();
+    }
+    let path = &flow.path;
     let mut writing = Writing::<S>::new(path);
     let mut state = S::M::init();
     for (number, input) in path.iter().enumerate() {
         if number == at && fault != Fault::Restart {
             let Some(steps) = twice::<S>(&state, input, fault) else {
-                return Ok(None);
+                return Ok(Vec::new());
             };
             writing.heard(&state, input);
             state = S::M::step(&state, input, &Weak::HARDENED).next;
@@ -141,23 +193,100 @@ fn faulted<S: Script>(
     }
     let steps = writing.taken();
     writing.ask()?;
+    let post = writing.taken();
+    if fault == Fault::Restart && at + 1 == path.len() && post.is_empty() {
+        // Nothing is said that shows what is left.
+        return Ok(Vec::new());
+    }
+    let source = at_step(fault.what(), at, flow.name);
     let id = source.replacen(", at step ", "/", 1);
     let mut test = test::<S>(id, path, source, Criterion::Fault);
     if fault == Fault::Restart {
         test.needs.push("hook:restart".to_owned());
     }
+    (test.steps, test.post) = (steps, post);
+    Ok(vec![writing.made(test)])
+}
+
+fn at_step(what: &str, at: usize, flow: &str) -> String {
+    format!("{what}, at step {} of {flow}", at + 1)
+}
+
+/// The test of a step that comes late.
+fn late<S: Script>(flow: &Flow<Input<S>>, path: &[Input<S>], at: usize) -> Result<Made, String> {
+    let mut writing = Writing::<S>::new(path);
+    path.iter()
+        .fold(S::M::init(), |state, input| writing.say(&state, input));
+    let steps = writing.taken();
+    writing.ask()?;
+    let id = format!(
+        "{}/{} late: {}",
+        flow.name,
+        at + 1,
+        names::<S>(path).join(" ")
+    );
+    let source = at_step(Fault::Late.what(), at, flow.name);
+    let mut test = test::<S>(id, path, source, Criterion::Fault);
     (test.steps, test.post) = (steps, writing.taken());
-    Ok(Some(writing.made(test)))
+    Ok(writing.made(test))
+}
+
+/// The test of a flow that goes wrong at a step in the role's own way.
+fn gone_wrong<S: Script>(
+    flow: &Flow<Input<S>>,
+    at: usize,
+    upset: UpsetOf<S::M>,
+) -> Result<Made, String> {
+    let way = &flow.path[..=at];
+    let mut writing = Writing::<S>::new(&[way, &upset.then, &upset.shown].concat());
+    let mut state = S::M::init();
+    for input in &flow.path[..at] {
+        state = writing.say(&state, input);
+    }
+    match upset.said {
+        Some(steps) => writing.play(Act::Say(steps))?,
+        None => drop(writing.say(&state, &flow.path[at])),
+    }
+    writing.play(Act::Say(upset.done))?;
+    state = upset.state;
+    for input in &upset.then {
+        state = writing.say(&state, input);
+    }
+    let steps = writing.taken();
+    for input in &upset.shown {
+        state = writing.say(&state, input);
+    }
+    let source = at_step(upset.what, at, flow.name);
+    let id = source.replacen(", at step ", "/", 1);
+    // Where the machine has no word for what went wrong, its path ends there.
+    let path = match upset.letter {
+        Some(letter) => [way, &[letter], &upset.then].concat(),
+        None => way.to_vec(),
+    };
+    let mut test = test::<S>(id, &path, source, Criterion::Fault);
+    test.needs.extend(upset.needs.map(str::to_owned));
+    let named = upset.requirements.iter().map(|id| (*id).to_owned());
+    let named: BTreeSet<String> = named.chain(test.requirements).collect();
+    test.requirements = named.into_iter().collect();
+    (test.steps, test.post) = (steps, writing.taken());
+    Ok(writing.made(test))
 }
 
 /// What a letter says, its last message with the answer that the state asks for.
 fn said<S: Script>(state: &State<S>, input: &Input<S>) -> Option<(Vec<Value>, Value, Vec<Value>)> {
     let mut steps = S::steps(&S::part(state, input));
-    let last = steps.iter().rposition(|step| step["op"] == "send")?;
+    let is_message = |step: &Value| step["op"] == "send" || step["op"] == "iso";
+    let last = steps.iter().rposition(is_message)?;
     let after = steps.split_off(last + 1);
     let mut sent = steps.pop()?;
     let outcome = S::M::step(state, input, &Weak::HARDENED);
-    if let Some(expect) = expect(S::expected(state, input, &outcome)) {
+    let expected = S::expected(state, input, &outcome);
+    if sent["op"] == "iso" {
+        // A refusal is an answer like another there.
+        if let Some(fields) = expected.accept {
+            sent["expect"] = json!(fields);
+        }
+    } else if let Some(expect) = expect(expected) {
         sent["expect"] = expect;
     }
     Some((steps, sent, after))
@@ -172,18 +301,26 @@ fn expect(expected: Expected) -> Option<Value> {
 }
 
 fn twice<S: Script>(state: &State<S>, input: &Input<S>, fault: Fault) -> Option<Vec<Value>> {
-    let (mut steps, sent, after) = said::<S>(state, input)?;
-    if sent["method"] != "POST" {
+    let (mut steps, mut sent, after) = said::<S>(state, input)?;
+    let how = match fault {
+        Fault::Lost => "lost",
+        Fault::Line => "line",
+        _ => "both",
+    };
+    if sent["op"] == "iso" {
+        sent["how"] = json!(how);
+        steps.push(sent);
+    } else if sent["method"] == "POST" && fault != Fault::Line {
+        steps.push(json!({"op": "again", "send": bare(sent), "how": how}));
+    } else {
         return None;
     }
-    let how = if fault == Fault::Lost { "lost" } else { "both" };
-    steps.push(json!({"op": "again", "send": bare(sent), "how": how}));
     steps.extend(after);
     Some(steps)
 }
 
 /// A message without its `op`: as it stands inside another step.
-fn bare(mut sent: Value) -> Value {
+pub(crate) fn bare(mut sent: Value) -> Value {
     if let Some(sent) = sent.as_object_mut() {
         sent.remove("op");
     }

@@ -1,8 +1,9 @@
 //! Wrong variants of every field of every message, from the field tables of `spec/openapi`. Start at `add`.
 //!
-//! A message is said where it is right, with one field absent, of another kind, or one step outside its bounds; each time it
-//! is refused as malformed. Then it is said as it should be, and is taken: nothing had changed. Fields that name something
-//! (another request's, an older one) are wrong by the letters of the model: [`Bound`] lists which.
+//! A message is said where it is right, with one field absent, of another kind, or one step outside its bounds, and with no
+//! object for a body; each time it is refused as malformed. Then it is said as it should be, and is taken: nothing had
+//! changed. Fields that name something (another request's, an older one) are wrong by the letters of the model: [`Bound`]
+//! lists which.
 
 use std::collections::BTreeMap;
 
@@ -27,8 +28,21 @@ pub struct Message<I> {
     pub way: Vec<I>,
     /// The part that says it.
     pub part: String,
-    /// The input that shows that nothing changed, when it is not the message itself.
-    pub shown: Option<I>,
+    /// What shows that nothing changed.
+    pub shown: Shown<I>,
+    /// What not every subject has.
+    pub feature: Option<&'static str>,
+}
+
+/// What shows that a refused message changed nothing.
+#[derive(Clone, Copy, Debug)]
+pub enum Shown<I> {
+    /// The message as it should be is taken.
+    Itself,
+    /// An input, answered as where the message was right.
+    By(I),
+    /// A part.
+    Part(&'static str),
 }
 
 /// A field that names something: the letters that give it another's or an older value.
@@ -59,6 +73,10 @@ struct Field<'a> {
 
 /// Kinds of JSON that stand for all that a field is not: so many of them are sent.
 const KINDS: usize = 3;
+/// The place of the first item of a list.
+const FIRST: &str = "0";
+/// Bodies that are no object.
+const NO_OBJECTS: [&str; 5] = ["", "null", "[]", "\"?\"", "{"];
 
 /// The OpenAPI document of a role.
 fn document(role: &str) -> Result<Value, String> {
@@ -107,6 +125,32 @@ pub(crate) fn table<S: Script>() -> Result<Vec<Line>, String> {
     Ok(lines)
 }
 
+/// Requests with a body that no message stands for, as `POST /v1/…`.
+///
+/// # Errors
+/// As [`add`].
+pub(crate) fn untried<S: Script>() -> Result<Vec<String>, String> {
+    let document = document(S::ROLE)?;
+    let mut said_to = Vec::new();
+    for message in S::messages() {
+        let (_, sent) = said::<S>(&message.part)?;
+        let path = sent["path"].as_array().cloned().unwrap_or_default();
+        said_to.push(path);
+    }
+    let paths = document["paths"].as_object().into_iter().flatten();
+    let routes = paths.filter(|(_, route)| route["post"]["requestBody"].is_object());
+    let untried = routes.filter(|(route, _)| !said_to.iter().any(|path| leads(path, route)));
+    Ok(untried.map(|(route, _)| format!("POST {route}")).collect())
+}
+
+/// Whether a path is one of a route.
+fn leads(path: &[Value], route: &str) -> bool {
+    let route: Vec<&str> = route.split('/').skip(1).collect();
+    let same =
+        |(part, wanted): (&Value, &&str)| wanted.starts_with('{') || part.as_str() == Some(*wanted);
+    path.len() == route.len() && path.iter().zip(&route).all(same)
+}
+
 /// What a part says before its last message, and that message with its body spelt out.
 fn said<S: Script>(part: &str) -> Result<(Vec<Value>, Value), String> {
     let mut steps = S::steps(part);
@@ -137,6 +181,7 @@ fn fields<'a, I>(document: &'a Value, message: &Message<I>, body: &Value) -> Vec
     found
 }
 
+/// Of a list of objects the first stands for all.
 fn walk<'a>(
     schemas: Schemas<'a>,
     schema: &'a Value,
@@ -145,6 +190,10 @@ fn walk<'a>(
     found: &mut Vec<Field<'a>>,
 ) {
     let schema = shape(schemas, schema, body);
+    if let Some(item) = schema.get("items") {
+        let place = [place, &[FIRST.to_owned()]].concat();
+        return walk(schemas, item, &body[0], &place, found);
+    }
     for (name, member) in schema["properties"].as_object().into_iter().flatten() {
         let place = [place, std::slice::from_ref(name)].concat();
         found.push(Field {
@@ -174,15 +223,22 @@ fn values(document: &Value, schema: &Value) -> Vec<Bad> {
     let (kinds, edges): (Vec<Bad>, Vec<Bad>) = all
         .into_iter()
         .partition(|(what, _)| what == "another kind");
-    let is_object = schemas.resolve(schema)["properties"].is_object();
-    // The edges of an object are its fields', and stand there.
+    let schema = schemas.resolve(schema);
+    let is_object = schema["properties"].is_object();
+    let item = schema.get("items").map(|item| schemas.resolve(item));
+    let of_objects = item.is_some_and(|item| item["properties"].is_object());
+    // The edges of an object are its fields', and stand there; of the objects in a list too.
     let edges = edges.into_iter().filter(|(what, _)| {
+        let item = what.strip_prefix("item: ");
         !is_object && !what.contains(':')
             || what == "an unknown member"
-            || what.starts_with("item:")
+            || item.is_some_and(|what| !of_objects || WHOLE.contains(&what))
     });
     kinds.into_iter().take(KINDS).chain(edges).collect()
 }
+
+/// What is wrong with an object as a whole.
+const WHOLE: [&str; 2] = ["another kind", "an unknown member"];
 
 /// A body with a field in a place, or without it; what stands for an object is spelt out on the way.
 fn changed(
@@ -196,6 +252,10 @@ fn changed(
         return value.cloned().unwrap_or_default();
     };
     let schema = shape(schemas, schema, body);
+    if let [first, others @ ..] = body.as_array().map_or(&[][..], Vec::as_slice) {
+        let first = changed(first, rest, value, schemas, &schema["items"]);
+        return Value::Array([&[first], others].concat());
+    }
     let mut object = spelt(body, schema);
     if rest.is_empty() && value.is_none() {
         object.remove(name);
@@ -243,6 +303,8 @@ fn tests<S: Script>(document: &Value, message: &Message<Input<S>>) -> Result<Vec
         "an unknown member".to_owned(),
         vec![refused(&sent, Value::Object(more))],
     ));
+    let none = NO_OBJECTS.iter().map(|text| no_object(&sent, text));
+    asked.push(("no object".to_owned(), none.collect()));
     for (field, sent) in asked {
         made.push(written::<S>(
             message,
@@ -260,12 +322,25 @@ fn refused(sent: &Value, body: Value) -> Value {
     sent
 }
 
+/// The message with a text in the place of its body.
+fn no_object(sent: &Value, text: &str) -> Value {
+    let mut sent = refused(sent, Value::Null);
+    if let Some(sent) = sent.as_object_mut() {
+        sent.remove("body");
+    }
+    sent["raw"] = json!(text);
+    sent
+}
+
 fn written<S: Script>(
     message: &Message<Input<S>>,
     field: &str,
     steps: Vec<Value>,
 ) -> Result<Made, String> {
-    let after = message.shown;
+    let after = match message.shown {
+        Shown::By(input) => Some(input),
+        Shown::Itself | Shown::Part(_) => None,
+    };
     let all: Vec<Input<S>> = message.way.iter().copied().chain(after).collect();
     let mut writing = Writing::<S>::new(&all);
     let mut state = S::M::init();
@@ -274,18 +349,20 @@ fn written<S: Script>(
     }
     writing.play(Act::Say(steps))?;
     let steps = writing.taken();
-    match after {
-        Some(input) => drop(writing.say(&state, &input)),
-        None => writing.act(message.part.clone(), Expected::default()),
+    match message.shown {
+        Shown::By(input) => drop(writing.say(&state, &input)),
+        Shown::Itself => writing.act(message.part.clone(), Expected::default()),
+        Shown::Part(part) => writing.act(part.to_owned(), Expected::default()),
     }
     let post = writing.taken();
     let clock = all.iter().filter_map(S::needs);
+    let needs = clock.chain(message.feature);
     let test = kaika_conformance::format::Test {
         id: format!("{}/fields/{}/{field}", S::ROLE, message.name),
         tier: Tier::Standard,
         title: format!("{}: {field} as it must not be", message.name),
         sut: vec![S::ROLE.to_owned()],
-        needs: clock.map(str::to_owned).collect(),
+        needs: needs.map(str::to_owned).collect(),
         result: Kind::Invalid,
         flags: Vec::new(),
         requirements: vec!["WIR-9".to_owned()],

@@ -5,6 +5,7 @@ use kaika_model::{Outcome, Verdict};
 use kaika_spec::limit;
 use serde_json::{Value, json};
 
+use crate::faults::{Fault, Flow};
 use crate::fields::{Bound, Message};
 use crate::script::{
     Expected, Script, advance, bind, concat, digits, fresh, known, named, post, stranger,
@@ -76,6 +77,19 @@ impl Script for Templates {
 
     fn needs(input: &Input) -> Option<&'static str> {
         matches!(input, Input::AdvanceAlmost | Input::Advance).then_some("hook:clock")
+    }
+
+    fn flows() -> Vec<Flow<Input>> {
+        let way = |matched| vec![matched, Input::Score, Input::ScoreRepeat];
+        vec![
+            Flow::new("a score", way(Input::MatchGood)),
+            Flow::new("a low score", way(Input::MatchLow)),
+        ]
+    }
+
+    /// A reference that is too old is a letter.
+    fn faults() -> &'static [Fault] {
+        &[Fault::Lost, Fault::Both, Fault::Restart]
     }
 
     fn messages() -> Vec<Message<Input>> {

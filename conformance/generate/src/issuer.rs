@@ -5,7 +5,7 @@ use kaika_model::{Outcome, Verdict};
 use kaika_spec::{Branch, Refusal, TokenState, limit};
 use serde_json::{Value, json};
 
-use crate::faults::{Flow, Race};
+use crate::faults::{Fault, Flow, Race};
 use crate::fields::{Bound, Message};
 use crate::script::{
     Expected, Scene, Script, advance, bind, concat, digits, evidence, fields, fresh, get, known,
@@ -20,6 +20,7 @@ mod scenes;
 mod tap;
 mod unsigned;
 mod upset;
+mod vault;
 mod wire;
 
 use debit::debited;
@@ -117,6 +118,16 @@ impl Script for Templates {
         upset::flows()
     }
 
+    fn faults() -> &'static [Fault] {
+        &[
+            Fault::Lost,
+            Fault::Both,
+            Fault::Line,
+            Fault::Restart,
+            Fault::Late,
+        ]
+    }
+
     fn races() -> Vec<Race<Input>> {
         upset::races()
     }
@@ -167,7 +178,10 @@ impl Script for Templates {
         match name {
             "setup" => setup(),
             "customer" => vec![customer("applicant", "phone")],
-            _ => Input::from_name(name).map_or_else(Vec::new, |input| said(input, branch)),
+            _ => match Input::from_name(name) {
+                Some(input) => said(input, branch),
+                None => vault::said(name).unwrap_or_default(),
+            },
         }
     }
 

@@ -117,6 +117,19 @@ pub fn field_table(role: &str) -> Result<Vec<fields::Line>, String> {
     }
 }
 
+/// Requests with a body whose fields no vector of a role tries.
+///
+/// # Errors
+/// As [`field_table`].
+pub fn untried(role: &str) -> Result<Vec<String>, String> {
+    match role {
+        "issuer" => fields::untried::<issuer::Templates>(),
+        "verifier" => fields::untried::<verifier::Templates>(),
+        "identity" => fields::untried::<identity::Templates>(),
+        _ => Ok(Vec::new()),
+    }
+}
+
 fn written(file: &File) -> Result<(String, String), String> {
     let name = format!("{}.json", file.suite);
     let text = file.write();

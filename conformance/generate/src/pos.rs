@@ -5,7 +5,10 @@ use kaika_model::Outcome;
 use kaika_model::role::pos::{Input, Output, Pos, State};
 use serde_json::{Value, json};
 
+use crate::faults::{Flow, Upset};
 use crate::script::{Act, Expected, Scene, Script, concat, digits, fresh, known, named};
+
+mod upset;
 
 /// The templates of the shop's terminal.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +41,7 @@ impl Script for Templates {
     /// What is said after a reversal, and to a card that checks no answer, is another thing.
     fn part(state: &State, input: &Input) -> String {
         match (state, input) {
-            (State::Reversing, Input::TimeOut) => "time-out/again".to_owned(),
+            (State::Reversing, Input::TimeOut | Input::LineEnds) => format!("{input}/again"),
             (State::AskedPlain, Input::Approved | Input::ApprovedNoProof) => {
                 format!("{input}/plain")
             }
@@ -54,6 +57,7 @@ impl Script for Templates {
             "opinion(gone)" => opinion("gone"),
             "opinion(taken)" => opinion("taken"),
             "time-out/again" => vec![reversal("0401")],
+            "line-ends/again" => vec![json!({"op": "reply"}), reversal("0401")],
             "answer(approved)/plain" => approved(proof(), 0),
             "answer(approved,no-proof)/plain" => approved(Value::Null, 0),
             _ => Input::from_name(part).map_or_else(Vec::new, said),
@@ -66,6 +70,14 @@ impl Script for Templates {
 
     fn needs(input: &Input) -> Option<&'static str> {
         (*input <= Input::CardGoneEarly).then_some("hook:trigger")
+    }
+
+    fn flows() -> Vec<Flow<Input>> {
+        upset::flows()
+    }
+
+    fn upsets(flow: &Flow<Input>, at: usize) -> Vec<Upset<Input, State>> {
+        upset::upsets(flow, at)
     }
 
     fn scenes() -> Vec<Scene> {

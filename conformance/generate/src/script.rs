@@ -8,7 +8,7 @@ use kaika_conformance::format::{
 use kaika_model::{Machine, Outcome};
 use serde_json::{Value, json};
 
-use crate::faults::{Flow, Race};
+use crate::faults::{Fault, Flow, Race, UpsetOf};
 use crate::fields::{Bound, Message};
 use crate::walk::ANY;
 
@@ -127,8 +127,18 @@ pub trait Script {
         &[]
     }
 
-    /// Happy paths on which faults are put.
+    /// Paths on which faults are put.
     fn flows() -> Vec<Flow<<Self::M as Machine>::Input>> {
+        Vec::new()
+    }
+
+    /// What goes wrong on them as it does with any server.
+    fn faults() -> &'static [Fault] {
+        &[]
+    }
+
+    /// What goes wrong on one of them in this role's own way, at a step.
+    fn upsets(_flow: &Flow<<Self::M as Machine>::Input>, _at: usize) -> Vec<UpsetOf<Self::M>> {
         Vec::new()
     }
 

@@ -278,8 +278,20 @@ pub(crate) fn test<S: Script>(
     Ok(Some(writing.made(test)))
 }
 
+/// The hook that a piece of a scene needs when it is a letter.
+fn hook_of<S: Script>(act: &Act) -> Option<&'static str> {
+    let Act::Part(name, _) = act else {
+        return None;
+    };
+    let letters = S::M::inputs();
+    let letter = letters.iter().find(|letter| letter.to_string() == *name);
+    letter.and_then(S::needs)
+}
+
 /// The test of a scene.
 fn staged<S: Script>(scene: Scene) -> Result<Made, String> {
+    let acts = scene.acts.iter().chain(&scene.post);
+    let needs: BTreeSet<&str> = acts.filter_map(hook_of::<S>).chain(scene.needs).collect();
     let mut writing = Writing::<S>::new(&[]);
     scene
         .acts
@@ -295,7 +307,7 @@ fn staged<S: Script>(scene: Scene) -> Result<Made, String> {
         id: format!("{}/{}", S::ROLE, scene.id),
         tier: scene.tier,
         sut: vec![S::ROLE.to_owned()],
-        needs: scene.needs.map(str::to_owned).into_iter().collect(),
+        needs: needs.into_iter().map(str::to_owned).collect(),
         result: scene.result,
         flags: Vec::new(),
         requirements: vec![scene.requirement.to_owned()],

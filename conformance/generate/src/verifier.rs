@@ -16,7 +16,7 @@ use kaika_model::{Outcome, Verdict};
 use kaika_spec::limit;
 use serde_json::{Value, json};
 
-use crate::faults::{Flow, Race};
+use crate::faults::{Fault, Flow, Race};
 use crate::fields::{Bound, Message};
 use crate::walk::ANY;
 
@@ -92,6 +92,10 @@ impl Script for Templates {
 
     fn flows() -> Vec<Flow<Input>> {
         upset::flows()
+    }
+
+    fn faults() -> &'static [Fault] {
+        &[Fault::Lost, Fault::Both, Fault::Restart, Fault::Late]
     }
 
     fn races() -> Vec<Race<Input>> {

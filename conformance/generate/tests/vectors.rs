@@ -188,6 +188,14 @@ fn every_field_has_wrong_variants() {
     }
 }
 
+/// No message with a body is left out.
+#[test]
+fn every_message_is_tried() {
+    for role in ["issuer", "verifier", "identity"] {
+        assert_eq!(kaika_generate::untried(role), Ok(vec![]), "{role}");
+    }
+}
+
 #[test]
 fn ids_are_those_of_the_lock_file() {
     let lock = include_str!("../../vectors.lock");

@@ -82,6 +82,9 @@ pub struct Reply {
     /// Any bytes, hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<Value>,
+    /// It is said twice, in one go.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub twice: bool,
 }
 
 /// What the subject shows when it is done.

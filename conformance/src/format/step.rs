@@ -106,6 +106,18 @@ pub enum Twice {
     Both,
 }
 
+/// How an ISO 8583 message comes to be said twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnLines {
+    /// The connection ends before the first answer; the second is asked for on another.
+    Lost,
+    /// On two connections at once.
+    Both,
+    /// On one connection, in one go.
+    Line,
+}
+
 /// The subject goes down and comes back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -320,6 +332,10 @@ pub struct Iso {
     pub mti: String,
     /// Fields by number; 55 in hexadecimal; null leaves one out.
     pub fields: Value,
+    /// How it comes to be said twice, when it is: what is expected is expected of the second answer, or of both, which are
+    /// the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub how: Option<OnLines>,
     /// Patterns of the answer's fields.
     pub expect: BTreeMap<String, Value>,
 }

@@ -170,7 +170,7 @@ impl Scene<'_> {
         let heard = heard.ok_or_else(|| broken("a message to reply to", "none"))?;
         if step.raw.is_none() && step.mti.is_none() {
             heard.hang_up();
-        } else if !heard.reply(&body) {
+        } else if !heard.reply(&body, if step.twice { 2 } else { 1 }) {
             return Err(wrong("a line that takes the answer", "it is closed"));
         }
         Ok(())

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use kaika_spec::limit::ISO8583_MAX;
 use serde_json::{Value, json};
 
+use super::twice::at_once;
 use super::{Outcome, Scene, Wrong, broken, unheard, wrong};
 use crate::codec::{Fields, iso_read, iso_write};
-use crate::format::Iso;
+use crate::format::{Iso, OnLines};
 
 impl Scene<'_> {
     pub(super) fn connect(&self, role: &str) -> Result<Wire, Wrong> {
@@ -39,15 +40,44 @@ impl Scene<'_> {
     pub(super) fn iso(&mut self, iso: &Iso) -> Outcome {
         let fields = self.iso_fields(&iso.fields)?;
         let bytes = iso_write(&iso.mti, &fields).map_err(|e| wrong("a message", e))?;
-        let mut wire = self.connect("issuer")?;
-        wire.say(&bytes)?;
-        let answer = wire.hear()?;
+        let exchange = |mut wire: Wire| {
+            wire.say(&bytes)?;
+            wire.hear()
+        };
+        let answers = match iso.how {
+            Some(OnLines::Both) => {
+                let wires = vec![self.connect("issuer")?, self.connect("issuer")?];
+                at_once(wires, exchange)?
+            }
+            Some(OnLines::Line) => {
+                let mut wire = self.connect("issuer")?;
+                wire.say_all(&[&bytes, &bytes])?;
+                vec![wire.hear()?, wire.hear()?]
+            }
+            Some(OnLines::Lost) => {
+                // The connection ends as soon as this is said.
+                self.connect("issuer")?.say(&bytes)?;
+                vec![exchange(self.connect("issuer")?)?]
+            }
+            None => vec![exchange(self.connect("issuer")?)?],
+        };
+        let (first, others) = answers
+            .split_first()
+            .ok_or_else(|| broken("a line", "none"))?;
+        self.iso_answered(iso, first)?;
+        match others.iter().find(|other| *other != first) {
+            Some(other) => Err(wrong(format!("{} twice", said(first)), said(other))),
+            None => Ok(()),
+        }
+    }
+
+    fn iso_answered(&mut self, iso: &Iso, answer: &[u8]) -> Outcome {
         if answer.len() > ISO8583_MAX {
             let seen = format!("{} bytes", answer.len());
             return Err(wrong(format!("at most {ISO8583_MAX} bytes"), seen));
         }
         let (kind, answer) =
-            iso_read(&answer).ok_or_else(|| wrong("an ISO 8583 answer", hex::encode(&answer)))?;
+            iso_read(answer).ok_or_else(|| wrong("an ISO 8583 answer", hex::encode(answer)))?;
         // The answer's class is the request's; a repeat is answered as what it repeats.
         let wanted = format!("{}10", iso.mti.get(..2).unwrap_or_default());
         if kind != wanted {
@@ -63,6 +93,14 @@ impl Scene<'_> {
                 .map_err(|wrong| wrong.within(format!("field {number}")))
         })
     }
+}
+
+/// An answer as text.
+fn said(answer: &[u8]) -> String {
+    iso_read(answer).map_or_else(
+        || hex::encode(answer),
+        |(kind, fields)| format!("{kind} {fields:?}"),
+    )
 }
 
 /// A connection that carries frames.
@@ -97,9 +135,18 @@ impl Wire {
 
     /// Sends a frame.
     pub(super) fn say(&mut self, body: &[u8]) -> Outcome {
-        let length = u16::try_from(body.len()).map_err(|error| broken("a frame", error))?;
+        self.say_all(&[body])
+    }
+
+    /// Sends frames in one go.
+    fn say_all(&mut self, bodies: &[&[u8]]) -> Outcome {
+        let mut frames = Vec::new();
+        for body in bodies {
+            let length = u16::try_from(body.len()).map_err(|error| broken("a frame", error))?;
+            frames.extend([&length.to_be_bytes()[..], body].concat());
+        }
         self.stream
-            .write_all(&[&length.to_be_bytes()[..], body].concat())
+            .write_all(&frames)
             .map_err(|error| unheard("a connection", &error))
     }
 

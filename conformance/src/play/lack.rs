@@ -31,9 +31,13 @@ impl Runner {
 
     fn lacks_feature(&self, test: &Test) -> Option<String> {
         let features = self.subject.features.as_ref()?;
-        let chapter = feature_of(&test.id)?;
-        let has = features.iter().any(|feature| feature == chapter);
-        (!has).then(|| format!("feature {chapter}"))
+        let named = test
+            .needs
+            .iter()
+            .filter_map(|need| need.strip_prefix("feature:"));
+        let mut needed = named.chain(feature_of(&test.id));
+        let lacking = needed.find(|needed| features.iter().all(|feature| feature != needed));
+        lacking.map(|feature| format!("feature {feature}"))
     }
 
     fn lacks_hook(&self, test: &Test) -> Option<String> {

@@ -18,7 +18,7 @@ impl Scene<'_> {
                 self.judge(&step.send.expect, &heard)
             }
             Twice::Both => {
-                let heard = at_once(runner, vec![request, same])?;
+                let heard = at_once(vec![request, same], |one| runner.exchange(one))?;
                 self.one_answer(&step.send.expect, &heard)
             }
         }
@@ -46,7 +46,8 @@ impl Scene<'_> {
             .iter()
             .map(|send| self.request(send))
             .collect();
-        let heard = at_once(self.runner, requests?)?;
+        let runner = self.runner;
+        let heard = at_once(requests?, |request| runner.exchange(request))?;
         let fits = |scene: &mut Self, outcome: &[Expect]| {
             let before = scene.names.clone();
             let all = outcome.iter().zip(&heard);
@@ -75,24 +76,26 @@ impl Scene<'_> {
     }
 }
 
-/// Sends all from threads of their own, and gives the answers in order.
-fn at_once(runner: &Runner, requests: Vec<super::http::Request>) -> Result<Vec<Heard>, Wrong> {
-    let gate = std::sync::Barrier::new(requests.len());
+/// Does this to all from threads of their own, at the same time, and gives what comes of it in order.
+pub(super) fn at_once<A: Send, B: Send>(
+    all: Vec<A>,
+    done: impl Fn(A) -> Result<B, Wrong> + Sync,
+) -> Result<Vec<B>, Wrong> {
+    let gate = std::sync::Barrier::new(all.len());
     std::thread::scope(|scope| {
-        let gate = &gate;
-        let all: Vec<_> = requests
+        let (gate, done) = (&gate, &done);
+        let all: Vec<_> = all
             .into_iter()
-            .map(|request| {
+            .map(|one| {
                 scope.spawn(move || {
                     gate.wait();
-                    runner.exchange(request)
+                    done(one)
                 })
             })
             .collect();
-        let answered = all.into_iter().map(|one| {
-            let joined = one.join();
-            joined.map_err(|_| broken("an answer", "a panic"))?
-        });
+        let answered = all
+            .into_iter()
+            .map(|thread| thread.join().map_err(|_| broken("an answer", "a panic"))?);
         answered.collect()
     })
 }

@@ -108,7 +108,7 @@ impl Machine for Pos {
                 (Input::Approved..=Input::TimeOut).contains(input)
                     && !matches!(input, Input::ApprovedRefused | Input::ApprovedGone)
             }
-            State::Reversing => (Input::TimeOut..=Input::ApprovedLate).contains(input),
+            State::Reversing => (Input::LineEnds..=Input::ApprovedLate).contains(input),
             State::Approved | State::Declined | State::Unusable => false,
         }
     }
@@ -201,10 +201,10 @@ fn answered(s: State, input: Input) -> Step {
 fn reversing(input: Input, weak: &Weak) -> Step {
     let again = |reqs| Outcome::accept(State::Reversing, [Output::Reverse], reqs);
     match input {
-        Input::TimeOut if weak.has(Weakness::ReversalOnce) => {
+        Input::TimeOut | Input::LineEnds if weak.has(Weakness::ReversalOnce) => {
             Outcome::accept(State::Declined, [Output::ShowReversed], &["TAP-11"])
         }
-        Input::TimeOut => again(&["TAP-11"]),
+        Input::TimeOut | Input::LineEnds => again(&["TAP-11"]),
         Input::ReversalRefused => again(&["TAP-24"]),
         Input::ReversalAmount => again(&["TAP-22"]),
         Input::ApprovedLate => Outcome::accept(State::Reversing, [], &["TAP-10", "TAP-11"]),

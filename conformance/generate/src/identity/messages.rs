@@ -2,7 +2,7 @@
 
 use kaika_model::role::identity::Input;
 
-use crate::fields::{Bound, Message};
+use crate::fields::{Bound, Message, Shown};
 
 /// Every message.
 pub(super) fn all() -> Vec<Message<Input>> {
@@ -12,7 +12,8 @@ pub(super) fn all() -> Vec<Message<Input>> {
         below: "",
         way: way.to_vec(),
         part,
-        shown: None,
+        shown: Shown::Itself,
+        feature: None,
     };
     let matched = [Input::MatchGood];
     vec![

@@ -2,11 +2,22 @@
 
 use kaika_model::role::issuer::Input;
 
-use crate::fields::{Bound, Message};
+use super::vault;
+use crate::fields::{Bound, Message, Shown};
 
 const MADE: &[Input] = &[Input::EligibilityKnown, Input::IssueOtp];
 
-/// Every message with a body but those of the operator at the vault, which no letter says.
+const SUSPENDED: &[Input] = &[
+    Input::EligibilityKnown,
+    Input::IssueOtp,
+    Input::ProvisionStart,
+    Input::ProvisionAnswers,
+    Input::ProvisionReceipt,
+    Input::SuspendUser,
+];
+const VAULT: Option<&str> = Some("feature:vault");
+
+/// Every message with a body.
 pub(super) fn all() -> Vec<Message<Input>> {
     let known = [Input::EligibilityKnown];
     let message = |schema, way: &[Input], said: Input, shown| Message {
@@ -16,6 +27,7 @@ pub(super) fn all() -> Vec<Message<Input>> {
         way: way.to_vec(),
         part: said.to_string(),
         shown,
+        feature: None,
     };
     let debited = [MADE, &[Input::Debit]].concat();
     let customer = Message {
@@ -24,7 +36,8 @@ pub(super) fn all() -> Vec<Message<Input>> {
         below: "",
         way: Vec::new(),
         part: "customer".to_owned(),
-        shown: None,
+        shown: Shown::Itself,
+        feature: None,
     };
     let first = Message {
         name: "IssueAsk of a first card",
@@ -32,39 +45,100 @@ pub(super) fn all() -> Vec<Message<Input>> {
         below: "evidence",
         way: vec![Input::EligibilityFirst],
         part: format!("{}/{}", Input::IssueIdentity, super::FIRST),
-        shown: None,
+        shown: Shown::Itself,
+        feature: None,
     };
+    // What has an empty body, and what no letter says.
+    let empty = |name, said: &str, shown| Message {
+        name,
+        schema: "Empty",
+        below: "",
+        way: MADE.to_vec(),
+        part: said.to_owned(),
+        shown,
+        feature: None,
+    };
+    let resume = Message {
+        name: "TokenBy of a resume",
+        schema: "TokenBy",
+        below: "",
+        way: SUSPENDED.to_vec(),
+        part: Input::ResumeUser.to_string(),
+        shown: Shown::By(Input::ResumeUser),
+        feature: None,
+    };
+    let tokens = Message {
+        name: "TokensAsk",
+        schema: "TokensAsk",
+        below: "",
+        way: MADE.to_vec(),
+        part: vault::TOKENS.to_owned(),
+        shown: Shown::Itself,
+        feature: VAULT,
+    };
+    let at_vault = |name, said: &str, shown| Message {
+        feature: VAULT,
+        ..empty(name, said, shown)
+    };
+    let by = |input: Input| input.to_string();
     vec![
         customer,
+        tokens,
+        resume,
+        at_vault("PanReplace", vault::REPLACE, Shown::Itself),
+        // No test changes the vault's key, so that every PAN is under the newest: a change is seen.
+        at_vault("VaultRotate", vault::ROTATE, Shown::Part(vault::RESEAL)),
+        at_vault("VaultReseal", vault::RESEAL, Shown::Itself),
+        empty(
+            "Compensate",
+            &by(Input::Compensate),
+            Shown::By(Input::Query),
+        ),
+        empty(
+            "TokenDelete",
+            &by(Input::Delete),
+            Shown::By(Input::TokenQuery),
+        ),
+        empty("Terminate", &by(Input::Terminate), Shown::By(Input::Debit)),
         message(
             "PhoneChange",
             &known,
             Input::PhoneChange,
-            Some(Input::IssueOtp),
+            Shown::By(Input::IssueOtp),
         ),
-        message("Block", &known, Input::BlockPerson, Some(Input::IssueOtp)),
+        message(
+            "Block",
+            &known,
+            Input::BlockPerson,
+            Shown::By(Input::IssueOtp),
+        ),
         message(
             "EligibilityAsk",
             &[],
             Input::EligibilityKnown,
-            Some(Input::EligibilityKnown),
+            Shown::By(Input::EligibilityKnown),
         ),
-        message("IssueAsk", &known, Input::IssueOtp, None),
+        message("IssueAsk", &known, Input::IssueOtp, Shown::Itself),
         first,
-        message("TokenProvision", MADE, Input::ProvisionStart, None),
-        message("TokenBy", MADE, Input::SuspendUser, Some(Input::TokenQuery)),
-        message("DebitAsk", MADE, Input::Debit, None),
+        message("TokenProvision", MADE, Input::ProvisionStart, Shown::Itself),
+        message(
+            "TokenBy",
+            MADE,
+            Input::SuspendUser,
+            Shown::By(Input::TokenQuery),
+        ),
+        message("DebitAsk", MADE, Input::Debit, Shown::Itself),
         message(
             "ReverseAsk",
             &debited,
             Input::Reverse,
-            Some(Input::DebitQuery),
+            Shown::By(Input::DebitQuery),
         ),
         message(
             "CardStatus",
             MADE,
             Input::CardBlocked,
-            Some(Input::CardQuery),
+            Shown::By(Input::CardQuery),
         ),
     ]
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::beside::{balance, reversal, tap};
 use super::tap::authorise;
-use super::{AMOUNT, ENOUGH, declined, issue, reference, score};
+use super::{AMOUNT, ENOUGH, declined, issue, reference, score, vault};
 use crate::script::{
     Act, Expected, Scene, advance, concat, evidence, fields, fresh, known, named, stranger,
 };
@@ -28,7 +28,7 @@ fn card() -> Vec<Act> {
     acts
 }
 
-fn scene(id: &str, requirement: &'static str, result: Kind, acts: Vec<Act>) -> Scene {
+pub(super) fn scene(id: &str, requirement: &'static str, result: Kind, acts: Vec<Act>) -> Scene {
     Scene {
         id: id.to_owned(),
         requirement,
@@ -42,9 +42,10 @@ fn scene(id: &str, requirement: &'static str, result: Kind, acts: Vec<Act>) -> S
     }
 }
 
-/// Scenes of one reference for two persons, and of taps.
+/// Scenes of the vault, of one reference for two persons, and of taps.
 pub(super) fn scenes() -> Vec<Scene> {
-    vec![
+    let mut all = vault::scenes();
+    all.extend([
         a_reference_makes_one_card(),
         a_token_lasts(),
         counters(),
@@ -58,7 +59,8 @@ pub(super) fn scenes() -> Vec<Scene> {
         of_another(),
         declined_and_reversed(),
         incomplete(),
-    ]
+    ]);
+    all
 }
 
 /// The issuer has used the reference for a card. An identity system that forgot so and says yes to another person gets

@@ -26,17 +26,22 @@ pub(super) fn flows() -> Vec<Flow<Input>> {
         Input::Tap,
         Input::CardQuery,
     ];
+    let tapped = [Input::Tap, Input::TapReverse, Input::CardQuery];
+    let refused = [Input::TapBadCryptogram, Input::Tap, Input::CardQuery];
     vec![
-        ("a card by code", [HELD, &held].concat()),
-        (
+        Flow::new("a card by code", [HELD, &held].concat()),
+        Flow::new(
             "a first card",
             vec![Input::EligibilityFirst, Input::IssueIdentity, Input::Query],
         ),
-        ("a payment", [MADE, &paid].concat()),
-        (
+        Flow::new("a payment", [MADE, &paid].concat()),
+        Flow::new(
             "a request undone",
             [MADE, &[Input::Compensate, Input::Query]].concat(),
         ),
+        // Until then it is a card by code.
+        Flow::new("a tap taken back", [HELD, &tapped].concat()).after(HELD.len()),
+        Flow::new("a tap that is refused", [HELD, &refused].concat()).after(HELD.len()),
     ]
 }
 

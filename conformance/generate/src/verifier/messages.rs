@@ -3,9 +3,9 @@
 use kaika_model::role::verifier::Input;
 
 use super::scenes::{APPLIED, CARD, FIRST, START};
-use crate::fields::{Bound, Message};
+use crate::fields::{Bound, Message, Shown};
 
-/// Every message of terminal and operator that has a body.
+/// Every message of terminal and operator with a body.
 pub(super) fn all() -> Vec<Message<Input>> {
     let message = |schema, way: &[&[Input]], said: Input| Message {
         name: schema,
@@ -13,7 +13,8 @@ pub(super) fn all() -> Vec<Message<Input>> {
         below: "",
         way: way.concat(),
         part: said.to_string(),
-        shown: None,
+        shown: Shown::Itself,
+        feature: None,
     };
     let account = Message {
         name: "AccountEnrol",
@@ -21,8 +22,19 @@ pub(super) fn all() -> Vec<Message<Input>> {
         below: "",
         way: Vec::new(),
         part: super::NEW_ACCOUNT.to_owned(),
-        shown: None,
+        shown: Shown::Itself,
+        feature: None,
     };
+    let empty = |name, way: &[Input], said: Input| Message {
+        name,
+        schema: "Empty",
+        below: "",
+        way: way.to_vec(),
+        part: said.to_string(),
+        shown: Shown::Itself,
+        feature: None,
+    };
+    let waited = [START, &[Input::AdvanceResend]].concat();
     let photos = [Input::Open, Input::Password, Input::ApplicantFirst];
     let proven = [Input::Otp];
     vec![
@@ -37,6 +49,8 @@ pub(super) fn all() -> Vec<Message<Input>> {
         message("ProvisionStep", &[START, CARD], Input::ProvisionDone),
         message("OrderMake", &[], Input::Order),
         message("OrderPay", &[START, CARD, &[Input::Order]], Input::Pay),
+        empty("OtpResend", &waited, Input::OtpResend),
+        empty("Cancel", START, Input::Cancel),
     ]
 }
 

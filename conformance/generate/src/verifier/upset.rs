@@ -10,10 +10,10 @@ pub(super) fn flows() -> Vec<Flow<Input>> {
     let matched = [Input::Frames, Input::Issue, Input::Query];
     let paid = [Input::Order, Input::Pay, Input::OrderQuery];
     vec![
-        ("a card by code", [START, CARD, &provisioned].concat()),
-        ("a first card", [FIRST, &matched].concat()),
-        ("a payment", [START, CARD, &paid].concat()),
-        (
+        Flow::new("a card by code", [START, CARD, &provisioned].concat()),
+        Flow::new("a first card", [FIRST, &matched].concat()),
+        Flow::new("a payment", [START, CARD, &paid].concat()),
+        Flow::new(
             "a request withdrawn",
             [START, &[Input::Cancel, Input::Query]].concat(),
         ),
