@@ -5,8 +5,8 @@ mod subjects;
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use kaika_conformance::crypto::{labelled, password};
@@ -39,30 +39,66 @@ enum Manner {
     Trusts,
     /// It takes the result of any order.
     Believes,
+    /// It knows nothing of what it sent before it died.
+    Forgets,
+    /// It never forgets what it sent.
+    Hoards,
+    /// It takes an order that is open for one that nobody paid.
+    Hurries,
 }
 
 /// What was shown, by number.
 type Shown = Arc<(Mutex<BTreeMap<String, Value>>, Condvar)>;
+
+/// What is left of payments when their phones die, by the phone's name.
+type Stores = Arc<Mutex<BTreeMap<String, Sent>>>;
+
+/// A payment that was sent: its order, its message and that one's key.
+#[derive(Clone)]
+struct Sent {
+    id: String,
+    body: Value,
+    key: String,
+}
 
 /// One payment.
 struct Phone {
     manner: Manner,
     wanted: Value,
     agent: ureq::Agent,
-    keys: AtomicU64,
+    /// The keys of one phone, in all its lives.
+    keys: Arc<AtomicU64>,
+    stores: Stores,
+    is_dead: Arc<AtomicBool>,
+}
+
+/// All phones of one kind: what they were told to do and what came of it.
+struct Shop {
+    manner: Manner,
+    shown: Shown,
+    numbers: AtomicU64,
+    keys: Arc<AtomicU64>,
+    stores: Stores,
+    living: Mutex<BTreeMap<String, Arc<AtomicBool>>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|error| panic!("{error}"))
 }
 
 impl Phone {
-    fn new(manner: Manner, wanted: Value) -> Self {
+    fn new(shop: &Shop, wanted: Value, is_dead: Arc<AtomicBool>) -> Self {
         let patience = wanted["patience_ms"].as_u64().unwrap_or_default();
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_millis(patience)));
         Self {
-            manner,
+            manner: shop.manner,
             wanted,
             agent: config.build().into(),
-            keys: AtomicU64::new(1),
+            keys: Arc::clone(&shop.keys),
+            stores: Arc::clone(&shop.stores),
+            is_dead,
         }
     }
 
@@ -74,8 +110,11 @@ impl Phone {
         format!("{:032x}", self.keys.fetch_add(1, Ordering::SeqCst))
     }
 
-    /// One message; nothing when there is no whole answer of JSON.
+    /// One message; nothing when there is no whole answer of JSON, or the phone is dead.
     fn say(&self, path: &str, key: &str, body: Option<&Value>) -> Option<(u16, Value)> {
+        if self.is_dead.load(Ordering::SeqCst) {
+            return None;
+        }
         let url = format!("{}{path}", self.text("verifier"));
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let now = now.ok()?.as_millis().to_string();
@@ -151,7 +190,22 @@ impl Phone {
         (word == [0x90, 0x00]).then(|| hex::encode(made))
     }
 
+    fn keeps(&self, sent: &Sent) {
+        if self.manner != Manner::Forgets {
+            locked(&self.stores).insert(self.text("terminal").to_owned(), sent.clone());
+        }
+    }
+
+    /// Pays, or asks about what it sent before it died.
     fn pays(&self) -> Value {
+        let sent = locked(&self.stores).get(self.text("terminal")).cloned();
+        match sent {
+            Some(sent) => self.told(&sent, true),
+            None => self.begins(),
+        }
+    }
+
+    fn begins(&self) -> Value {
         let (order, order_digest) = match self.order() {
             Ok(ordered) => ordered,
             Err(shown) => return shown,
@@ -182,35 +236,57 @@ impl Phone {
             "account_id": self.wanted["account_id"], "card_code": card, "order_digest": order_digest,
             "proof": hex::encode(proved.proof), "evidence": evidence,
         });
-        self.told(id, &body)
+        let sent = Sent {
+            id: id.to_owned(),
+            body,
+            key: self.key(),
+        };
+        self.keeps(&sent);
+        self.told(&sent, false)
     }
 
-    /// Asks until there is an answer, or there have been enough.
-    fn told(&self, id: &str, body: &Value) -> Value {
+    /// What is shown of an answer; nothing when it is none.
+    fn shown(&self, id: &str, status: u16, body: &Value) -> Option<Value> {
+        let ours = body["order_id"] == id || self.manner == Manner::Believes;
+        match body["result"].as_str() {
+            Some("paid") if status == 200 && ours => {
+                let mut shown = json!({"result": "paid"});
+                if let Some(code) = body.get("auth_code") {
+                    shown["auth_code"] = code.clone();
+                }
+                Some(shown)
+            }
+            Some("declined") if status == 200 && ours => Some(json!({"result": "declined"})),
+            Some("expired") if status == 200 && ours => {
+                Some(json!({"result": "refused", "code": "order-closed"}))
+            }
+            Some("open") if self.manner == Manner::Hurries => Some(json!({"result": "failed"})),
+            _ if is_refusal(body) => Some(refused(body)),
+            _ => None,
+        }
+    }
+
+    /// Asks until there is an answer, or there have been enough; of one that was sent before it died it asks only.
+    fn told(&self, sent: &Sent, is_again: bool) -> Value {
+        let Sent { id, body, key } = sent;
         let path = format!("/v1/orders/{id}/pay");
-        let mut key = self.key();
+        let mut key = key.clone();
+        if is_again && self.manner == Manner::NewKeys {
+            key = self.key();
+        }
+        let looks_up = matches!(self.manner, Manner::LooksUp | Manner::Hurries);
         for attempt in 0..TRIES {
-            let answer = if attempt > 0 && self.manner == Manner::LooksUp {
+            let answer = if looks_up && (is_again || attempt > 0) {
                 self.say(&format!("/v1/orders/{id}"), "", None)
             } else {
                 self.say(&path, &key, Some(body))
             };
-            if let Some((status, body)) = answer {
-                let ours = body["order_id"] == id || self.manner == Manner::Believes;
-                match body["result"].as_str() {
-                    Some("paid") if status == 200 && ours => {
-                        let mut shown = json!({"result": "paid"});
-                        if let Some(code) = body.get("auth_code") {
-                            shown["auth_code"] = code.clone();
-                        }
-                        return shown;
-                    }
-                    Some("declined") if status == 200 && ours => {
-                        return json!({"result": "declined"});
-                    }
-                    _ if is_refusal(&body) => return refused(&body),
-                    _ => {}
+            let shown = answer.and_then(|(status, body)| self.shown(id, status, &body));
+            if let Some(shown) = shown {
+                if self.manner != Manner::Hoards {
+                    locked(&self.stores).remove(self.text("terminal"));
                 }
+                return shown;
             }
             match self.manner {
                 Manner::GivesUp => return json!({"result": "failed"}),
@@ -254,25 +330,33 @@ fn refused(body: &Value) -> Value {
 }
 
 /// The control channel of such a phone.
-fn control(mut stream: TcpStream, manner: Manner, shown: &Shown, numbers: &AtomicU64) {
+fn control(mut stream: TcpStream, shop: &Arc<Shop>) {
     let Some((head, body)) = heard(&mut stream) else {
         return;
     };
     let asked: Value = serde_json::from_str(&body).unwrap_or_default();
+    let shown = &shop.shown;
     let answer = if head.starts_with("POST /ctl/v1/trigger ") {
-        let id = numbers.fetch_add(1, Ordering::SeqCst).to_string();
-        let (shown, name) = (Arc::clone(shown), id.clone());
+        let id = shop.numbers.fetch_add(1, Ordering::SeqCst).to_string();
+        let is_dead = Arc::new(AtomicBool::new(false));
+        locked(&shop.living).insert(id.clone(), Arc::clone(&is_dead));
+        let (shop, name) = (Arc::clone(shop), id.clone());
         std::thread::spawn(move || {
-            let end = Phone::new(manner, asked).pays();
-            let mut all = shown.0.lock().unwrap_or_else(|error| panic!("{error}"));
-            all.insert(name, end);
-            shown.1.notify_all();
+            let end = Phone::new(&shop, asked, is_dead).pays();
+            locked(&shop.shown.0).insert(name, end);
+            shop.shown.1.notify_all();
         });
         json!({"ok": true, "id": id})
+    } else if head.starts_with("POST /ctl/v1/crash ") {
+        let id = asked["id"].as_str().unwrap_or_default();
+        if let Some(is_dead) = locked(&shop.living).remove(id) {
+            is_dead.store(true, Ordering::SeqCst);
+        }
+        json!({"ok": true})
     } else if head.starts_with("POST /ctl/v1/outcome ") {
         let id = asked["id"].as_str().unwrap_or_default();
         let wait = Duration::from_millis(asked["wait_ms"].as_u64().unwrap_or_default());
-        let all = shown.0.lock().unwrap_or_else(|error| panic!("{error}"));
+        let all = locked(&shown.0);
         let absent = |all: &mut BTreeMap<String, Value>| !all.contains_key(id);
         let waited = shown.1.wait_timeout_while(all, wait, absent);
         let (all, _) = waited.unwrap_or_else(|error| panic!("{error}"));
@@ -287,8 +371,15 @@ fn control(mut stream: TcpStream, manner: Manner, shown: &Shown, numbers: &Atomi
 }
 
 fn runner(manner: Manner) -> Runner {
-    let (shown, numbers) = (Shown::default(), Arc::new(AtomicU64::new(1)));
-    let at = listening(move |stream| control(stream, manner, &shown, &numbers));
+    let shop = Arc::new(Shop {
+        manner,
+        shown: Shown::default(),
+        numbers: AtomicU64::new(1),
+        keys: Arc::new(AtomicU64::new(1)),
+        stores: Stores::default(),
+        living: Mutex::default(),
+    });
+    let at = listening(move |stream| control(stream, &shop));
     let manifest = Manifest {
         implementation: Implementation {
             name: format!("{manner:?}"),
@@ -297,7 +388,7 @@ fn runner(manner: Manner) -> Runner {
         roles: [("terminal".to_owned(), Endpoint::default())].into(),
         hooks: Hooks {
             control: Some(Carrier::Http(format!("http://{at}"))),
-            offers: Some(vec!["trigger".to_owned()]),
+            offers: Some(vec!["trigger".to_owned(), "crash".to_owned()]),
         },
         ..Manifest::default()
     };
@@ -370,6 +461,30 @@ fn who_pays_wrong_fails_where_it_is_wrong() {
             "pay order(ok) chip(signs) told(other-order)",
             "subject -> verifier : the same again",
             "nothing",
+        ),
+        (
+            Manner::Forgets,
+            "pay order(ok) chip(signs) crash",
+            "subject -> verifier : the same again",
+            "POST /v1/orders, key",
+        ),
+        (
+            Manner::NewKeys,
+            "pay order(ok) chip(signs) crash",
+            "subject -> verifier : the same again",
+            "POST",
+        ),
+        (
+            Manner::Hurries,
+            "pay order(ok) chip(signs) answer(cut) answer(open)",
+            "subject -> verifier : the same again",
+            "nothing",
+        ),
+        (
+            Manner::Hoards,
+            "pay order(ok) chip(signs) told(paid) pay",
+            "subject -> verifier : POST /v1/orders",
+            "POST /v1/orders/",
         ),
     ] {
         let failure = failure(manner, way);

@@ -46,11 +46,15 @@ impl Script for Templates {
         let of_payment = matches!(state, State::Payment(_));
         let about = match (state, input) {
             (_, Input::Refused) => refusal(state).name(),
-            (_, Input::ChipSigns | Input::TimeOut | Input::InProgress | Input::Gone)
-                if of_payment =>
-            {
-                "payment"
-            }
+            (State::Ordering | State::Payment(Screen::Confirming), Input::Crash) => "order",
+            (
+                _,
+                Input::ChipSigns
+                | Input::TimeOut
+                | Input::InProgress
+                | Input::Gone
+                | Input::Crash,
+            ) if of_payment => "payment",
             (State::Consenting, Input::ChipSigns) => "consent",
             (State::Payment(Screen::Unknown), Input::ToldPaid) => "after all",
             // Whoever carries commands must not count on what they are.
@@ -80,6 +84,17 @@ impl Script for Templates {
 
     fn expected(_: &State, _: &Input, _: &Outcome<State, Output>) -> Expected {
         Expected::default()
+    }
+
+    /// What was answered is forgotten: a terminal that has paid is as new, and only that way shows it.
+    fn detours() -> Vec<(&'static str, Vec<Input>)> {
+        let paid = [Input::Pay, Input::Order, Input::ChipSigns];
+        let then = |told: &[Input]| paid.iter().chain(told).copied().collect();
+        vec![
+            ("pay", then(&[Input::ToldPaid, Input::Pay])),
+            ("pay", then(&[Input::ToldDeclined, Input::Pay])),
+            ("pay", then(&[Input::Crash, Input::ToldPaid, Input::Pay])),
+        ]
     }
 
     fn needs(input: &Input) -> Option<&'static str> {
@@ -156,6 +171,18 @@ fn trigger(action: &str, wanted: Value) -> Value {
         with.extend(wanted.clone());
     }
     json!({"op": "trigger", "action": action, "with": with})
+}
+
+/// The person wants to pay, and the order that is asked for; of a key that is as new as the wish.
+fn orders(key: Key) -> Vec<Value> {
+    let body = json!({
+        "account_id": known("account"), "payee": "corner-shop", "amount_minor": AMOUNT, "currency": CURRENCY,
+    });
+    let mut asked = asks(json!(["v1", "orders"]), body);
+    if key != Key::New {
+        asked["key"] = json!(key);
+    }
+    vec![pays(), asked]
 }
 
 fn pays() -> Value {
@@ -468,12 +495,7 @@ fn stands(waits: bool, about: &str) -> Vec<Value> {
 
 fn said(input: Input, about: &str) -> Vec<Value> {
     match input {
-        Input::Pay => {
-            let body = json!({
-                "account_id": known("account"), "payee": "corner-shop", "amount_minor": AMOUNT, "currency": CURRENCY,
-            });
-            vec![pays(), asks(json!(["v1", "orders"]), body)]
-        }
+        Input::Pay => orders(Key::New),
         Input::Order => order_shown(),
         Input::OrderAmount => order_refused(("amount_minor", json!(AMOUNT + 1))),
         Input::OrderPayee => order_refused(("payee", json!("other-shop"))),
@@ -507,9 +529,28 @@ fn said(input: Input, about: &str) -> Vec<Value> {
             }
             vec![busy, again(about)]
         }
+        Input::Open => {
+            let mut busy = refuse("in-progress");
+            busy["query"] = json!({"order_id": known("order_id"), "result": "open"});
+            no_answer(busy)
+        }
         Input::ServerError => no_answer(json!({"op": "answer", "status": 500, "raw": "oops"})),
         Input::Unreadable => no_answer(told(known("order_id"), "perhaps")),
         Input::OtherOrder => no_answer(told(fresh(16), "paid")),
+        Input::Expired => {
+            let mut late = refuse("order-expired");
+            late["query"] = json!({"order_id": known("order_id"), "result": "expired"});
+            let code = seen("order-expired");
+            vec![late, shown(json!({"result": "refused", "code": code}))]
+        }
+        Input::Crash if about == "payment" => {
+            vec![json!({"op": "crash"}), pays(), again("payment")]
+        }
+        Input::Crash if about == "order" => {
+            let mut steps = vec![json!({"op": "crash"})];
+            steps.extend(orders(Key::Any));
+            steps
+        }
         Input::Refused => vec![
             refuse(about),
             shown(json!({"result": "refused", "code": seen(about)})),

@@ -4,6 +4,7 @@ use kaika_crypto::digest;
 use kaika_spec::Weakness;
 use kaika_weakness::lacks;
 use kaika_wire::messages::verifier::Ordered;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::evidence::{self, Kind};
@@ -27,9 +28,52 @@ pub struct Wanted {
     pub currency: String,
 }
 
+/// A payment that was sent: what survives a restart of the phone until it is answered. It holds no password.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The order.
+    pub order_id: String,
+    /// Its message, with proof and evidence.
+    pub body: Value,
+    /// The message's idempotency key, 32 hex digits.
+    pub key: String,
+    /// Who is paid.
+    pub payee: String,
+    /// How much, minor units.
+    pub amount_minor: u64,
+    /// ISO 4217 numeric.
+    pub currency: String,
+}
+
+/// The message could pay.
+impl core::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Kept")
+    }
+}
+
+impl Kept {
+    fn message(&self) -> Http {
+        Http {
+            method: "POST",
+            path: format!("/v1/orders/{}/pay", self.order_id),
+            body: self.body.clone(),
+            key: None,
+            again: Some(self.key.clone()),
+        }
+    }
+}
+
+/// The idempotency key of a payment, which nobody guesses who does not know the password.
+fn pay_key(order_id: &str, proof: &str) -> String {
+    let digest = digest::labelled("kaika/pay-key/1", &[order_id, proof]);
+    hex::encode(digest.get(..16).unwrap_or_default())
+}
+
 /// A payment under way.
 pub struct Pay {
     wanted: Wanted,
+    kept: Option<Kept>,
     stage: Stage,
 }
 
@@ -57,14 +101,29 @@ impl Pay {
     pub const fn new(wanted: Wanted) -> Self {
         Self {
             wanted,
+            kept: None,
             stage: Stage::Idle,
         }
+    }
+
+    /// A payment that was sent before a restart: it is asked about, whatever is wanted now.
+    pub const fn resume(wanted: Wanted, kept: Kept) -> Self {
+        Self {
+            wanted,
+            kept: Some(kept),
+            stage: Stage::Idle,
+        }
+    }
+
+    /// What to keep for [`Pay::resume`], from before the payment is sent until it is answered.
+    pub const fn kept(&self) -> Option<&Kept> {
+        self.kept.as_ref()
     }
 
     /// Takes one input and says what must be done next.
     pub fn handle(&mut self, input: Input) -> Effect {
         match (&self.stage, input) {
-            (Stage::Idle, Input::Start) => self.order(),
+            (Stage::Idle, Input::Start) => self.start(),
             (Stage::Ordering, Input::Answer { status: 201, body }) => self.authorise(&body),
             (Stage::Signing { .. }, Input::Chip(responses)) => self.signed(&responses),
             (Stage::Paying { .. }, Input::Answer { status: 200, body }) => self.shown(&body),
@@ -90,6 +149,26 @@ impl Pay {
             }
             _ => self.fail(Failure::Unexpected),
         }
+    }
+
+    fn start(&mut self) -> Effect {
+        //= spec/70-pay.md#pay-22-a-restart-asks-first
+        //# A terminal that is started again MUST ask what became of a payment that it sent and that was not answered, before it
+        //# places another order.
+        match self.kept.clone() {
+            Some(kept) => self.pay(kept),
+            None => self.order(),
+        }
+    }
+
+    /// Sends a payment, for the first time or after a restart.
+    fn pay(&mut self, kept: Kept) -> Effect {
+        let message = kept.message();
+        self.stage = Stage::Paying {
+            order_id: kept.order_id.clone(),
+        };
+        self.kept = Some(kept);
+        Effect::Send(message)
     }
 
     fn order(&mut self) -> Effect {
@@ -149,17 +228,24 @@ impl Pay {
         else {
             return self.fail(Failure::Unsigned);
         };
-        let path = format!("/v1/orders/{order_id}/pay");
-        self.stage = Stage::Paying { order_id };
+        let proof = body.get("proof").and_then(Value::as_str);
+        let key = pay_key(&order_id, proof.unwrap_or_default());
         if let Some(body) = body.as_object_mut() {
             body.insert("evidence".into(), json!(evidence));
         }
-        Effect::Send(Http {
-            method: "POST",
-            path,
+        let Wanted {
+            payee,
+            amount_minor,
+            currency,
+            ..
+        } = self.wanted.clone();
+        self.pay(Kept {
+            order_id,
             body,
-            key: None,
-            again: None,
+            key,
+            payee,
+            amount_minor,
+            currency,
         })
     }
 
@@ -200,12 +286,18 @@ impl Pay {
             // No result of this order is no answer.
             _ => return Effect::Unknown,
         };
-        self.stage = Stage::Over;
+        self.over();
         effect
     }
 
-    fn fail(&mut self, failure: Failure) -> Effect {
+    /// It has an answer: nothing of it is kept.
+    fn over(&mut self) {
         self.stage = Stage::Over;
+        self.kept = None;
+    }
+
+    fn fail(&mut self, failure: Failure) -> Effect {
+        self.over();
         Effect::Failed(failure)
     }
 }
@@ -347,6 +439,40 @@ mod tests {
                 auth_code: "000001".into()
             }
         );
+    }
+
+    #[test]
+    fn a_restart_asks_about_what_was_sent_and_orders_nothing() {
+        //= spec/70-pay.md#pay-22-a-restart-asks-first
+        //= type=test
+        //# A terminal that is started again MUST ask what became of a payment that it sent and that was not answered, before it
+        //# places another order.
+        let mut pay = Pay::new(wanted());
+        pay.handle(Input::Start);
+        let body = ordered(1250, 1250);
+        pay.handle(Input::Answer { status: 201, body });
+        assert_eq!(pay.kept(), None, "nothing was sent");
+        let signed = [&[7; 16][..], &[0x90, 0x00]].concat();
+        let Effect::Send(first) = pay.handle(Input::Chip(vec![vec![0x90, 0x00], signed])) else {
+            panic!("the payment is sent")
+        };
+        assert!(first.again.is_some());
+        pay.handle(Input::Silence);
+        let Some(kept) = pay.kept().cloned() else {
+            panic!("it is kept")
+        };
+        assert_eq!(format!("{kept:?}"), "Kept");
+        let written = serde_json::to_string(&kept).unwrap_or_default();
+        let read = serde_json::from_str(&written).unwrap_or_else(|error| panic!("{error}"));
+        let mut again = Pay::resume(wanted(), read);
+        assert_eq!(again.handle(Input::Start), Effect::Send(first));
+        let id = "00".repeat(16);
+        let body = json!({"order_id": id, "result": "declined"});
+        assert_eq!(
+            again.handle(Input::Answer { status: 200, body }),
+            Effect::Declined
+        );
+        assert_eq!(again.kept(), None, "it was answered");
     }
 
     #[test]

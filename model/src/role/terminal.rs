@@ -1,4 +1,4 @@
-//! The user's terminal: one payment, or one card request. Read [`step`] first.
+//! The user's terminal: payments, one after another, or one card request. Read [`step`] first.
 //!
 //! What it shows of a payment is a part of the world of payments too: [`screen`].
 
@@ -118,12 +118,16 @@ alphabet! {
         Cut = "answer(cut)",
         TimeOut = "time-out",
         InProgress = "answer(in-progress)",
+        /// The order is as it was: the payment did not come so far, or is judged just now.
+        Open = "answer(open)",
         /// A status from 500 on, and no problem document.
         ServerError = "answer(server-error)",
         /// A result that is none.
         Unreadable = "answer(unreadable)",
         /// The result of another order.
         OtherOrder = "told(other-order)",
+        /// The order is too old; it was not paid.
+        Expired = "told(expired)",
         Refused = "answer(refused)",
         /// No message is answered any more.
         Gone = "verifier(gone)",
@@ -219,12 +223,15 @@ impl Machine for Terminal {
             State::Idle => return matches!(input, Input::Pay | Input::Apply),
             State::Over => return false,
             State::Payment(Screen::Waiting | Screen::Unknown) => {
-                return (Input::ToldPaid..=Input::Gone).contains(input);
+                let is_answer = (Input::ToldPaid..=Input::Gone).contains(input);
+                return is_answer || *input == Input::Crash;
             }
+            State::Payment(Screen::Confirming) if *input == Input::Crash => return true,
             State::Payment(Screen::Confirming) | State::Consenting => {
                 return (Input::ChipSigns..=Input::ChipGone).contains(input);
             }
-            State::Payment(_) => return false,
+            State::Payment(Screen::Paid | Screen::Failed) => return *input == Input::Pay,
+            State::Payment(Screen::Idle) => return false,
             // A query has no key, and is never under way.
             State::Resumed(_) if *input == Input::InProgress => return false,
             State::Resumed(_) => &[Input::Waits, Input::WentOn],
@@ -236,6 +243,7 @@ impl Machine for Terminal {
                 Input::OrderAccount,
                 Input::OrderDigest,
                 Input::OrderWeak,
+                Input::Crash,
             ],
             State::Opening => &[Input::Opened, Input::OpenedWeak],
             State::Proving => &[Input::Applicant],
@@ -267,7 +275,7 @@ impl Machine for Terminal {
         let chip = all().filter(|input| (Input::ChipSigns..=Input::ChipGone).contains(input));
         let applying = all().filter(|input| *input >= Input::Apply);
         vec![
-            ("pay", paying.collect()),
+            ("pay", paying.chain([Input::Crash]).collect()),
             ("apply", applying.chain(chip).chain(ANY).collect()),
         ]
     }
@@ -306,9 +314,13 @@ fn ends(shown: Output, reqs: &'static [&'static str]) -> Step {
     Outcome::accept(State::Over, [shown], reqs)
 }
 
+fn orders(reqs: &'static [&'static str]) -> Step {
+    Outcome::accept(State::Ordering, [Output::Order], reqs)
+}
+
 fn begun(input: Input) -> Step {
     match input {
-        Input::Pay => Outcome::accept(State::Ordering, [Output::Order], &["WIR-5"]),
+        Input::Pay => orders(&["WIR-5"]),
         Input::Apply => Outcome::accept(State::Opening, [Output::Open], &["WIR-5"]),
         _ => wrong(State::Idle),
     }
@@ -340,6 +352,7 @@ fn ordered(input: Input) -> Step {
         | Input::OrderAccount
         | Input::OrderDigest => ends(Output::ShowFailed, &["PAY-19"]),
         Input::OrderWeak => ends(Output::ShowFailed, &["APP-2"]),
+        Input::Crash => orders(&["PAY-22"]),
         _ => asked(State::Ordering, input),
     }
 }
@@ -352,6 +365,10 @@ fn paying(shown: Screen, input: Input, weak: &Weak) -> Step {
         (Screen::Unknown, Input::ChipSigns) => pays(&["PAY-6"]),
         (Screen::Confirming, Input::ChipRefuses | Input::ChipGone) => {
             ends(Output::ShowFailed, &["PAY-19"])
+        }
+        // Nothing was sent, or it was answered: another order is placed.
+        (Screen::Confirming, Input::Crash) | (Screen::Paid | Screen::Failed, Input::Pay) => {
+            orders(&["PAY-22"])
         }
         (Screen::Waiting | Screen::Unknown, _) => told(shown, input, weak),
         _ => wrong(State::Payment(shown)),
@@ -375,17 +392,21 @@ fn told(shown: Screen, input: Input, weak: &Weak) -> Step {
         Input::TimeOut
         | Input::Cut
         | Input::InProgress
+        | Input::Open
         | Input::ServerError
         | Input::Unreadable
-        | Input::OtherOrder => {
-            Outcome::accept(State::Payment(Screen::Unknown), [Output::Ask], &["PAY-14"])
-        }
+        | Input::OtherOrder => asks(&["PAY-14"]),
+        Input::Crash => asks(&["PAY-22"]),
         Input::Gone => {
             Outcome::accept(State::Over, [Output::Ask, Output::ShowUnknown], &["PAY-14"])
         }
-        Input::Refused => ends(Output::ShowRefused, &["PAY-13"]),
+        Input::Refused | Input::Expired => ends(Output::ShowRefused, &["PAY-13"]),
         _ => wrong(State::Payment(shown)),
     }
+}
+
+fn asks(reqs: &'static [&'static str]) -> Step {
+    Outcome::accept(State::Payment(Screen::Unknown), [Output::Ask], reqs)
 }
 
 fn fails(reqs: &'static [&'static str]) -> Step {
