@@ -39,7 +39,16 @@ impl Script for Templates {
         } else {
             LONG
         };
-        vec!["setup".to_owned(), patience.to_owned()]
+        let mut parts = vec!["setup".to_owned(), patience.to_owned()];
+        let mut lives = inputs.split(|input| *input == Input::Crash);
+        let first = lives.next().map(typed).unwrap_or_default();
+        let later = lives.map(typed).max_by_key(Vec::len).unwrap_or_default();
+        for (name, typed) in [("codes", first), ("later", later)] {
+            if typed.contains(&ANOTHER) {
+                parts.push(format!("{name}/{}", typed.join(",")));
+            }
+        }
+        parts
     }
 
     fn part(state: &State, input: &Input) -> String {
@@ -49,13 +58,10 @@ impl Script for Templates {
             (State::Ordering | State::Payment(Screen::Confirming), Input::Crash) => "order",
             (
                 _,
-                Input::ChipSigns
-                | Input::TimeOut
-                | Input::InProgress
-                | Input::Gone
-                | Input::Crash,
+                Input::ChipSigns | Input::TimeOut | Input::InProgress | Input::Gone | Input::Crash,
             ) if of_payment => "payment",
             (State::Consenting, Input::ChipSigns) => "consent",
+            (State::Resending, Input::Otp) => "another",
             (State::Payment(Screen::Unknown), Input::ToldPaid) => "after all",
             // Whoever carries commands must not count on what they are.
             (State::Relaying, Input::Relay) => "more",
@@ -79,6 +85,10 @@ impl Script for Templates {
             _ => {}
         }
         let (name, about) = part.split_once('/').unwrap_or((part, ""));
+        if ["codes", "later"].contains(&name) {
+            let typed: Vec<&str> = about.split(',').collect();
+            return vec![named(name, has_typed(&typed))];
+        }
         Input::from_name(name).map_or_else(Vec::new, |input| said(input, about))
     }
 
@@ -112,6 +122,7 @@ const fn refusal(state: &State) -> Refusal {
         State::Payment(_) | State::Proving => Refusal::BadPassword,
         State::Naming => Refusal::Ineligible,
         State::Coding | State::Recoding => Refusal::OtpLocked,
+        State::Resending => Refusal::RequestExpired,
         State::Photographing => Refusal::PolicyExpired,
         State::Filming => Refusal::MatchFailed,
         State::Issuing => Refusal::DuplicateCard,
@@ -121,6 +132,33 @@ const fn refusal(state: &State) -> Refusal {
             Refusal::Malformed
         }
     }
+}
+
+/// In the place of a code: the person asks for another.
+const ANOTHER: &str = "another";
+
+/// What the person says when asked for a code, by the letters that ask: the name of a code, or [`ANOTHER`].
+fn typed(inputs: &[Input]) -> Vec<&'static str> {
+    let mut typed = Vec::new();
+    for input in inputs {
+        typed.push(match input {
+            Input::Otp if typed.last() == Some(&ANOTHER) => "another_code",
+            Input::TooSoon => "another_code",
+            Input::Otp | Input::Waits => "code",
+            Input::OtpWrong => "next_code",
+            Input::OtpAnother | Input::OtpWrongAnother | Input::OtpExpired => ANOTHER,
+            _ => continue,
+        });
+    }
+    typed
+}
+
+fn has_typed(names: &[&str]) -> Value {
+    let one = |name: &&str| match *name {
+        ANOTHER => Value::Null,
+        name => known(name),
+    };
+    names.iter().map(one).collect()
 }
 
 /// Texts that a test makes up.
@@ -144,6 +182,9 @@ fn setup() -> Vec<Value> {
         ("applicant", stranger()),
         ("code", digits(6)),
         ("next_code", digits(6)),
+        ("another_code", digits(6)),
+        ("codes", has_typed(&["code", "next_code"])),
+        ("later", has_typed(&["code", "next_code"])),
         ("front", picture("front ")),
         ("back", picture("back ")),
     ]);
@@ -192,7 +233,8 @@ fn pays() -> Value {
     )
 }
 
-fn applies() -> Value {
+/// The person wants a card, and types these codes.
+fn applies(codes: &str) -> Value {
     let frames: Value = ACTIONS
         .iter()
         .map(|action| (*action, known(action)))
@@ -201,7 +243,7 @@ fn applies() -> Value {
         "apply",
         json!({
             "device_id": known("device"), "se_id": known("chip.se_id"), "product": "debit", "tos_version": "1",
-            "applicant": known("applicant"), "codes": [known("code"), known("next_code")],
+            "applicant": known("applicant"), "codes": known(codes),
             "front": known("front"), "back": known("back"), "frames": frames,
         }),
     )
@@ -214,8 +256,9 @@ fn asks(path: Value, body: Value) -> Value {
 
 /// A POST about the card request, under the session key.
 fn asks_about(what: &str, body: Value, key: Key) -> Value {
-    let path = json!(["v1", "requests", known("request_id"), what]);
-    let mut step = asks(path, body);
+    let mut path = vec![json!("v1"), json!("requests"), known("request_id")];
+    path.extend(what.split('/').map(|part| json!(part)));
+    let mut step = asks(json!(path), body);
     step["session"] = known("proved.session");
     if key != Key::New {
         step["key"] = json!(key);
@@ -391,6 +434,22 @@ fn proves() -> Vec<Value> {
     let path = json!(["v1", "requests", known("request_id"), "password"]);
     steps.push(asks(path, json!({"proof": known("proved.proof")})));
     steps
+}
+
+/// A code is sent, and the terminal is told of it.
+fn told_of_code() -> Vec<Value> {
+    let otp = json!({
+        "otp_id": known("otp_id"), "phone_mask": "*******4321", "expires_at": {"$now": limit::OTP_TTL_MS},
+        "tries_left": limit::OTP_TRIES_MAX, "sends_left": limit::OTP_SENDS_MAX - 1,
+    });
+    vec![
+        named("otp_id", fresh(16)),
+        next(json!({"next": "otp", "otp": otp})),
+    ]
+}
+
+fn asks_another() -> Value {
+    asks_about("otp/resend", json!({}), Key::New)
 }
 
 fn sends_code(code: &str, key: Key) -> Value {
@@ -572,7 +631,7 @@ fn applying(input: Input, about: &str) -> Vec<Value> {
                 "product": "debit", "tos_version": "1",
                 "terminal_nonce": {"$bind": {"as": "terminal_nonce", "match": {"$hex": {"len": 16}}}},
             });
-            vec![applies(), asks(json!(["v1", "requests"]), body)]
+            vec![applies("codes"), asks(json!(["v1", "requests"]), body)]
         }
         Input::Opened => proves(),
         Input::OpenedWeak => {
@@ -588,14 +647,24 @@ fn applying(input: Input, about: &str) -> Vec<Value> {
                 Key::New,
             ),
         ],
-        Input::Otp => vec![
-            named("otp_id", fresh(16)),
-            next(json!({"next": "otp", "otp": {
-                "otp_id": known("otp_id"), "phone_mask": "*******4321", "expires_at": {"$now": limit::OTP_TTL_MS},
-                "tries_left": limit::OTP_TRIES_MAX, "sends_left": limit::OTP_SENDS_MAX - 1,
-            }})),
-            sends_code("code", Key::New),
-        ],
+        Input::Otp => {
+            let code = if about == ANOTHER {
+                "another_code"
+            } else {
+                "code"
+            };
+            let mut steps = told_of_code();
+            steps.push(sends_code(code, Key::New));
+            steps
+        }
+        Input::OtpAnother => {
+            let mut steps = told_of_code();
+            steps.push(asks_another());
+            steps
+        }
+        Input::OtpWrongAnother => vec![refuse("otp-wrong"), asks_another()],
+        Input::OtpExpired => vec![refuse("otp-expired"), asks_another()],
+        Input::TooSoon => vec![refuse("rate-limited"), sends_code("another_code", Key::New)],
         Input::OtpWrong => vec![refuse("otp-wrong"), sends_code("next_code", Key::New)],
         Input::Photos => vec![
             named("policy_id", fresh(16)),
@@ -630,7 +699,7 @@ fn applying(input: Input, about: &str) -> Vec<Value> {
         Input::RelayGone => {
             let mut steps = vec![json!({"op": "pull", "ins": "50"})];
             steps.extend(commands(about));
-            steps.extend([failed(), applies(), queries()]);
+            steps.extend([failed(), applies("later"), queries()]);
             steps
         }
         Input::Done => vec![
@@ -642,7 +711,7 @@ fn applying(input: Input, about: &str) -> Vec<Value> {
             })),
         ],
         Input::ScriptFailed => vec![refuse("personalisation-failed"), starts()],
-        Input::Crash => vec![json!({"op": "crash"}), applies(), queries()],
+        Input::Crash => vec![json!({"op": "crash"}), applies("later"), queries()],
         Input::Waits => stands(true, about),
         Input::WentOn => stands(false, about),
         _ => Vec::new(),

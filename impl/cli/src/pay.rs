@@ -72,6 +72,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
         back: None,
         frames: Default::default(),
         gateway: None,
+        read: None,
         state: args.state.clone(),
         verbose: !args.json,
     };

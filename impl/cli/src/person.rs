@@ -26,6 +26,8 @@ pub(crate) struct AtTheKeyboard {
     pub(crate) frames: BTreeMap<String, PathBuf>,
     /// SMS gateway and phone number to read codes from.
     pub(crate) gateway: Option<(String, String)>,
+    /// The code that was read there last.
+    pub(crate) read: Option<String>,
     /// File that keeps where a card request stands, or a payment that was sent.
     pub(crate) state: Option<PathBuf>,
     /// Whether every message is told.
@@ -43,9 +45,17 @@ fn missing(what: &str) -> Fault {
 }
 
 impl Person for AtTheKeyboard {
-    async fn code(&mut self, phone_mask: &str) -> Result<String, Fault> {
+    async fn code(&mut self, phone_mask: &str) -> Result<Option<String>, Fault> {
         match &self.gateway {
-            Some((gateway, phone)) => last_code(gateway, phone).await,
+            Some((gateway, phone)) => {
+                let code = Some(last_code(gateway, phone).await?);
+                if self.read == code {
+                    let what = format!("the newest code for {phone} at {gateway} was tried");
+                    return Err(Fault::Peer(what));
+                }
+                self.read.clone_from(&code);
+                Ok(code)
+            }
             None => prompt(phone_mask),
         }
     }
@@ -141,13 +151,13 @@ pub(crate) fn forget(path: &Path) -> Result<(), Fault> {
     }
 }
 
-fn prompt(phone_mask: &str) -> Result<String, Fault> {
-    eprint!("code sent to {phone_mask}: ");
+fn prompt(phone_mask: &str) -> Result<Option<String>, Fault> {
+    eprint!("code sent to {phone_mask} (an empty line asks for another): ");
     let _ = std::io::stderr().flush();
     let mut line = String::new();
     let read = std::io::stdin().read_line(&mut line);
     match read {
-        Ok(count) if count > 0 => Ok(line.trim().to_owned()),
+        Ok(count) if count > 0 => Ok(Some(line.trim().to_owned()).filter(|code| !code.is_empty())),
         _ => Err(Fault::Peer(
             "no code was typed; give --sms URL --phone NUMBER to read it from the gateway".into(),
         )),

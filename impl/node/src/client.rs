@@ -22,8 +22,8 @@ const PAUSE: Duration = Duration::from_millis(300);
 
 /// Whoever holds the phone.
 pub trait Person {
-    /// The code that was sent.
-    fn code(&mut self, phone_mask: &str) -> impl Future<Output = Result<String, Fault>>;
+    /// The code that was sent; nothing when the person asks for another.
+    fn code(&mut self, phone_mask: &str) -> impl Future<Output = Result<Option<String>, Fault>>;
     /// Front and back of the document.
     fn photos(&mut self) -> Result<(Vec<u8>, Vec<u8>), Fault>;
     /// One picture for each action.
@@ -244,7 +244,10 @@ impl Phone {
                     person.sees(&Step::Sign);
                     self.given(chip, &commands).await?
                 }
-                Effect::AskCode { phone_mask } => Input::Code(person.code(&phone_mask).await?),
+                Effect::AskCode { phone_mask } => match person.code(&phone_mask).await? {
+                    Some(code) => Input::Code(code),
+                    None => Input::AnotherCode,
+                },
                 Effect::AskPhotos => {
                     let (front, back) = person.photos()?;
                     Input::Photos(front, back)

@@ -157,8 +157,7 @@ impl Apply {
             Input::Silence => Effect::SendAgain,
             Input::Chip(responses) => self.chip(responses),
             Input::Code(code) => self.code(&code),
-            // The stage stays: when it is too soon, the code that was sent still counts.
-            Input::AnotherCode => self.send("otp/resend", json!({})),
+            Input::AnotherCode => self.another(),
             Input::Photos(front, back) => self.photos(front, back),
             Input::Frames(pictures) => self.frames(pictures),
         }
@@ -295,6 +294,8 @@ impl Apply {
         };
         match next {
             Next::Applicant {} => self.say_applicant(),
+            //= spec/30-prove.md#prv-21-the-newest-code
+            //# The terminal MUST send what its person types under the id of the last code that it was told of.
             Next::Otp { otp } => {
                 let otp_id = otp.otp_id.to_string();
                 self.ask(Asked::Code {
@@ -428,6 +429,14 @@ impl Apply {
         self.send("otp", json!({"otp_id": otp_id, "code": code}))
     }
 
+    fn another(&mut self) -> Effect {
+        match self.stage {
+            // The stage stays: when no other is sent, the code before still counts.
+            Stage::Asking(Asked::Code { .. }) => self.send("otp/resend", json!({})),
+            _ => self.fail(Failure::Unexpected),
+        }
+    }
+
     fn photos(&mut self, front: Vec<u8>, back: Vec<u8>) -> Effect {
         let Stage::Asking(Asked::Photos { policy_id }) = self.stage.clone() else {
             return self.fail(Failure::Unexpected);
@@ -489,7 +498,7 @@ impl Apply {
         let failure = refused(body);
         match (&self.stage, &failure) {
             (Stage::Asking(Asked::Code { .. }), Failure::Refused { code, .. })
-                if code == "otp-wrong" || code == "rate-limited" =>
+                if ["otp-wrong", "otp-expired", "rate-limited"].contains(&code.as_str()) =>
             {
                 Effect::AskCode {
                     phone_mask: String::new(),
@@ -648,6 +657,68 @@ mod tests {
             effect = apply.handle(Input::Answer { status: 200, body });
         }
         assert!(matches!(effect, Effect::AskFrames { .. }));
+    }
+
+    #[test]
+    fn what_is_typed_goes_under_the_newest_code() {
+        //= spec/30-prove.md#prv-21-the-newest-code
+        //= type=test
+        //# The terminal MUST send what its person types under the id of the last code that it was told of.
+        let (first, second) = ("11".repeat(16), "22".repeat(16));
+        let kept = Kept {
+            request_id: "r".into(),
+            session_key: "11".repeat(32),
+            terminal_nonce: "22".repeat(16),
+            verifier_nonce: "33".repeat(16),
+            asked: None,
+        };
+        let mut apply = Apply::resume(profile(), kept);
+        assert_eq!(
+            Apply::new(profile(), [0; 16]).handle(Input::AnotherCode),
+            Effect::Failed(Failure::Unexpected)
+        );
+        apply.handle(Input::Start);
+        let is_waiting = json!({"request_id": "r", "state": "await-otp", "next": "otp"});
+        let sent = apply.handle(Input::Answer {
+            status: 200,
+            body: is_waiting,
+        });
+        assert_eq!(path(&sent), "POST /v1/requests/r/otp/resend true");
+        let told = |otp_id: &str| Input::Answer {
+            status: 200,
+            body: json!({"next": "otp", "otp": {
+                "otp_id": otp_id, "phone_mask": "**01", "expires_at": 1, "tries_left": 5, "sends_left": 1,
+            }}),
+        };
+        let asks = Effect::AskCode {
+            phone_mask: "**01".into(),
+        };
+        let typed = |apply: &mut Apply| match apply.handle(Input::Code("012345".into())) {
+            Effect::Send(message) => message.body["otp_id"].clone(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(apply.handle(told(&first)), asks);
+        assert_eq!(typed(&mut apply), first);
+        let refused = |code: &str| Input::Answer {
+            status: 403,
+            body: json!({"code": code, "class": "challenge"}),
+        };
+        // None is sent: the one before counts.
+        for code in ["otp-wrong", "otp-expired"] {
+            assert!(matches!(
+                apply.handle(refused(code)),
+                Effect::AskCode { .. }
+            ));
+            let sent = path(&apply.handle(Input::AnotherCode));
+            assert_eq!(sent, "POST /v1/requests/r/otp/resend true");
+            let none = apply.handle(refused("rate-limited"));
+            assert!(matches!(none, Effect::AskCode { .. }));
+            assert_eq!(typed(&mut apply), first);
+        }
+        apply.handle(refused("otp-wrong"));
+        apply.handle(Input::AnotherCode);
+        assert_eq!(apply.handle(told(&second)), asks);
+        assert_eq!(typed(&mut apply), second);
     }
 
     #[test]

@@ -74,8 +74,10 @@ pub enum State {
     Naming,
     /// A code was sent.
     Coding,
-    /// Another code was sent, after a wrong one.
+    /// What was typed next was sent, after a wrong code.
     Recoding,
+    /// Another code was asked for.
+    Resending,
     /// Photos were sent.
     Photographing,
     /// A video was sent.
@@ -137,6 +139,8 @@ alphabet! {
         OpenedWeak = "opened(weak-challenge)",
         Applicant = "next(applicant)",
         Otp = "next(otp)",
+        /// A code was sent, and the person asks for another.
+        OtpAnother = "next(otp,another)",
         Photos = "next(id-photos)",
         Frames = "next(frames)",
         Issue = "next(issue)",
@@ -147,6 +151,11 @@ alphabet! {
         /// The chip leaves in the middle of commands; then the person tries again.
         RelayGone = "next(relay,chip-gone)",
         OtpWrong = "refused(otp-wrong)",
+        /// It was wrong, and the person asks for another.
+        OtpWrongAnother = "refused(otp-wrong,another)",
+        OtpExpired = "refused(otp-expired,another)",
+        /// No other code is sent; the person types the one before.
+        TooSoon = "refused(rate-limited)",
         ScriptFailed = "refused(personalisation-failed)",
         /// The terminal dies, and is started again.
         Crash = "crash",
@@ -171,6 +180,8 @@ alphabet! {
         Code = "verifier:otp",
         /// The next code that the person types.
         NextCode = "verifier:otp(next)",
+        /// Another code.
+        Resend = "verifier:otp-resend",
         Photos = "verifier:id-photos",
         Frames = "verifier:frames",
         SignConsent = "chip:sign(consent)",
@@ -247,10 +258,23 @@ impl Machine for Terminal {
             ],
             State::Opening => &[Input::Opened, Input::OpenedWeak],
             State::Proving => &[Input::Applicant],
-            State::Naming => &[Input::Otp, Input::Photos],
-            State::Coding => &[Input::Issue, Input::OtpWrong, Input::Crash],
-            // The person has two codes.
-            State::Recoding => &[Input::Issue, Input::Crash],
+            State::Naming => &[Input::Otp, Input::OtpAnother, Input::Photos],
+            State::Coding => &[
+                Input::Issue,
+                Input::OtpWrong,
+                Input::OtpWrongAnother,
+                Input::OtpExpired,
+                Input::Crash,
+            ],
+            // The person has two codes for it.
+            State::Recoding => &[
+                Input::Issue,
+                Input::OtpWrongAnother,
+                Input::OtpExpired,
+                Input::Crash,
+            ],
+            // Whether it was sent, a terminal that dies does not know: it may go on with either code.
+            State::Resending => &[Input::Otp, Input::OtpAnother, Input::TooSoon],
             State::Photographing => &[Input::Frames, Input::Crash],
             State::Filming => &[Input::Issue, Input::Crash],
             State::Issuing => &[Input::Provision, Input::Crash],
@@ -296,6 +320,7 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
         State::Proving => proved(*input),
         State::Naming => named(*input),
         State::Coding | State::Recoding => coded(*state, *input),
+        State::Resending => resent(*input),
         State::Photographing => photographed(*input),
         State::Filming => filmed(*input),
         State::Consenting => consented(*input),
@@ -431,8 +456,24 @@ fn proved(input: Input) -> Step {
 fn named(input: Input) -> Step {
     match input {
         Input::Otp => Outcome::accept(State::Coding, [Output::Code], &["PRV-3"]),
+        Input::OtpAnother => resends(&["PRV-7"]),
         Input::Photos => Outcome::accept(State::Photographing, [Output::Photos], &["PRV-11"]),
         _ => asked(State::Naming, input),
+    }
+}
+
+/// The person asks for another code, each time in a message of its own.
+fn resends(reqs: &'static [&'static str]) -> Step {
+    Outcome::accept(State::Resending, [Output::Resend], reqs)
+}
+
+fn resent(input: Input) -> Step {
+    let types = |reqs| Outcome::accept(State::Coding, [Output::Code], reqs);
+    match input {
+        Input::Otp => types(&["PRV-21"]),
+        Input::OtpAnother => resends(&["PRV-7"]),
+        Input::TooSoon => types(&["PRV-8", "PRV-21"]),
+        _ => asked(State::Resending, input),
     }
 }
 
@@ -451,6 +492,8 @@ fn coded(s: State, input: Input) -> Step {
         Input::OtpWrong if s == State::Coding => {
             Outcome::accept(State::Recoding, [Output::NextCode], &["PRV-6"])
         }
+        Input::OtpWrongAnother => resends(&["PRV-6", "PRV-7"]),
+        Input::OtpExpired => resends(&["PRV-5", "PRV-7"]),
         Input::Crash => dies(Kept::Code),
         _ => asked(s, input),
     }

@@ -73,7 +73,8 @@ pub(super) struct Wish {
     product: String,
     tos_version: String,
     applicant: Applicant,
-    codes: VecDeque<String>,
+    /// Null asks for another.
+    codes: VecDeque<Option<String>>,
     front: Image,
     back: Image,
     frames: BTreeMap<String, Image>,
@@ -81,7 +82,7 @@ pub(super) struct Wish {
 
 /// Whoever holds the phone.
 struct Holder {
-    codes: VecDeque<String>,
+    codes: VecDeque<Option<String>>,
     photos: Option<(Image, Image)>,
     frames: BTreeMap<String, Image>,
     kept: Option<PathBuf>,
@@ -92,7 +93,7 @@ fn has_none(what: &str) -> Fault {
 }
 
 impl Person for Holder {
-    async fn code(&mut self, _: &str) -> Result<String, Fault> {
+    async fn code(&mut self, _: &str) -> Result<Option<String>, Fault> {
         self.codes.pop_front().ok_or_else(|| has_none("other code"))
     }
 
