@@ -58,17 +58,28 @@ impl Script for Templates {
             (State::Ordering | State::Payment(Screen::Confirming), Input::Crash) => "order",
             (
                 _,
-                Input::ChipSigns | Input::TimeOut | Input::InProgress | Input::Gone | Input::Crash,
+                Input::ChipSigns
+                | Input::TimeOut
+                | Input::Cut
+                | Input::InProgress
+                | Input::ServerError
+                | Input::TryLater
+                | Input::Unreadable
+                | Input::Gone
+                | Input::Crash,
             ) if of_payment => "payment",
             (State::Consenting, Input::ChipSigns) => "consent",
             (State::Resending, Input::Otp) => "another",
+            (State::Ordering | State::Opening, Input::Unreadable) => "made",
+            (State::Resumed(_), Input::Unreadable) => "query",
+            (State::Starting | State::Relaying, Input::Unreadable) => "relay",
             (State::Payment(Screen::Unknown), Input::ToldPaid) => "after all",
             // Whoever carries commands must not count on what they are.
             (State::Relaying, Input::Relay) => "more",
             (State::Resumed(kept), Input::Waits | Input::WentOn) => match kept {
                 Kept::Code => "code",
                 Kept::Photos => "photos",
-                Kept::Frames => "frames",
+                Kept::Frames | Kept::Match => "frames",
                 Kept::Issue => "issue",
                 Kept::Provision => "provision",
             },
@@ -388,8 +399,21 @@ fn told(order: Value, result: &str) -> Value {
     json!({"op": "answer", "status": 200, "body": body, "query": looked_up})
 }
 
-fn no_answer(answer: Value) -> Vec<Value> {
-    vec![answer, again("payment")]
+fn no_answer(answer: Value, about: &str) -> Vec<Value> {
+    vec![answer, again(about)]
+}
+
+/// A result that is none, of JSON all the same.
+fn unreadable(about: &str) -> Value {
+    match about {
+        "payment" => told(known("order_id"), "perhaps"),
+        "made" => answer(201, json!({"next": "perhaps"})),
+        "query" => {
+            next(json!({"request_id": known("request_id"), "state": "perhaps", "next": "perhaps"}))
+        }
+        "relay" => next(json!({"next": "relay", "session": fresh(16), "commands": ["perhaps"]})),
+        _ => next(json!({"next": "perhaps"})),
+    }
 }
 
 fn refuse(refusal: &str) -> Value {
@@ -522,14 +546,16 @@ fn queries() -> Value {
     json!({"op": "asks", "method": "GET", "path": request_path()})
 }
 
-/// What the verifier says of the request, and what follows.
+/// What the verifier says of the request.
+fn say(state: &str, next: &str) -> Value {
+    answer(
+        200,
+        json!({"request_id": known("request_id"), "state": state, "next": next}),
+    )
+}
+
+/// What it says, and what follows.
 fn stands(waits: bool, about: &str) -> Vec<Value> {
-    let say = |state: &str, next: &str| {
-        answer(
-            200,
-            json!({"request_id": known("request_id"), "state": state, "next": next}),
-        )
-    };
     let mut steps = Vec::new();
     match (about, waits) {
         ("code", true) => steps.extend([say("await-otp", "otp"), sends_code("code", Key::Any)]),
@@ -580,7 +606,7 @@ fn said(input: Input, about: &str) -> Vec<Value> {
             shown(json!({"result": "declined"})),
         ],
         Input::TimeOut => vec![again(about)],
-        Input::Cut => no_answer(json!({"op": "answer"})),
+        Input::Cut => no_answer(json!({"op": "answer"}), about),
         Input::InProgress => {
             let mut busy = refuse("in-progress");
             if about == "payment" {
@@ -591,11 +617,14 @@ fn said(input: Input, about: &str) -> Vec<Value> {
         Input::Open => {
             let mut busy = refuse("in-progress");
             busy["query"] = json!({"order_id": known("order_id"), "result": "open"});
-            no_answer(busy)
+            no_answer(busy, "payment")
         }
-        Input::ServerError => no_answer(json!({"op": "answer", "status": 500, "raw": "oops"})),
-        Input::Unreadable => no_answer(told(known("order_id"), "perhaps")),
-        Input::OtherOrder => no_answer(told(fresh(16), "paid")),
+        Input::ServerError => {
+            no_answer(json!({"op": "answer", "status": 500, "raw": "oops"}), about)
+        }
+        Input::TryLater => no_answer(refuse("vault-unavailable"), about),
+        Input::Unreadable => no_answer(unreadable(about), about),
+        Input::OtherOrder => no_answer(told(fresh(16), "paid"), "payment"),
         Input::Expired => {
             let mut late = refuse("order-expired");
             late["query"] = json!({"order_id": known("order_id"), "result": "expired"});
@@ -714,6 +743,8 @@ fn applying(input: Input, about: &str) -> Vec<Value> {
         Input::Crash => vec![json!({"op": "crash"}), applies("later"), queries()],
         Input::Waits => stands(true, about),
         Input::WentOn => stands(false, about),
+        Input::Matching => vec![say("await-match", "frames"), again(about)],
+        Input::Ended => vec![say("refused", "none"), failed()],
         _ => Vec::new(),
     }
 }

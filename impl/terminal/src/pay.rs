@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::evidence::{self, Kind};
 use crate::password::prove;
-use crate::{Effect, Failure, Http, Input, is_retry, refused};
+use crate::{Effect, Failure, Http, Input, is_refusal, is_retry, refused};
 
 /// What the person wants to pay, and with which card.
 #[derive(Clone)]
@@ -91,11 +91,6 @@ enum Stage {
     Over,
 }
 
-/// Whether an answer is a refusal of the verifier's, and no accident on the way to it.
-fn is_refusal(status: u16, body: &Value) -> bool {
-    (400..500).contains(&status) && body.get("code").is_some_and(Value::is_string)
-}
-
 impl Pay {
     /// A new payment.
     pub const fn new(wanted: Wanted) -> Self {
@@ -143,7 +138,11 @@ impl Pay {
                 Effect::Unknown
             }
             (Stage::Ordering, Input::Silence) => Effect::SendAgain,
-            (Stage::Ordering, Input::Answer { body, .. }) if is_retry(&body) => Effect::SendAgain,
+            (Stage::Ordering, Input::Answer { status, body })
+                if is_retry(&body) || !is_refusal(status, &body) =>
+            {
+                Effect::SendAgain
+            }
             (Stage::Ordering | Stage::Paying { .. }, Input::Answer { body, .. }) => {
                 self.fail(refused(&body))
             }
@@ -191,7 +190,7 @@ impl Pay {
     /// Proves the password over the order and has the chip sign it, once it is the one that the person wants.
     fn authorise(&mut self, body: &Value) -> Effect {
         let Ok(order) = serde_json::from_value::<Ordered>(body.clone()) else {
-            return self.fail(Failure::Unexpected);
+            return Effect::SendAgain;
         };
         let Some(order_digest) = self.digest_of(&order) else {
             return self.fail(Failure::OrderDiffers);
@@ -404,9 +403,15 @@ mod tests {
         let mut pay = Pay::new(wanted());
         pay.handle(Input::Start);
         assert_eq!(pay.handle(Input::Silence), Effect::SendAgain);
-        let body = json!({"code": "in-progress", "class": "retry"});
-        let again = pay.handle(Input::Answer { status: 409, body });
-        assert_eq!(again, Effect::SendAgain);
+        for (status, body) in [
+            (409, json!({"code": "in-progress", "class": "retry"})),
+            (503, json!({"code": "try-later", "class": "retry"})),
+            (500, json!("oops")),
+            (201, json!({"order_id": "perhaps"})),
+        ] {
+            let again = pay.handle(Input::Answer { status, body });
+            assert_eq!(again, Effect::SendAgain);
+        }
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub enum Kept {
     Photos,
     /// The video.
     Frames,
+    /// The match of the video, which was under way when it asked.
+    Match,
     /// The wish to issue.
     Issue,
     /// The provisioning.
@@ -124,6 +126,8 @@ alphabet! {
         Open = "answer(open)",
         /// A status from 500 on, and no problem document.
         ServerError = "answer(server-error)",
+        /// A problem document that says so of itself.
+        TryLater = "answer(try-later)",
         /// A result that is none.
         Unreadable = "answer(unreadable)",
         /// The result of another order.
@@ -163,6 +167,10 @@ alphabet! {
         Waits = "request(waits)",
         /// It was there already.
         WentOn = "request(went-on)",
+        /// The identity system compares what was sent.
+        Matching = "request(matching)",
+        /// It was refused in the meantime.
+        Ended = "request(refused)",
     }
 }
 
@@ -208,9 +216,13 @@ pub struct Terminal;
 type Step = Outcome<State, Output>;
 
 /// What may come in the place of every answer.
-const ANY: [Input; 4] = [
+const ANY: [Input; 8] = [
     Input::TimeOut,
     Input::InProgress,
+    Input::Cut,
+    Input::ServerError,
+    Input::TryLater,
+    Input::Unreadable,
     Input::Refused,
     Input::Gone,
 ];
@@ -245,7 +257,12 @@ impl Machine for Terminal {
             State::Payment(Screen::Idle) => return false,
             // A query has no key, and is never under way.
             State::Resumed(_) if *input == Input::InProgress => return false,
-            State::Resumed(_) => &[Input::Waits, Input::WentOn],
+            State::Resumed(Kept::Frames) => {
+                &[Input::Waits, Input::WentOn, Input::Matching, Input::Ended]
+            }
+            // How often it asks before it sends the frames again is its own business.
+            State::Resumed(Kept::Match) => &[Input::WentOn, Input::Ended],
+            State::Resumed(_) => &[Input::Waits, Input::WentOn, Input::Ended],
             State::Ordering => &[
                 Input::Order,
                 Input::OrderAmount,
@@ -351,10 +368,14 @@ fn begun(input: Input) -> Step {
     }
 }
 
-/// What may come in the place of every answer: what is not answered, or is under way, is said again under the same key.
+/// What may come in the place of every answer: what is not answered, by nothing that is one, or is under way, is said again
+/// under the same key.
 fn asked(s: State, input: Input) -> Step {
     match input {
-        Input::TimeOut | Input::InProgress => Outcome::accept(s, [Output::Again], &["WIR-6"]),
+        Input::InProgress => Outcome::accept(s, [Output::Again], &["WIR-6"]),
+        Input::TimeOut | Input::Cut | Input::ServerError | Input::TryLater | Input::Unreadable => {
+            Outcome::accept(s, [Output::Again], &["WIR-17"])
+        }
         Input::Refused => ends(Output::ShowRefused, &["WIR-8"]),
         Input::Gone => {
             Outcome::accept(State::Over, [Output::Again, Output::ShowFailed], &["WIR-6"])
@@ -419,6 +440,7 @@ fn told(shown: Screen, input: Input, weak: &Weak) -> Step {
         | Input::InProgress
         | Input::Open
         | Input::ServerError
+        | Input::TryLater
         | Input::Unreadable
         | Input::OtherOrder => asks(&["PAY-14"]),
         Input::Crash => asks(&["PAY-22"]),
@@ -563,7 +585,13 @@ fn resumed(kept: Kept, input: Input) -> Step {
         // The answer that was lost is the one with the nonce: the same photos, under the same key, have it again.
         (Kept::Photos, Input::Waits | Input::WentOn) => says(State::Photographing, Output::Photos),
         (Kept::Frames, Input::Waits) => says(State::Filming, Output::Frames),
-        (Kept::Issue, Input::Waits) | (Kept::Code | Kept::Frames, Input::WentOn) => consents(),
+        (Kept::Frames, Input::Matching) => {
+            Outcome::accept(State::Resumed(Kept::Match), [Output::Query], &["PRV-22"])
+        }
+        (_, Input::Ended) => ends(Output::ShowFailed, &["PRV-20"]),
+        (Kept::Issue, Input::Waits) | (Kept::Code | Kept::Frames | Kept::Match, Input::WentOn) => {
+            consents()
+        }
         (Kept::Issue, Input::WentOn) | (Kept::Provision, Input::Waits | Input::WentOn) => {
             starts(&["PRO-12"])
         }
