@@ -481,6 +481,13 @@ fn sends_code(code: &str, key: Key) -> Value {
     asks_about("otp", body, key)
 }
 
+/// The person types a code again, or what was typed last goes out again.
+fn sends_code_again() -> Value {
+    let codes = json!([known("code"), known("next_code"), known("another_code")]);
+    let body = json!({"otp_id": known("otp_id"), "code": {"$oneOf": codes}});
+    asks_about("otp", body, Key::Any)
+}
+
 fn sends_photos(key: Key) -> Value {
     let body =
         json!({"policy_id": known("policy_id"), "front": known("front"), "back": known("back")});
@@ -558,7 +565,7 @@ fn say(state: &str, next: &str) -> Value {
 fn stands(waits: bool, about: &str) -> Vec<Value> {
     let mut steps = Vec::new();
     match (about, waits) {
-        ("code", true) => steps.extend([say("await-otp", "otp"), sends_code("code", Key::Any)]),
+        ("code", true) => steps.extend([say("await-otp", "otp"), sends_code_again()]),
         ("photos", true) => {
             steps.extend([say("await-photos", "id-photos"), sends_photos(Key::Old)]);
         }
