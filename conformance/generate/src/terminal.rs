@@ -107,14 +107,26 @@ impl Script for Templates {
         Expected::default()
     }
 
-    /// What was answered is forgotten: a terminal that has paid is as new, and only that way shows it.
+    /// What was answered is forgotten: a terminal that has paid is as new, and only that way shows it. What was said again is
+    /// still under way, and a code that was asked for is a code as another is.
     fn detours() -> Vec<(&'static str, Vec<Input>)> {
         let paid = [Input::Pay, Input::Order, Input::ChipSigns];
         let then = |told: &[Input]| paid.iter().chain(told).copied().collect();
+        let asked = [Input::Apply, Input::Opened, Input::Applicant];
+        let named = |told: &[Input]| asked.iter().chain(told).copied().collect();
         vec![
             ("pay", then(&[Input::ToldPaid, Input::Pay])),
             ("pay", then(&[Input::ToldDeclined, Input::Pay])),
             ("pay", then(&[Input::Crash, Input::ToldPaid, Input::Pay])),
+            ("apply", named(&[Input::Cut, Input::Photos])),
+            (
+                "apply",
+                named(&[Input::OtpAnother, Input::Otp, Input::OtpWrong]),
+            ),
+            (
+                "apply",
+                named(&[Input::OtpAnother, Input::Cut, Input::TooSoon]),
+            ),
         ]
     }
 
