@@ -87,8 +87,21 @@ fn fails(kind: Kind, id: &str, what: &str, seen: &str) {
     assert!(failure.seen.starts_with(seen), "{kind:?}: {failure:?}");
 }
 
+/// A phone, a test, the step at which it fails and what is seen there.
+type Case = (Kind, String, String, &'static str);
+
+/// All of them, at the same time: many fail by what does not come.
+fn all_fail(cases: &[Case]) {
+    std::thread::scope(|scope| {
+        for (kind, id, what, seen) in cases {
+            scope.spawn(|| fails(*kind, id, what, seen));
+        }
+    });
+}
+
 #[test]
 fn who_pays_wrong_fails_where_it_is_wrong() {
+    let mut cases = Vec::new();
     for (manner, way, what, seen) in [
         (
             pay::Manner::GivesUp,
@@ -146,12 +159,14 @@ fn who_pays_wrong_fails_where_it_is_wrong() {
         ),
     ] {
         let id = format!("terminal/pay/{way}");
-        fails(Kind::Pays(manner), &id, what, seen);
+        cases.push((Kind::Pays(manner), id, what.to_owned(), seen));
     }
+    all_fail(&cases);
 }
 
 #[test]
 fn who_applies_wrong_fails_where_it_is_wrong() {
+    let mut cases = Vec::new();
     const AGAIN: &str = "subject -> verifier : the same again";
     let asks = |what: &str| format!("subject -> verifier : POST /v1/requests/{{..}}/{what}");
     for (manner, way, what, seen) in [
@@ -212,6 +227,7 @@ fn who_applies_wrong_fails_where_it_is_wrong() {
         ),
     ] {
         let id = format!("terminal/apply/apply opened(ok) next(applicant) {way}");
-        fails(Kind::Applies(manner), &id, &what, seen);
+        cases.push((Kind::Applies(manner), id, what, seen));
     }
+    all_fail(&cases);
 }

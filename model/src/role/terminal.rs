@@ -478,23 +478,21 @@ fn proved(input: Input) -> Step {
 fn named(input: Input) -> Step {
     match input {
         Input::Otp => Outcome::accept(State::Coding, [Output::Code], &["PRV-3"]),
-        Input::OtpAnother => resends(&["PRV-7"]),
+        Input::OtpAnother => resends(),
         Input::Photos => Outcome::accept(State::Photographing, [Output::Photos], &["PRV-11"]),
         _ => asked(State::Naming, input),
     }
 }
 
 /// The person asks for another code, each time in a message of its own.
-fn resends(reqs: &'static [&'static str]) -> Step {
-    Outcome::accept(State::Resending, [Output::Resend], reqs)
+fn resends() -> Step {
+    Outcome::accept(State::Resending, [Output::Resend], &["PRV-21"])
 }
 
 fn resent(input: Input) -> Step {
-    let types = |reqs| Outcome::accept(State::Coding, [Output::Code], reqs);
     match input {
-        Input::Otp => types(&["PRV-21"]),
-        Input::OtpAnother => resends(&["PRV-7"]),
-        Input::TooSoon => types(&["PRV-8", "PRV-21"]),
+        Input::Otp | Input::TooSoon => Outcome::accept(State::Coding, [Output::Code], &["PRV-21"]),
+        Input::OtpAnother => resends(),
         _ => asked(State::Resending, input),
     }
 }
@@ -514,8 +512,7 @@ fn coded(s: State, input: Input) -> Step {
         Input::OtpWrong if s == State::Coding => {
             Outcome::accept(State::Recoding, [Output::NextCode], &["PRV-6"])
         }
-        Input::OtpWrongAnother => resends(&["PRV-6", "PRV-7"]),
-        Input::OtpExpired => resends(&["PRV-5", "PRV-7"]),
+        Input::OtpWrongAnother | Input::OtpExpired => resends(),
         Input::Crash => dies(Kept::Code),
         _ => asked(s, input),
     }
