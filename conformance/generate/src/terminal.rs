@@ -41,8 +41,13 @@ impl Script for Templates {
         };
         let mut parts = vec!["setup".to_owned(), patience.to_owned()];
         let mut lives = inputs.split(|input| *input == Input::Crash);
-        let first = lives.next().map(typed).unwrap_or_default();
-        let later = lives.map(typed).max_by_key(Vec::len).unwrap_or_default();
+        let first = lives.next().unwrap_or_default();
+        let was_asked = first
+            .iter()
+            .any(|input| matches!(input, Input::Otp | Input::OtpAnother));
+        let first = typed(first, false);
+        let later = lives.map(|life| typed(life, was_asked));
+        let later = later.max_by_key(Vec::len).unwrap_or_default();
         for (name, typed) in [("codes", first), ("later", later)] {
             if typed.contains(&ANOTHER) {
                 parts.push(format!("{name}/{}", typed.join(",")));
@@ -56,6 +61,7 @@ impl Script for Templates {
         let about = match (state, input) {
             (_, Input::Refused) => refusal(state).name(),
             (State::Ordering | State::Payment(Screen::Confirming), Input::Crash) => "order",
+            (State::Opening, Input::Crash) => "open",
             (
                 _,
                 Input::ChipSigns
@@ -77,6 +83,7 @@ impl Script for Templates {
             // Whoever carries commands must not count on what they are.
             (State::Relaying, Input::Relay) => "more",
             (State::Resumed(kept), Input::Waits | Input::WentOn) => match kept {
+                Kept::Name => "name",
                 Kept::Code => "code",
                 Kept::Photos => "photos",
                 Kept::Frames | Kept::Match => "frames",
@@ -119,6 +126,7 @@ impl Script for Templates {
             ("pay", then(&[Input::ToldDeclined, Input::Pay])),
             ("pay", then(&[Input::Crash, Input::ToldPaid, Input::Pay])),
             ("apply", named(&[Input::Cut, Input::Photos])),
+            ("apply", named(&[Input::Crash, Input::Waits, Input::Photos])),
             (
                 "apply",
                 named(&[Input::OtpAnother, Input::Otp, Input::OtpWrong]),
@@ -160,14 +168,16 @@ const fn refusal(state: &State) -> Refusal {
 /// In the place of a code: the person asks for another.
 const ANOTHER: &str = "another";
 
-/// What the person says when asked for a code, by the letters that ask: the name of a code, or [`ANOTHER`].
-fn typed(inputs: &[Input]) -> Vec<&'static str> {
+/// What the person says when asked for a code, by the letters that ask, and whether a code was asked for in an earlier life:
+/// the name of a code, or [`ANOTHER`].
+fn typed(inputs: &[Input], was_asked: bool) -> Vec<&'static str> {
     let mut typed = Vec::new();
     for input in inputs {
         typed.push(match input {
             Input::Otp if typed.last() == Some(&ANOTHER) => "another_code",
             Input::TooSoon => "another_code",
-            Input::Otp | Input::Waits => "code",
+            Input::Otp => "code",
+            Input::Waits if was_asked => "code",
             Input::OtpWrong => "next_code",
             Input::OtpAnother | Input::OtpWrongAnother | Input::OtpExpired => ANOTHER,
             _ => continue,
@@ -472,6 +482,24 @@ fn proves() -> Vec<Value> {
     steps
 }
 
+/// A request is opened, under a key that is as new as the wish.
+fn opens(key: Key) -> Value {
+    let body = json!({
+        "account_id": known("account"), "device_id": known("device"), "se_id": known("chip.se_id"),
+        "product": "debit", "tos_version": "1",
+        "terminal_nonce": {"$bind": {"as": "terminal_nonce", "match": {"$hex": {"len": 16}}}},
+    });
+    let mut asked = asks(json!(["v1", "requests"]), body);
+    if key != Key::New {
+        asked["key"] = json!(key);
+    }
+    asked
+}
+
+fn says_applicant(key: Key) -> Value {
+    asks_about("applicant", json!({"applicant": known("applicant")}), key)
+}
+
 /// A code is sent, and the terminal is told of it.
 fn told_of_code() -> Vec<Value> {
     let otp = json!({
@@ -577,6 +605,10 @@ fn say(state: &str, next: &str) -> Value {
 fn stands(waits: bool, about: &str) -> Vec<Value> {
     let mut steps = Vec::new();
     match (about, waits) {
+        ("name", _) => steps.extend([
+            say("await-applicant", "applicant"),
+            says_applicant(Key::Any),
+        ]),
         ("code", true) => steps.extend([say("await-otp", "otp"), sends_code_again()]),
         ("photos", true) => {
             steps.extend([say("await-photos", "id-photos"), sends_photos(Key::Old)]);
@@ -673,28 +705,14 @@ fn said(input: Input, about: &str) -> Vec<Value> {
 
 fn applying(input: Input, about: &str) -> Vec<Value> {
     match input {
-        Input::Apply => {
-            let body = json!({
-                "account_id": known("account"), "device_id": known("device"), "se_id": known("chip.se_id"),
-                "product": "debit", "tos_version": "1",
-                "terminal_nonce": {"$bind": {"as": "terminal_nonce", "match": {"$hex": {"len": 16}}}},
-            });
-            vec![applies("codes"), asks(json!(["v1", "requests"]), body)]
-        }
+        Input::Apply => vec![applies("codes"), opens(Key::New)],
         Input::Opened => proves(),
         Input::OpenedWeak => {
             let mut steps = opened(8);
             steps.push(failed());
             steps
         }
-        Input::Applicant => vec![
-            next(json!({"next": "applicant"})),
-            asks_about(
-                "applicant",
-                json!({"applicant": known("applicant")}),
-                Key::New,
-            ),
-        ],
+        Input::Applicant => vec![next(json!({"next": "applicant"})), says_applicant(Key::New)],
         Input::Otp => {
             let code = if about == ANOTHER {
                 "another_code"
@@ -759,6 +777,9 @@ fn applying(input: Input, about: &str) -> Vec<Value> {
             })),
         ],
         Input::ScriptFailed => vec![refuse("personalisation-failed"), starts()],
+        Input::Crash if about == "open" => {
+            vec![json!({"op": "crash"}), applies("later"), opens(Key::Any)]
+        }
         Input::Crash => vec![json!({"op": "crash"}), applies("later"), queries()],
         Input::Waits => stands(true, about),
         Input::WentOn => stands(false, about),

@@ -45,6 +45,8 @@ alphabet! {
 /// What a terminal that died asks about, when it is started again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kept {
+    /// Who applies.
+    Name,
     /// The code that it sent.
     Code,
     /// The photos.
@@ -257,6 +259,8 @@ impl Machine for Terminal {
             State::Payment(Screen::Idle) => return false,
             // A query has no key, and is never under way.
             State::Resumed(_) if *input == Input::InProgress => return false,
+            // Of a code or a policy that it was not told of the prose says nothing.
+            State::Resumed(Kept::Name) => &[Input::Waits, Input::Ended],
             State::Resumed(Kept::Frames) => {
                 &[Input::Waits, Input::WentOn, Input::Matching, Input::Ended]
             }
@@ -273,9 +277,9 @@ impl Machine for Terminal {
                 Input::OrderWeak,
                 Input::Crash,
             ],
-            State::Opening => &[Input::Opened, Input::OpenedWeak],
+            State::Opening => &[Input::Opened, Input::OpenedWeak, Input::Crash],
             State::Proving => &[Input::Applicant],
-            State::Naming => &[Input::Otp, Input::OtpAnother, Input::Photos],
+            State::Naming => &[Input::Otp, Input::OtpAnother, Input::Photos, Input::Crash],
             State::Coding => &[
                 Input::Issue,
                 Input::OtpWrong,
@@ -360,10 +364,14 @@ fn orders(reqs: &'static [&'static str]) -> Step {
     Outcome::accept(State::Ordering, [Output::Order], reqs)
 }
 
+fn opens() -> Step {
+    Outcome::accept(State::Opening, [Output::Open], &["WIR-5"])
+}
+
 fn begun(input: Input) -> Step {
     match input {
         Input::Pay => orders(&["WIR-5"]),
-        Input::Apply => Outcome::accept(State::Opening, [Output::Open], &["WIR-5"]),
+        Input::Apply => opens(),
         _ => wrong(State::Idle),
     }
 }
@@ -464,6 +472,8 @@ fn opened(input: Input) -> Step {
     match input {
         Input::Opened => Outcome::accept(State::Proving, [Output::Prove], &["APP-2"]),
         Input::OpenedWeak => ends(Output::ShowFailed, &["APP-2"]),
+        // Nobody knows of the request that it may have opened.
+        Input::Crash => opens(),
         _ => asked(State::Opening, input),
     }
 }
@@ -480,6 +490,7 @@ fn named(input: Input) -> Step {
         Input::Otp => Outcome::accept(State::Coding, [Output::Code], &["PRV-3"]),
         Input::OtpAnother => resends(),
         Input::Photos => Outcome::accept(State::Photographing, [Output::Photos], &["PRV-11"]),
+        Input::Crash => dies(Kept::Name),
         _ => asked(State::Naming, input),
     }
 }
@@ -578,6 +589,7 @@ fn provisioned(s: State, input: Input) -> Step {
 fn resumed(kept: Kept, input: Input) -> Step {
     let says = |next, out| Outcome::accept(next, [out], &["PRV-20"]);
     match (kept, input) {
+        (Kept::Name, Input::Waits) => says(State::Naming, Output::Name),
         (Kept::Code, Input::Waits) => says(State::Coding, Output::Code),
         // The answer that was lost is the one with the nonce: the same photos, under the same key, have it again.
         (Kept::Photos, Input::Waits | Input::WentOn) => says(State::Photographing, Output::Photos),
