@@ -243,15 +243,22 @@ impl Town {
         format!("--sms http://{} --phone +8613800000001", self.sms.address)
     }
 
-    fn pay(&self, card: &str, amount: u64) -> (Option<i32>, Value) {
-        let line = format!(
-            "pay --json --verifier http://{} --chip {} --account meimei --password-file {} --card {card} --payee book-shop --amount-minor {amount} --events {}",
-            self.verifier.address,
+    /// The command line of a payment at the verifier or on the way to it.
+    fn paying(&self, verifier: SocketAddr, card: &str, amount: u64) -> String {
+        format!(
+            "pay --json --verifier http://{verifier} --chip {} --account meimei --password-file {} --card {card} --payee book-shop --amount-minor {amount} --events {}",
             self.chip.address,
             self.path("password").display(),
             self.path("terminal.ndjson").display()
-        );
-        let output = self.run(&line);
+        )
+    }
+
+    fn pay(&self, card: &str, amount: u64) -> (Option<i32>, Value) {
+        self.pays(&self.paying(self.verifier.address, card, amount))
+    }
+
+    fn pays(&self, line: &str) -> (Option<i32>, Value) {
+        let output = self.run(line);
         (
             output.status.code(),
             serde_json::from_slice(&output.stdout).unwrap_or(Value::Null),
@@ -702,8 +709,78 @@ fn a_shop_that_is_killed_reverses_before_it_sells_again() {
     killed(80_000, 500, &["01", "04"], &["0800", "0100", "0400"]);
     sold(20_000, &["--financial"], &["0800", "0401", "0200"]);
     let left = 1_000_000 - 10_000 - 20_000;
-    let (code, paid) = town.pay(card, left);
-    assert_eq!(code, Some(0), "all of it was given back: {paid}");
+    a_phone_is_killed(&town, card, left);
     let (code, _) = town.pay(card, 1);
-    assert_eq!(code, Some(1), "and no more than that");
+    assert_eq!(code, Some(1), "no more was left, and no less was paid");
+}
+
+/// A way to the verifier that loses the answers to payments; the address, and where it is told of one.
+fn lossy(verifier: SocketAddr) -> (SocketAddr, std::sync::mpsc::Receiver<()>) {
+    let Ok(listener) = std::net::TcpListener::bind("127.0.0.1:0") else {
+        panic!("no port")
+    };
+    let Ok(address) = listener.local_addr() else {
+        panic!("no address")
+    };
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for phone in listener.incoming().map_while(Result::ok) {
+            let tell = tell.clone();
+            std::thread::spawn(move || half_carry(phone, verifier, &tell));
+        }
+    });
+    (address, told)
+}
+
+/// What is said is carried, and so is what is answered, until a payment is said.
+fn half_carry(
+    mut phone: TcpStream,
+    verifier: SocketAddr,
+    tell: &std::sync::mpsc::Sender<()>,
+) -> Option<()> {
+    let mut server = TcpStream::connect(verifier).ok()?;
+    let (mut said, mut answered) = ([0; 65_536], [0; 65_536]);
+    loop {
+        let count = phone.read(&mut said).ok().filter(|count| *count > 0)?;
+        let said = said.get(..count)?;
+        server.write_all(said).ok()?;
+        if !said.ends_with(b"}") {
+            continue;
+        }
+        let count = server.read(&mut answered).ok().filter(|count| *count > 0)?;
+        if said.windows(9).any(|window| window == b"/pay HTTP") {
+            tell.send(()).ok()?;
+        } else {
+            phone.write_all(answered.get(..count)?).ok()?;
+        }
+    }
+}
+
+/// The phone dies when its payment is posted and the answer is lost. What it is told to pay next is that payment, and another
+/// amount is not paid before it.
+fn a_phone_is_killed(town: &Town, card: &str, amount: u64) {
+    let state = format!("--state {}", town.path("payment.json").display());
+    let (way, told) = lossy(town.verifier.address);
+    let line = format!("{} {state}", town.paying(way, card, amount));
+    let Ok(mut phone) = Command::new(KAIKA)
+        .args(words(&line))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+    else {
+        panic!("no phone")
+    };
+    let lost = told.recv_timeout(Duration::from_secs(20));
+    assert_eq!(lost, Ok(()), "the payment is said and answered");
+    assert!(phone.kill().is_ok() && phone.wait().is_ok_and(|status| !status.success()));
+    let again = |amount: u64| {
+        let line = town.paying(town.verifier.address, card, amount);
+        town.pays(&format!("{line} {state}"))
+    };
+    let (code, other) = again(1);
+    assert_ne!(code, Some(0), "it has no answer yet: {other}");
+    let (code, paid) = again(amount);
+    assert_eq!(code, Some(0), "all of it was given back: {paid}");
+    assert_eq!(paid["result"], "paid");
+    assert!(!town.path("payment.json").exists(), "it was answered");
 }

@@ -16,7 +16,9 @@ mod phone;
 mod step;
 
 pub use client::{Card, Crash, Hear, Host, Reply, Shown, Told, Trigger};
-pub use phone::{Answer, Asks, Chip, Hush, Key, Pull, Repeats, Sign, Signed, Verifier};
+pub use phone::{
+    Answer, Asks, Chip, Evidence, Hush, Key, Method, Pull, Repeats, Sign, Signed, Verifier, Will,
+};
 pub use step::*;
 
 /// The format that this reader reads.

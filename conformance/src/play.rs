@@ -341,14 +341,14 @@ fn describe(step: &Step) -> String {
         Step::Chip(_) => "runner : a chip in the phone".to_owned(),
         Step::Asks(step) => format!(
             "subject -> verifier : {} /{}",
-            step.method,
+            step.method.name(),
             segments(&step.path)
         ),
         Step::Repeats(_) => "subject -> verifier : the same again".to_owned(),
         Step::Answer(answer) => format!("verifier -> subject : {}", answered(answer)),
         Step::Hush(_) => "runner : the verifier answers nothing more".to_owned(),
-        Step::Sign(step) => format!("subject -> chip : sign a {}", step.kind),
-        Step::Signed(step) => format!("chip -> subject : {}", step.will),
+        Step::Sign(step) => format!("subject -> chip : sign a {}", step.kind.name()),
+        Step::Signed(step) => format!("chip -> subject : {}", step.will.name()),
         Step::Pull(step) => format!("runner : the chip leaves at {}", step.ins),
         Step::Again(step) => format!("{}, twice", describe(&Step::Send(step.send.clone()))),
         Step::Restart(_) => "runner : the subject is killed and started".to_owned(),

@@ -17,6 +17,7 @@ use axum::response::{IntoResponse as _, Response};
 use tokio::sync::oneshot;
 
 use crate::crypto::channel::DOMAIN;
+use crate::format::Will;
 use crate::softchip::{Fault, SoftChip};
 use crate::stage::{Door, frame, framed};
 
@@ -221,17 +222,6 @@ async fn listen(
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
     }
-}
-
-/// What the chip does about a wish to have something signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Will {
-    /// It signs.
-    Signs,
-    /// It refuses.
-    Refuses,
-    /// It leaves the reader.
-    Leaves,
 }
 
 /// A wish to have something signed, which waits for what the chip does about it.

@@ -120,8 +120,16 @@ fn of_other_kinds(value: &Value) -> impl Iterator<Item = Value> {
         .filter(move |other| std::mem::discriminant(other) != kind)
 }
 
-/// Every damage of a member and what it is called: left out, of another kind, beside one that nobody knows; in the messages
-/// inside too.
+/// Members of a phone's steps that are one of a few words.
+const WORDS: &[(&str, &str)] = &[
+    ("asks", "method"),
+    ("asks", "key"),
+    ("sign", "kind"),
+    ("signed", "will"),
+];
+
+/// Every damage of a member and what it is called: left out, of another kind, another word, beside one that nobody knows; in
+/// the messages inside too.
 fn damages(step: &Value) -> Vec<(String, Value)> {
     let mut all = Vec::new();
     each_object(step, "", &mut |pointer, object| {
@@ -139,7 +147,9 @@ fn damages(step: &Value) -> Vec<(String, Value)> {
             let mut less = object.clone();
             less.as_object_mut().and_then(|map| map.remove(name));
             all.push((format!("{pointer}/{name} left out"), put(less)));
-            for other in of_other_kinds(value) {
+            let is_word = WORDS.contains(&(step["op"].as_str().unwrap_or_default(), name));
+            let other_word = is_word.then(|| json!("another"));
+            for other in of_other_kinds(value).chain(other_word) {
                 let mut changed = object.clone();
                 changed[name] = other.clone();
                 all.push((format!("{pointer}/{name} as {other}"), put(changed)));
@@ -335,6 +345,21 @@ fn causes_are_named() {
             "asks",
             |step| step["key"] = json!("another"),
             "unknown variant `another`",
+        ),
+        (
+            "asks",
+            |step| step["method"] = json!("PUT"),
+            "unknown variant `PUT`",
+        ),
+        (
+            "sign",
+            |step| step["kind"] = json!("receipt"),
+            "unknown variant `receipt`",
+        ),
+        (
+            "signed",
+            |step| step["will"] = json!("waits"),
+            "unknown variant `waits`",
         ),
     ];
     for (op, change, says) in cases {

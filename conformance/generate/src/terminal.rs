@@ -39,26 +39,54 @@ impl Script for Templates {
         } else {
             LONG
         };
-        vec!["setup".to_owned(), patience.to_owned()]
+        let mut parts = vec!["setup".to_owned(), patience.to_owned()];
+        let mut lives = inputs.split(|input| *input == Input::Crash);
+        let first = lives.next().unwrap_or_default();
+        let was_asked = first
+            .iter()
+            .any(|input| matches!(input, Input::Otp | Input::OtpAnother));
+        let first = typed(first, false);
+        let later = lives.map(|life| typed(life, was_asked));
+        let later = later.max_by_key(Vec::len).unwrap_or_default();
+        for (name, typed) in [("codes", first), ("later", later)] {
+            if typed.contains(&ANOTHER) {
+                parts.push(format!("{name}/{}", typed.join(",")));
+            }
+        }
+        parts
     }
 
     fn part(state: &State, input: &Input) -> String {
         let of_payment = matches!(state, State::Payment(_));
         let about = match (state, input) {
             (_, Input::Refused) => refusal(state).name(),
-            (_, Input::ChipSigns | Input::TimeOut | Input::InProgress | Input::Gone)
-                if of_payment =>
-            {
-                "payment"
-            }
+            (State::Ordering | State::Payment(Screen::Confirming), Input::Crash) => "order",
+            (State::Opening, Input::Crash) => "open",
+            (
+                _,
+                Input::ChipSigns
+                | Input::TimeOut
+                | Input::Cut
+                | Input::InProgress
+                | Input::ServerError
+                | Input::TryLater
+                | Input::Unreadable
+                | Input::Gone
+                | Input::Crash,
+            ) if of_payment => "payment",
             (State::Consenting, Input::ChipSigns) => "consent",
+            (State::Resending, Input::Otp) => "another",
+            (State::Ordering | State::Opening, Input::Unreadable) => "made",
+            (State::Resumed(_), Input::Unreadable) => "query",
+            (State::Starting | State::Relaying, Input::Unreadable) => "relay",
             (State::Payment(Screen::Unknown), Input::ToldPaid) => "after all",
             // Whoever carries commands must not count on what they are.
             (State::Relaying, Input::Relay) => "more",
             (State::Resumed(kept), Input::Waits | Input::WentOn) => match kept {
+                Kept::Name => "name",
                 Kept::Code => "code",
                 Kept::Photos => "photos",
-                Kept::Frames => "frames",
+                Kept::Frames | Kept::Match => "frames",
                 Kept::Issue => "issue",
                 Kept::Provision => "provision",
             },
@@ -75,11 +103,39 @@ impl Script for Templates {
             _ => {}
         }
         let (name, about) = part.split_once('/').unwrap_or((part, ""));
+        if ["codes", "later"].contains(&name) {
+            let typed: Vec<&str> = about.split(',').collect();
+            return vec![named(name, has_typed(&typed))];
+        }
         Input::from_name(name).map_or_else(Vec::new, |input| said(input, about))
     }
 
     fn expected(_: &State, _: &Input, _: &Outcome<State, Output>) -> Expected {
         Expected::default()
+    }
+
+    /// What was answered is forgotten: a terminal that has paid is as new, and only that way shows it. What was said again is
+    /// still under way, and a code that was asked for is a code as another is.
+    fn detours() -> Vec<(&'static str, Vec<Input>)> {
+        let paid = [Input::Pay, Input::Order, Input::ChipSigns];
+        let then = |told: &[Input]| paid.iter().chain(told).copied().collect();
+        let asked = [Input::Apply, Input::Opened, Input::Applicant];
+        let named = |told: &[Input]| asked.iter().chain(told).copied().collect();
+        vec![
+            ("pay", then(&[Input::ToldPaid, Input::Pay])),
+            ("pay", then(&[Input::ToldDeclined, Input::Pay])),
+            ("pay", then(&[Input::Crash, Input::ToldPaid, Input::Pay])),
+            ("apply", named(&[Input::Cut, Input::Photos])),
+            ("apply", named(&[Input::Crash, Input::Waits, Input::Photos])),
+            (
+                "apply",
+                named(&[Input::OtpAnother, Input::Otp, Input::OtpWrong]),
+            ),
+            (
+                "apply",
+                named(&[Input::OtpAnother, Input::Cut, Input::TooSoon]),
+            ),
+        ]
     }
 
     fn needs(input: &Input) -> Option<&'static str> {
@@ -97,6 +153,7 @@ const fn refusal(state: &State) -> Refusal {
         State::Payment(_) | State::Proving => Refusal::BadPassword,
         State::Naming => Refusal::Ineligible,
         State::Coding | State::Recoding => Refusal::OtpLocked,
+        State::Resending => Refusal::RequestExpired,
         State::Photographing => Refusal::PolicyExpired,
         State::Filming => Refusal::MatchFailed,
         State::Issuing => Refusal::DuplicateCard,
@@ -106,6 +163,35 @@ const fn refusal(state: &State) -> Refusal {
             Refusal::Malformed
         }
     }
+}
+
+/// In the place of a code: the person asks for another.
+const ANOTHER: &str = "another";
+
+/// What the person says when asked for a code, by the letters that ask, and whether a code was asked for in an earlier life:
+/// the name of a code, or [`ANOTHER`].
+fn typed(inputs: &[Input], was_asked: bool) -> Vec<&'static str> {
+    let mut typed = Vec::new();
+    for input in inputs {
+        typed.push(match input {
+            Input::Otp if typed.last() == Some(&ANOTHER) => "another_code",
+            Input::TooSoon => "another_code",
+            Input::Otp => "code",
+            Input::Waits if was_asked => "code",
+            Input::OtpWrong => "next_code",
+            Input::OtpAnother | Input::OtpWrongAnother | Input::OtpExpired => ANOTHER,
+            _ => continue,
+        });
+    }
+    typed
+}
+
+fn has_typed(names: &[&str]) -> Value {
+    let one = |name: &&str| match *name {
+        ANOTHER => Value::Null,
+        name => known(name),
+    };
+    names.iter().map(one).collect()
 }
 
 /// Texts that a test makes up.
@@ -129,6 +215,9 @@ fn setup() -> Vec<Value> {
         ("applicant", stranger()),
         ("code", digits(6)),
         ("next_code", digits(6)),
+        ("another_code", digits(6)),
+        ("codes", has_typed(&["code", "next_code"])),
+        ("later", has_typed(&["code", "next_code"])),
         ("front", picture("front ")),
         ("back", picture("back ")),
     ]);
@@ -158,6 +247,18 @@ fn trigger(action: &str, wanted: Value) -> Value {
     json!({"op": "trigger", "action": action, "with": with})
 }
 
+/// The person wants to pay, and the order that is asked for; of a key that is as new as the wish.
+fn orders(key: Key) -> Vec<Value> {
+    let body = json!({
+        "account_id": known("account"), "payee": "corner-shop", "amount_minor": AMOUNT, "currency": CURRENCY,
+    });
+    let mut asked = asks(json!(["v1", "orders"]), body);
+    if key != Key::New {
+        asked["key"] = json!(key);
+    }
+    vec![pays(), asked]
+}
+
 fn pays() -> Value {
     trigger(
         "pay",
@@ -165,7 +266,8 @@ fn pays() -> Value {
     )
 }
 
-fn applies() -> Value {
+/// The person wants a card, and types these codes.
+fn applies(codes: &str) -> Value {
     let frames: Value = ACTIONS
         .iter()
         .map(|action| (*action, known(action)))
@@ -174,7 +276,7 @@ fn applies() -> Value {
         "apply",
         json!({
             "device_id": known("device"), "se_id": known("chip.se_id"), "product": "debit", "tos_version": "1",
-            "applicant": known("applicant"), "codes": [known("code"), known("next_code")],
+            "applicant": known("applicant"), "codes": known(codes),
             "front": known("front"), "back": known("back"), "frames": frames,
         }),
     )
@@ -187,8 +289,9 @@ fn asks(path: Value, body: Value) -> Value {
 
 /// A POST about the card request, under the session key.
 fn asks_about(what: &str, body: Value, key: Key) -> Value {
-    let path = json!(["v1", "requests", known("request_id"), what]);
-    let mut step = asks(path, body);
+    let mut path = vec![json!("v1"), json!("requests"), known("request_id")];
+    path.extend(what.split('/').map(|part| json!(part)));
+    let mut step = asks(json!(path), body);
     step["session"] = known("proved.session");
     if key != Key::New {
         step["key"] = json!(key);
@@ -318,8 +421,21 @@ fn told(order: Value, result: &str) -> Value {
     json!({"op": "answer", "status": 200, "body": body, "query": looked_up})
 }
 
-fn no_answer(answer: Value) -> Vec<Value> {
-    vec![answer, again("payment")]
+fn no_answer(answer: Value, about: &str) -> Vec<Value> {
+    vec![answer, again(about)]
+}
+
+/// A result that is none, of JSON all the same.
+fn unreadable(about: &str) -> Value {
+    match about {
+        "payment" => told(known("order_id"), "perhaps"),
+        "made" => answer(201, json!({"next": "perhaps"})),
+        "query" => {
+            next(json!({"request_id": known("request_id"), "state": "perhaps", "next": "perhaps"}))
+        }
+        "relay" => next(json!({"next": "relay", "session": fresh(16), "commands": ["perhaps"]})),
+        _ => next(json!({"next": "perhaps"})),
+    }
 }
 
 fn refuse(refusal: &str) -> Value {
@@ -366,9 +482,50 @@ fn proves() -> Vec<Value> {
     steps
 }
 
+/// A request is opened, under a key that is as new as the wish.
+fn opens(key: Key) -> Value {
+    let body = json!({
+        "account_id": known("account"), "device_id": known("device"), "se_id": known("chip.se_id"),
+        "product": "debit", "tos_version": "1",
+        "terminal_nonce": {"$bind": {"as": "terminal_nonce", "match": {"$hex": {"len": 16}}}},
+    });
+    let mut asked = asks(json!(["v1", "requests"]), body);
+    if key != Key::New {
+        asked["key"] = json!(key);
+    }
+    asked
+}
+
+fn says_applicant(key: Key) -> Value {
+    asks_about("applicant", json!({"applicant": known("applicant")}), key)
+}
+
+/// A code is sent, and the terminal is told of it.
+fn told_of_code() -> Vec<Value> {
+    let otp = json!({
+        "otp_id": known("otp_id"), "phone_mask": "*******4321", "expires_at": {"$now": limit::OTP_TTL_MS},
+        "tries_left": limit::OTP_TRIES_MAX, "sends_left": limit::OTP_SENDS_MAX - 1,
+    });
+    vec![
+        named("otp_id", fresh(16)),
+        next(json!({"next": "otp", "otp": otp})),
+    ]
+}
+
+fn asks_another() -> Value {
+    asks_about("otp/resend", json!({}), Key::New)
+}
+
 fn sends_code(code: &str, key: Key) -> Value {
     let body = json!({"otp_id": known("otp_id"), "code": known(code)});
     asks_about("otp", body, key)
+}
+
+/// The person types a code again, or what was typed last goes out again.
+fn sends_code_again() -> Value {
+    let codes = json!([known("code"), known("next_code"), known("another_code")]);
+    let body = json!({"otp_id": known("otp_id"), "code": {"$oneOf": codes}});
+    asks_about("otp", body, Key::Any)
 }
 
 fn sends_photos(key: Key) -> Value {
@@ -436,17 +593,23 @@ fn queries() -> Value {
     json!({"op": "asks", "method": "GET", "path": request_path()})
 }
 
-/// What the verifier says of the request, and what follows.
+/// What the verifier says of the request.
+fn say(state: &str, next: &str) -> Value {
+    answer(
+        200,
+        json!({"request_id": known("request_id"), "state": state, "next": next}),
+    )
+}
+
+/// What it says, and what follows.
 fn stands(waits: bool, about: &str) -> Vec<Value> {
-    let say = |state: &str, next: &str| {
-        answer(
-            200,
-            json!({"request_id": known("request_id"), "state": state, "next": next}),
-        )
-    };
     let mut steps = Vec::new();
     match (about, waits) {
-        ("code", true) => steps.extend([say("await-otp", "otp"), sends_code("code", Key::Any)]),
+        ("name", _) => steps.extend([
+            say("await-applicant", "applicant"),
+            says_applicant(Key::Any),
+        ]),
+        ("code", true) => steps.extend([say("await-otp", "otp"), sends_code_again()]),
         ("photos", true) => {
             steps.extend([say("await-photos", "id-photos"), sends_photos(Key::Old)]);
         }
@@ -468,12 +631,7 @@ fn stands(waits: bool, about: &str) -> Vec<Value> {
 
 fn said(input: Input, about: &str) -> Vec<Value> {
     match input {
-        Input::Pay => {
-            let body = json!({
-                "account_id": known("account"), "payee": "corner-shop", "amount_minor": AMOUNT, "currency": CURRENCY,
-            });
-            vec![pays(), asks(json!(["v1", "orders"]), body)]
-        }
+        Input::Pay => orders(Key::New),
         Input::Order => order_shown(),
         Input::OrderAmount => order_refused(("amount_minor", json!(AMOUNT + 1))),
         Input::OrderPayee => order_refused(("payee", json!("other-shop"))),
@@ -499,7 +657,7 @@ fn said(input: Input, about: &str) -> Vec<Value> {
             shown(json!({"result": "declined"})),
         ],
         Input::TimeOut => vec![again(about)],
-        Input::Cut => no_answer(json!({"op": "answer"})),
+        Input::Cut => no_answer(json!({"op": "answer"}), about),
         Input::InProgress => {
             let mut busy = refuse("in-progress");
             if about == "payment" {
@@ -507,9 +665,31 @@ fn said(input: Input, about: &str) -> Vec<Value> {
             }
             vec![busy, again(about)]
         }
-        Input::ServerError => no_answer(json!({"op": "answer", "status": 500, "raw": "oops"})),
-        Input::Unreadable => no_answer(told(known("order_id"), "perhaps")),
-        Input::OtherOrder => no_answer(told(fresh(16), "paid")),
+        Input::Open => {
+            let mut busy = refuse("in-progress");
+            busy["query"] = json!({"order_id": known("order_id"), "result": "open"});
+            no_answer(busy, "payment")
+        }
+        Input::ServerError => {
+            no_answer(json!({"op": "answer", "status": 500, "raw": "oops"}), about)
+        }
+        Input::TryLater => no_answer(refuse("vault-unavailable"), about),
+        Input::Unreadable => no_answer(unreadable(about), about),
+        Input::OtherOrder => no_answer(told(fresh(16), "paid"), "payment"),
+        Input::Expired => {
+            let mut late = refuse("order-expired");
+            late["query"] = json!({"order_id": known("order_id"), "result": "expired"});
+            let code = seen("order-expired");
+            vec![late, shown(json!({"result": "refused", "code": code}))]
+        }
+        Input::Crash if about == "payment" => {
+            vec![json!({"op": "crash"}), pays(), again("payment")]
+        }
+        Input::Crash if about == "order" => {
+            let mut steps = vec![json!({"op": "crash"})];
+            steps.extend(orders(Key::Any));
+            steps
+        }
         Input::Refused => vec![
             refuse(about),
             shown(json!({"result": "refused", "code": seen(about)})),
@@ -525,36 +705,32 @@ fn said(input: Input, about: &str) -> Vec<Value> {
 
 fn applying(input: Input, about: &str) -> Vec<Value> {
     match input {
-        Input::Apply => {
-            let body = json!({
-                "account_id": known("account"), "device_id": known("device"), "se_id": known("chip.se_id"),
-                "product": "debit", "tos_version": "1",
-                "terminal_nonce": {"$bind": {"as": "terminal_nonce", "match": {"$hex": {"len": 16}}}},
-            });
-            vec![applies(), asks(json!(["v1", "requests"]), body)]
-        }
+        Input::Apply => vec![applies("codes"), opens(Key::New)],
         Input::Opened => proves(),
         Input::OpenedWeak => {
             let mut steps = opened(8);
             steps.push(failed());
             steps
         }
-        Input::Applicant => vec![
-            next(json!({"next": "applicant"})),
-            asks_about(
-                "applicant",
-                json!({"applicant": known("applicant")}),
-                Key::New,
-            ),
-        ],
-        Input::Otp => vec![
-            named("otp_id", fresh(16)),
-            next(json!({"next": "otp", "otp": {
-                "otp_id": known("otp_id"), "phone_mask": "*******4321", "expires_at": {"$now": limit::OTP_TTL_MS},
-                "tries_left": limit::OTP_TRIES_MAX, "sends_left": limit::OTP_SENDS_MAX - 1,
-            }})),
-            sends_code("code", Key::New),
-        ],
+        Input::Applicant => vec![next(json!({"next": "applicant"})), says_applicant(Key::New)],
+        Input::Otp => {
+            let code = if about == ANOTHER {
+                "another_code"
+            } else {
+                "code"
+            };
+            let mut steps = told_of_code();
+            steps.push(sends_code(code, Key::New));
+            steps
+        }
+        Input::OtpAnother => {
+            let mut steps = told_of_code();
+            steps.push(asks_another());
+            steps
+        }
+        Input::OtpWrongAnother => vec![refuse("otp-wrong"), asks_another()],
+        Input::OtpExpired => vec![refuse("otp-expired"), asks_another()],
+        Input::TooSoon => vec![refuse("rate-limited"), sends_code("another_code", Key::New)],
         Input::OtpWrong => vec![refuse("otp-wrong"), sends_code("next_code", Key::New)],
         Input::Photos => vec![
             named("policy_id", fresh(16)),
@@ -589,7 +765,7 @@ fn applying(input: Input, about: &str) -> Vec<Value> {
         Input::RelayGone => {
             let mut steps = vec![json!({"op": "pull", "ins": "50"})];
             steps.extend(commands(about));
-            steps.extend([failed(), applies(), queries()]);
+            steps.extend([failed(), applies("later"), queries()]);
             steps
         }
         Input::Done => vec![
@@ -601,9 +777,14 @@ fn applying(input: Input, about: &str) -> Vec<Value> {
             })),
         ],
         Input::ScriptFailed => vec![refuse("personalisation-failed"), starts()],
-        Input::Crash => vec![json!({"op": "crash"}), applies(), queries()],
+        Input::Crash if about == "open" => {
+            vec![json!({"op": "crash"}), applies("later"), opens(Key::Any)]
+        }
+        Input::Crash => vec![json!({"op": "crash"}), applies("later"), queries()],
         Input::Waits => stands(true, about),
         Input::WentOn => stands(false, about),
+        Input::Matching => vec![say("await-match", "frames"), again(about)],
+        Input::Ended => vec![say("refused", "none"), failed()],
         _ => Vec::new(),
     }
 }

@@ -26,7 +26,7 @@ pub struct Chip {
 #[serde(deny_unknown_fields)]
 pub struct Asks {
     /// Method.
-    pub method: String,
+    pub method: Method,
     /// Segments of the path.
     pub path: Vec<Value>,
     /// A pattern of the body.
@@ -41,6 +41,26 @@ pub struct Asks {
     /// Name under which it is known later.
     #[serde(rename = "as", default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+}
+
+/// What a phone asks its verifier with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// It asks.
+    Get,
+    /// It changes something.
+    Post,
+}
+
+impl Method {
+    /// As it stands in a request.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+        }
+    }
 }
 
 /// The idempotency key of a message.
@@ -105,18 +125,61 @@ pub struct Hush {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sign {
-    /// `consent` or `payment`.
-    pub kind: String,
+    /// What for.
+    pub kind: Evidence,
     /// A pattern of the digest.
     pub digest: Value,
+}
+
+/// What a chip's evidence is for (85-apdu, SIGN EVIDENCE).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Evidence {
+    /// That a card is wanted.
+    Consent,
+    /// That an order is paid.
+    Payment,
+}
+
+impl Evidence {
+    /// In a word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Consent => "consent",
+            Self::Payment => "payment",
+        }
+    }
 }
 
 /// What the chip does about it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Signed {
-    /// `signs`, `refuses` or `leaves`.
-    pub will: String,
+    /// One of three.
+    pub will: Will,
+}
+
+/// What a chip does about a wish to have something signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Will {
+    /// It signs.
+    Signs,
+    /// It refuses.
+    Refuses,
+    /// It leaves the reader.
+    Leaves,
+}
+
+impl Will {
+    /// In a word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Signs => "signs",
+            Self::Refuses => "refuses",
+            Self::Leaves => "leaves",
+        }
+    }
 }
 
 /// The chip leaves the reader at the next command with this instruction, and is put in again.

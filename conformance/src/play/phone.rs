@@ -9,10 +9,12 @@ use serde_json::{Value, json};
 use super::client::bytes;
 use super::{Outcome, Scene, Wrong, broken, wrong};
 use crate::crypto::kaika_mac;
-use crate::format::{Answer, Asks, Chip, Hush, Key, Pull, Repeats, Sign, Signed, Verifier};
+use crate::format::{
+    Answer, Asks, Chip, Evidence, Hush, Key, Method, Pull, Repeats, Sign, Signed, Verifier,
+};
 use crate::peers::problem;
 use crate::softchip::SoftChip;
-use crate::wallet::{self, Reader, Said, Told, Will, Wish};
+use crate::wallet::{self, Reader, Said, Told, Wish};
 
 /// How long a message may be on its way when its sender says that it is done.
 const LATE: Duration = Duration::from_millis(2);
@@ -114,15 +116,6 @@ fn header<'s>(said: &'s Said, name: &str, wanted: &str) -> Result<&'s str, Wrong
         .ok_or_else(|| wrong(wanted, "absent").within(name))
 }
 
-fn will(name: &str) -> Result<Will, Wrong> {
-    match name {
-        "signs" => Ok(Will::Signs),
-        "refuses" => Ok(Will::Refuses),
-        "leaves" => Ok(Will::Leaves),
-        other => Err(broken("what a chip does", other)),
-    }
-}
-
 impl Scene<'_> {
     /// The verifier's port opens.
     pub(super) fn verifier(&mut self, step: &Verifier) -> Outcome {
@@ -191,12 +184,13 @@ impl Scene<'_> {
     /// Another message.
     pub(super) fn asks(&mut self, step: &Asks) -> Outcome {
         let path = self.path(&step.path)?;
-        let wanted = format!("{} {path}", step.method);
+        let method = step.method.name();
+        let wanted = format!("{method} {path}");
         let message = self.heard(&wanted)?;
-        if (&message.method, &message.path) != (&step.method, &path) {
+        if (message.method.as_str(), &message.path) != (method, &path) {
             return Err(wrong(wanted, message.text()));
         }
-        if step.method == "POST" {
+        if step.method == Method::Post {
             self.keyed(&message, step.key)?;
         }
         self.phone.said.push(message.clone());
@@ -349,12 +343,15 @@ impl Scene<'_> {
         let patience = self.runner.patience;
         let reader = self.phone.reader.as_ref();
         let reader = reader.ok_or_else(|| broken("a chip", "none"))?;
-        let wanted = format!("SIGN EVIDENCE of a {}", step.kind);
+        let wanted = format!("SIGN EVIDENCE of a {}", step.kind.name());
         let wish = reader.wish(patience);
         let wish = wish.ok_or_else(|| wrong(&wanted, "nothing"))?;
-        let kind = if wish.kind == 1 { "consent" } else { "payment" };
+        let kind = match wish.kind {
+            1 => Evidence::Consent,
+            _ => Evidence::Payment,
+        };
         if kind != step.kind {
-            return Err(wrong(wanted, format!("of a {kind}")));
+            return Err(wrong(wanted, format!("of a {}", kind.name())));
         }
         let digest = json!(hex::encode(&wish.digest));
         self.phone.wish = Some(wish);
@@ -366,7 +363,7 @@ impl Scene<'_> {
     pub(super) fn signed(&mut self, step: &Signed) -> Outcome {
         let wish = self.phone.wish.take();
         let wish = wish.ok_or_else(|| broken("a wish to have something signed", "none"))?;
-        wish.decide(will(&step.will)?);
+        wish.decide(step.will);
         Ok(())
     }
 

@@ -134,7 +134,8 @@ impl Scene<'_> {
                         .ok_or_else(differs)
                 }
                 "$oneOf" => {
-                    let known = argument
+                    let known = self.value(argument)?;
+                    let known = known
                         .as_array()
                         .is_some_and(|all| all.iter().any(|one| Some(one) == seen));
                     known.then_some(()).ok_or_else(differs)

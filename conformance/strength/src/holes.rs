@@ -86,8 +86,8 @@ pub const CLASSES: &[Class] = &[
         without: Without::Negative,
         why: "a terminal, the person's or the shop's, is asked nothing that it could refuse: vectors look at what it shows and sends",
         ids: &[
-            "APP-16", "PRV-20", "PAY-14", "PAY-19", "TAP-10", "TAP-19", "TAP-20", "TAP-21",
-            "TAP-22", "TAP-24",
+            "APP-16", "PRV-20", "PRV-21", "PRV-22", "PAY-14", "PAY-19", "PAY-22", "TAP-10",
+            "TAP-19", "TAP-20", "TAP-21", "TAP-22", "TAP-24", "WIR-17",
         ],
     },
     Class {

@@ -126,6 +126,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<u8> {
         back: args.back,
         frames: args.frame.into_iter().collect(),
         gateway: args.sms.zip(args.phone),
+        read: None,
         state: args.state,
         verbose: !args.json,
     };

@@ -74,7 +74,7 @@ impl Actor<'_> {
 }
 
 impl Person for Actor<'_> {
-    async fn code(&mut self, phone_mask: &str) -> Result<String, Fault> {
+    async fn code(&mut self, phone_mask: &str) -> Result<Option<String>, Fault> {
         let messages = self.world.gateway.messages(PHONE);
         let text = messages
             .last()
@@ -84,8 +84,8 @@ impl Person for Actor<'_> {
             "    sms → {phone_mask}: a code arrives ({})",
             text.split_once(' ').map_or("", |(_, rest)| rest)
         );
-        sms::code(text)
-            .map(str::to_owned)
+        let code = sms::code(text).map(str::to_owned);
+        code.map(Some)
             .ok_or_else(|| Fault::Peer("no code arrived".into()))
     }
 

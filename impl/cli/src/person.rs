@@ -11,6 +11,9 @@ use kaika_node::client::{Person, Step};
 use kaika_node::peers::http;
 use kaika_node::sms;
 use kaika_terminal::apply::Kept;
+use kaika_terminal::pay;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// Where the answers of a person come from.
@@ -23,7 +26,9 @@ pub(crate) struct AtTheKeyboard {
     pub(crate) frames: BTreeMap<String, PathBuf>,
     /// SMS gateway and phone number to read codes from.
     pub(crate) gateway: Option<(String, String)>,
-    /// File that keeps where a card request stands.
+    /// The code that was read there last.
+    pub(crate) read: Option<String>,
+    /// File that keeps where a card request stands, or a payment that was sent.
     pub(crate) state: Option<PathBuf>,
     /// Whether every message is told.
     pub(crate) verbose: bool,
@@ -40,9 +45,17 @@ fn missing(what: &str) -> Fault {
 }
 
 impl Person for AtTheKeyboard {
-    async fn code(&mut self, phone_mask: &str) -> Result<String, Fault> {
+    async fn code(&mut self, phone_mask: &str) -> Result<Option<String>, Fault> {
         match &self.gateway {
-            Some((gateway, phone)) => last_code(gateway, phone).await,
+            Some((gateway, phone)) => {
+                let code = Some(last_code(gateway, phone).await?);
+                if self.read == code {
+                    let what = format!("the newest code for {phone} at {gateway} was tried");
+                    return Err(Fault::Peer(what));
+                }
+                self.read.clone_from(&code);
+                Ok(code)
+            }
             None => prompt(phone_mask),
         }
     }
@@ -82,6 +95,13 @@ impl Person for AtTheKeyboard {
         }
     }
 
+    fn keeps_payment(&mut self, kept: &pay::Kept) -> Result<(), Fault> {
+        match &self.state {
+            Some(path) => keep(path, kept).map_err(|error| Fault::file(path, error)),
+            None => Ok(()),
+        }
+    }
+
     fn sees(&mut self, what: &Step<'_>) {
         if !self.verbose {
             return;
@@ -98,7 +118,7 @@ impl Person for AtTheKeyboard {
 }
 
 /// Writes beside, then renames: a terminal that is killed leaves the old or the new, and only its owner reads the key in it.
-pub(crate) fn keep(path: &Path, kept: &Kept) -> std::io::Result<()> {
+pub(crate) fn keep(path: &Path, kept: &impl Serialize) -> std::io::Result<()> {
     let beside = path.with_extension("new");
     let mut file = OpenOptions::new()
         .write(true)
@@ -111,13 +131,33 @@ pub(crate) fn keep(path: &Path, kept: &Kept) -> std::io::Result<()> {
     std::fs::rename(beside, path)
 }
 
-fn prompt(phone_mask: &str) -> Result<String, Fault> {
-    eprint!("code sent to {phone_mask}: ");
+/// What was kept, if anything was.
+///
+/// # Errors
+/// When the file holds something else.
+pub(crate) fn kept<T: DeserializeOwned>(path: &Path) -> std::io::Result<Option<T>> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What has ended is not taken up again.
+pub(crate) fn forget(path: &Path) -> Result<(), Fault> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Fault::file(path, error)),
+        _ => Ok(()),
+    }
+}
+
+fn prompt(phone_mask: &str) -> Result<Option<String>, Fault> {
+    eprint!("code sent to {phone_mask} (an empty line asks for another): ");
     let _ = std::io::stderr().flush();
     let mut line = String::new();
     let read = std::io::stdin().read_line(&mut line);
     match read {
-        Ok(count) if count > 0 => Ok(line.trim().to_owned()),
+        Ok(count) if count > 0 => Ok(Some(line.trim().to_owned()).filter(|code| !code.is_empty())),
         _ => Err(Fault::Peer(
             "no code was typed; give --sms URL --phone NUMBER to read it from the gateway".into(),
         )),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kaika_spec::Role;
 use kaika_terminal::apply::{Apply, Kept};
-use kaika_terminal::pay::Pay;
+use kaika_terminal::pay::{self, Pay};
 use kaika_terminal::{Effect, Http, Input};
 use kaika_wire::core::Reply;
 
@@ -22,8 +22,8 @@ const PAUSE: Duration = Duration::from_millis(300);
 
 /// Whoever holds the phone.
 pub trait Person {
-    /// The code that was sent.
-    fn code(&mut self, phone_mask: &str) -> impl Future<Output = Result<String, Fault>>;
+    /// The code that was sent; nothing when the person asks for another.
+    fn code(&mut self, phone_mask: &str) -> impl Future<Output = Result<Option<String>, Fault>>;
     /// Front and back of the document.
     fn photos(&mut self) -> Result<(Vec<u8>, Vec<u8>), Fault>;
     /// One picture for each action.
@@ -33,6 +33,13 @@ pub trait Person {
     /// # Errors
     /// When it cannot be kept.
     fn keeps(&mut self, _kept: &Kept) -> Result<(), Fault> {
+        Ok(())
+    }
+    /// Keeps a payment before it is sent, until it is answered.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    fn keeps_payment(&mut self, _kept: &pay::Kept) -> Result<(), Fault> {
         Ok(())
     }
     /// Is told what happens.
@@ -128,6 +135,12 @@ impl Phone {
         order: Option<&str>,
         person: &mut impl Person,
     ) -> Input {
+        self.says(act, message, order);
+        self.send_again(person).await
+    }
+
+    /// Writes down that a message is sent next.
+    fn says(&mut self, act: &str, message: Http, order: Option<&str>) {
         let key = match &message.again {
             Some(key) => key.clone(),
             None if message.method == "POST" => dice::id(),
@@ -139,7 +152,6 @@ impl Phone {
         let sent = Sent::asks(Role::Verifier, asks, mid);
         self.decided(act, vec![sent], order);
         self.last = Some((message, key));
-        self.send_again(person).await
     }
 
     async fn send_again(&mut self, person: &mut impl Person) -> Input {
@@ -232,7 +244,10 @@ impl Phone {
                     person.sees(&Step::Sign);
                     self.given(chip, &commands).await?
                 }
-                Effect::AskCode { phone_mask } => Input::Code(person.code(&phone_mask).await?),
+                Effect::AskCode { phone_mask } => match person.code(&phone_mask).await? {
+                    Some(code) => Input::Code(code),
+                    None => Input::AnotherCode,
+                },
                 Effect::AskPhotos => {
                     let (front, back) = person.photos()?;
                     Input::Photos(front, back)
@@ -253,7 +268,7 @@ impl Phone {
     /// Carries a payment until the issuer's word is known.
     ///
     /// # Errors
-    /// When the chip is gone, or the verifier stays silent.
+    /// When the chip is gone, the verifier stays silent, or the payment cannot be kept.
     pub async fn pay(
         &mut self,
         pay: &mut Pay,
@@ -264,6 +279,13 @@ impl Phone {
         let mut effect = pay.handle(Input::Start);
         let mut again = 0;
         let (mut is_shown, mut is_sent) = (false, false);
+        if let Effect::Send(message) = &effect
+            && pay.kept().is_some()
+        {
+            self.about = About::default().route(&message.path);
+            self.decided("pay time-out", vec![], Some("unknown"));
+            is_shown = true;
+        }
         loop {
             if effect == Effect::Unknown {
                 self.decided("pay time-out", vec![], Some("unknown"));
@@ -271,8 +293,11 @@ impl Phone {
             let input = match effect {
                 Effect::Send(message) if is_shown => {
                     is_sent = true;
-                    self.send("pay authorise", message, Some("waiting"), person)
-                        .await
+                    self.says("pay authorise", message, Some("waiting"));
+                    if let Some(kept) = pay.kept() {
+                        person.keeps_payment(kept)?;
+                    }
+                    self.send_again(person).await
                 }
                 Effect::Send(message) => self.send("pay order", message, None, person).await,
                 Effect::Sign(commands) => {

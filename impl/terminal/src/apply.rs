@@ -2,14 +2,15 @@
 
 use kaika_crypto::digest;
 use kaika_wire::messages::Applicant;
-use kaika_wire::messages::verifier::{Next, Opened};
+use kaika_wire::messages::verifier::{Next, NextWord, Opened, RequestState};
 use kaika_wire::value::{Apdu, Hex, Image};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::evidence::{self, Kind};
 use crate::password::prove;
-use crate::{Card, Effect, Failure, Http, Input, is_retry, refused};
+use crate::{Card, Effect, Failure, Http, Input, is_refusal, is_retry, refused};
 
 /// Who applies, with what, for what.
 #[derive(Clone, Serialize, Deserialize)]
@@ -96,6 +97,11 @@ fn photos_key(session_key: &str, policy_id: &str) -> String {
     hex::encode(digest.get(..16).unwrap_or_default())
 }
 
+/// A body of this form, if it is one.
+fn read<T: DeserializeOwned>(body: &Value) -> Option<T> {
+    serde_json::from_value(body.clone()).ok()
+}
+
 /// How often a match under way is asked about before the video is taken again.
 const WAITS_MAX: u32 = 3;
 
@@ -152,13 +158,15 @@ impl Apply {
         match input {
             Input::Start => self.start(),
             Input::Answer { status, body } if status < 300 => self.answered(&body),
-            Input::Answer { body, .. } if is_retry(&body) => Effect::SendAgain,
-            Input::Answer { body, .. } => self.refused(&body),
-            Input::Silence => Effect::SendAgain,
+            Input::Answer { status, body } if is_refusal(status, &body) && !is_retry(&body) => {
+                self.refused(&body)
+            }
+            //= spec/90-wire.md#wir-17-what-was-not-answered-is-said-again
+            //# The terminal MUST repeat a message that was not answered, a payment excepted, under the same route, key and body.
+            Input::Answer { .. } | Input::Silence => Effect::SendAgain,
             Input::Chip(responses) => self.chip(responses),
             Input::Code(code) => self.code(&code),
-            // The stage stays: when it is too soon, the code that was sent still counts.
-            Input::AnotherCode => self.send("otp/resend", json!({})),
+            Input::AnotherCode => self.another(),
             Input::Photos(front, back) => self.photos(front, back),
             Input::Frames(pictures) => self.frames(pictures),
         }
@@ -198,26 +206,34 @@ impl Apply {
         match self.stage.clone() {
             Stage::Opening => self.prove(body),
             Stage::Resuming => self.resumed(body),
-            Stage::Proving {
-                session_key,
-                request_id,
-            } => {
-                self.kept = Some(Kept {
-                    request_id,
-                    session_key,
-                    terminal_nonce: self.terminal_nonce.clone(),
-                    verifier_nonce: self.verifier_nonce.clone(),
-                    asked: None,
-                });
-                self.next(body)
-            }
-            _ => self.next(body),
+            stage => match read(body) {
+                Some(next) => self.went_on(stage, next),
+                None => Effect::SendAgain,
+            },
         }
     }
 
+    /// It can be read what comes next.
+    fn went_on(&mut self, stage: Stage, next: Next) -> Effect {
+        if let Stage::Proving {
+            session_key,
+            request_id,
+        } = stage
+        {
+            self.kept = Some(Kept {
+                request_id,
+                session_key,
+                terminal_nonce: self.terminal_nonce.clone(),
+                verifier_nonce: self.verifier_nonce.clone(),
+                asked: None,
+            });
+        }
+        self.next(next)
+    }
+
     fn prove(&mut self, body: &Value) -> Effect {
-        let Ok(opened) = serde_json::from_value::<Opened>(body.clone()) else {
-            return self.fail(Failure::Unexpected);
+        let Some(opened) = read::<Opened>(body) else {
+            return Effect::SendAgain;
         };
         let request_id = opened.request_id.to_string();
         self.verifier_nonce = opened.verifier_nonce.to_string();
@@ -257,30 +273,41 @@ impl Apply {
         //= spec/30-prove.md#prv-20-a-restart-goes-on
         //# A terminal that is started again MUST answer what its person was asked before, as long as the verifier says that the
         //# request waits for it.
-        let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
-        if text("state") == "await-match" && self.waited < WAITS_MAX {
+        let word = |name: &str| body.get(name).unwrap_or(&Value::Null);
+        let state = read::<RequestState>(word("state"));
+        let (Some(state), Some(next)) = (state, read::<NextWord>(word("next"))) else {
+            return Effect::SendAgain;
+        };
+        //= spec/30-prove.md#prv-22-a-match-under-way-is-waited-for
+        //# A terminal that is started again MUST ask for the request again before it sends frames, when the verifier says that a
+        //# match is under way.
+        if state == RequestState::AwaitMatch && self.waited < WAITS_MAX {
             self.waited = self.waited.saturating_add(1);
             return Effect::SendAgain;
         }
         let asked = self.kept.as_ref().and_then(|kept| kept.asked.clone());
-        match (text("next"), asked) {
-            ("otp", Some(asked @ Asked::Code { .. }))
+        match (next, asked) {
+            (NextWord::Otp, Some(asked @ Asked::Code { .. }))
             // Sent perhaps, and not heard: the same photos under the same key have the same answer.
-            | ("id-photos" | "frames", Some(asked @ Asked::Photos { .. }))
-            | ("frames", Some(asked @ Asked::Frames { .. })) => self.ask(asked),
+            | (NextWord::IdPhotos | NextWord::Frames, Some(asked @ Asked::Photos { .. }))
+            | (NextWord::Frames, Some(asked @ Asked::Frames { .. })) => self.ask(asked),
             (next, _) => self.go_on(next),
         }
     }
 
-    fn go_on(&mut self, next: &str) -> Effect {
+    fn go_on(&mut self, next: NextWord) -> Effect {
         match next {
-            "applicant" => self.say_applicant(),
-            "otp" => self.signed("otp/resend", json!({})),
-            "issue" => self.consent(),
-            "provision" | "done" => {
+            NextWord::Applicant => self.say_applicant(),
+            NextWord::Otp => self.signed("otp/resend", json!({})),
+            NextWord::Issue => self.consent(),
+            NextWord::Provision | NextWord::Done => {
                 self.signed("provision", json!({"session": null, "responses": []}))
             }
-            _ => self.fail(Failure::Unexpected),
+            NextWord::Password
+            | NextWord::IdPhotos
+            | NextWord::Frames
+            | NextWord::Cancelled
+            | NextWord::None => self.fail(Failure::Unexpected),
         }
     }
 
@@ -289,12 +316,11 @@ impl Apply {
         self.signed("applicant", applicant)
     }
 
-    fn next(&mut self, body: &Value) -> Effect {
-        let Ok(next) = serde_json::from_value::<Next>(body.clone()) else {
-            return self.fail(Failure::Unexpected);
-        };
+    fn next(&mut self, next: Next) -> Effect {
         match next {
             Next::Applicant {} => self.say_applicant(),
+            //= spec/30-prove.md#prv-21-the-newest-code
+            //# The terminal MUST send what its person types under the id of the last code that it was told of.
             Next::Otp { otp } => {
                 let otp_id = otp.otp_id.to_string();
                 self.ask(Asked::Code {
@@ -428,6 +454,14 @@ impl Apply {
         self.send("otp", json!({"otp_id": otp_id, "code": code}))
     }
 
+    fn another(&mut self) -> Effect {
+        match self.stage {
+            // The stage stays: when no other is sent, the code before still counts.
+            Stage::Asking(Asked::Code { .. }) => self.send("otp/resend", json!({})),
+            _ => self.fail(Failure::Unexpected),
+        }
+    }
+
     fn photos(&mut self, front: Vec<u8>, back: Vec<u8>) -> Effect {
         let Stage::Asking(Asked::Photos { policy_id }) = self.stage.clone() else {
             return self.fail(Failure::Unexpected);
@@ -489,7 +523,7 @@ impl Apply {
         let failure = refused(body);
         match (&self.stage, &failure) {
             (Stage::Asking(Asked::Code { .. }), Failure::Refused { code, .. })
-                if code == "otp-wrong" || code == "rate-limited" =>
+                if ["otp-wrong", "otp-expired", "rate-limited"].contains(&code.as_str()) =>
             {
                 Effect::AskCode {
                     phone_mask: String::new(),
@@ -509,230 +543,4 @@ impl Apply {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn profile() -> Profile {
-        let applicant = json!({"name": "Li Lei", "id_type": "resident-id", "id_no": "1", "id_valid_to": "2030-01-01"});
-        let Ok(applicant) = serde_json::from_value(applicant) else {
-            panic!("an applicant")
-        };
-        Profile {
-            account_id: "a".into(),
-            password: "p".into(),
-            device_id: "d".into(),
-            se_id: "00".repeat(8),
-            product: "debit".into(),
-            tos_version: "1".into(),
-            applicant,
-        }
-    }
-
-    /// The chip is asked to consent to the context of the profile and of what was kept, computed with Python's `hashlib`.
-    const CONSENT: &str =
-        "sign 802a0100207afdbaff24471cade08fcfb1241479ff96e13f65b2cb3821cb322ddd6b73d57400";
-
-    fn path(effect: &Effect) -> String {
-        match effect {
-            Effect::Send(http) => format!("{} {} {}", http.method, http.path, http.key.is_some()),
-            Effect::Sign(commands) => {
-                let last = commands.last().map(hex::encode).unwrap_or_default();
-                format!("sign {last}")
-            }
-            other => format!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn a_restart_asks_and_never_opens_anew() {
-        let kept = Kept {
-            request_id: "r".into(),
-            session_key: "11".repeat(32),
-            terminal_nonce: "22".repeat(16),
-            verifier_nonce: "33".repeat(16),
-            asked: None,
-        };
-        for (next, want) in [
-            ("applicant", "POST /v1/requests/r/applicant true"),
-            ("otp", "POST /v1/requests/r/otp/resend true"),
-            ("issue", CONSENT),
-            ("provision", "POST /v1/requests/r/provision true"),
-        ] {
-            let mut apply = Apply::resume(profile(), kept.clone());
-            assert_eq!(
-                path(&apply.handle(Input::Start)),
-                "GET /v1/requests/r false"
-            );
-            let body = json!({"request_id": "r", "state": "x", "next": next});
-            assert_eq!(
-                path(&apply.handle(Input::Answer { status: 200, body })),
-                want
-            );
-        }
-    }
-
-    #[test]
-    fn a_restart_answers_what_was_asked_before() {
-        //= spec/30-prove.md#prv-20-a-restart-goes-on
-        //= type=test
-        //# A terminal that is started again MUST answer what its person was asked before, as long as the verifier says that the
-        //# request waits for it.
-        let (id, key) = ("00".repeat(16), "11".repeat(32));
-        let code = Asked::Code {
-            otp_id: id.clone(),
-            phone_mask: "**01".into(),
-        };
-        let photos = Asked::Photos {
-            policy_id: id.clone(),
-        };
-        let frames = Asked::Frames {
-            policy_id: id.clone(),
-            nonce: id,
-            actions: vec!["nod".into()],
-        };
-        let resume = |asked: &Asked, state: &str, next: &str| {
-            let kept = Kept {
-                request_id: "r".into(),
-                session_key: key.clone(),
-                terminal_nonce: "22".repeat(16),
-                verifier_nonce: "33".repeat(16),
-                asked: Some(asked.clone()),
-            };
-            let mut apply = Apply::resume(profile(), kept);
-            apply.handle(Input::Start);
-            let body = json!({"request_id": "r", "state": state, "next": next});
-            let effect = apply.handle(Input::Answer {
-                status: 200,
-                body: body.clone(),
-            });
-            (apply, effect, body)
-        };
-        let (mut apply, effect, _) = resume(&code, "await-otp", "otp");
-        let phone_mask = "**01".into();
-        assert_eq!(effect, Effect::AskCode { phone_mask });
-        assert_eq!(
-            path(&apply.handle(Input::Code("012345".into()))),
-            "POST /v1/requests/r/otp true"
-        );
-        let (mut apply, effect, _) = resume(&photos, "await-photos", "id-photos");
-        assert_eq!(effect, Effect::AskPhotos);
-        assert_eq!(
-            path(&apply.handle(Input::Photos(vec![1], vec![2]))),
-            "POST /v1/requests/r/id-photos true"
-        );
-        let (mut apply, effect, _) = resume(&frames, "await-frames", "frames");
-        let actions = vec!["nod".to_owned()];
-        assert_eq!(effect, Effect::AskFrames { actions });
-        assert_eq!(
-            path(&apply.handle(Input::Frames(vec![vec![1]]))),
-            "POST /v1/requests/r/frames true"
-        );
-        // The photos were sent and their answer was not heard: they are sent again, under the same key.
-        let sent = |(mut apply, effect, _): (Apply, Effect, Value)| {
-            assert_eq!(effect, Effect::AskPhotos);
-            match apply.handle(Input::Photos(vec![1], vec![2])) {
-                Effect::Send(message) => message.again,
-                other => panic!("{other:?}"),
-            }
-        };
-        let first = sent(resume(&photos, "await-photos", "id-photos"));
-        let second = sent(resume(&photos, "await-frames", "frames"));
-        assert!(first.is_some());
-        assert_eq!(first, second);
-        assert_eq!(path(&resume(&code, "await-issue", "issue").1), CONSENT);
-        // A match under way may yet be answered; only then the video is taken again.
-        let (mut apply, mut effect, body) = resume(&frames, "await-match", "frames");
-        for _ in 0..WAITS_MAX {
-            assert_eq!(effect, Effect::SendAgain);
-            let body = body.clone();
-            effect = apply.handle(Input::Answer { status: 200, body });
-        }
-        assert!(matches!(effect, Effect::AskFrames { .. }));
-    }
-
-    #[test]
-    fn the_chips_consent_goes_with_the_wish_to_issue() {
-        //= spec/20-apply.md#app-16-the-terminal-consents-to-what-it-knows
-        //= type=test
-        //# The terminal MUST have its chip consent to the request context that it computed itself, and to no digest that it was
-        //# told.
-        let asked = || {
-            let kept = Kept {
-                request_id: "r".into(),
-                session_key: "11".repeat(32),
-                terminal_nonce: "22".repeat(16),
-                verifier_nonce: "33".repeat(16),
-                asked: None,
-            };
-            let mut apply = Apply::resume(profile(), kept);
-            apply.handle(Input::Start);
-            // A context that the verifier names is not looked at.
-            let body = json!({"state": "await-issue", "next": "issue", "request_context": "00"});
-            let effect = apply.handle(Input::Answer { status: 200, body });
-            assert_eq!(path(&effect), CONSENT);
-            apply
-        };
-        let signed = [&[7; 16][..], &[0x90, 0x00]].concat();
-        let Effect::Send(sent) = asked().handle(Input::Chip(vec![vec![0x90, 0x00], signed])) else {
-            panic!("the consent is sent")
-        };
-        assert_eq!(sent.path, "/v1/requests/r/issue");
-        assert_eq!(sent.body, json!({"consent": "07".repeat(16)}));
-        assert!(sent.key.is_some());
-        let refused = vec![vec![0x90, 0x00], vec![0x69, 0x85]];
-        assert_eq!(
-            asked().handle(Input::Chip(refused)),
-            Effect::Failed(Failure::Unsigned)
-        );
-    }
-
-    #[test]
-    fn what_is_kept_shows_no_key() {
-        let kept = Kept {
-            request_id: "r".into(),
-            session_key: "11".repeat(32),
-            terminal_nonce: "22".repeat(16),
-            verifier_nonce: "33".repeat(16),
-            asked: None,
-        };
-        assert_eq!(format!("{kept:?}"), "Kept");
-    }
-
-    #[test]
-    fn a_challenge_with_weaker_parameters_is_not_answered() {
-        let mut apply = Apply::new(profile(), [0; 16]);
-        apply.handle(Input::Start);
-        let challenge =
-            json!({"salt": "00".repeat(16), "m_kib": 8, "t": 1, "p": 1, "nonce": "00".repeat(32)});
-        let body = json!({"request_id": "00".repeat(16), "verifier_nonce": "00".repeat(16), "challenge": challenge, "expires_at": 1});
-        assert_eq!(
-            apply.handle(Input::Answer { status: 201, body }),
-            Effect::Failed(Failure::Password)
-        );
-    }
-
-    #[test]
-    fn silence_repeats_under_the_same_key() {
-        let mut apply = Apply::new(profile(), [0; 16]);
-        apply.handle(Input::Start);
-        assert_eq!(apply.handle(Input::Silence), Effect::SendAgain);
-        let body = json!({"code": "in-progress", "class": "retry"});
-        assert_eq!(
-            apply.handle(Input::Answer { status: 409, body }),
-            Effect::SendAgain
-        );
-    }
-
-    #[test]
-    fn what_comes_out_of_turn_ends_it() {
-        for input in [
-            Input::Code("1".into()),
-            Input::Chip(vec![]),
-            Input::Photos(vec![], vec![]),
-            Input::Frames(vec![]),
-        ] {
-            let mut apply = Apply::new(profile(), [0; 16]);
-            assert_eq!(apply.handle(input), Effect::Failed(Failure::Unexpected));
-        }
-    }
-}
+mod tests;

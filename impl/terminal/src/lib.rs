@@ -140,6 +140,11 @@ fn refused(body: &Value) -> Failure {
     }
 }
 
+/// Whether an answer is a refusal of the verifier's, and no accident on the way to it.
+fn is_refusal(status: u16, body: &Value) -> bool {
+    (400..500).contains(&status) && body.get("code").is_some_and(Value::is_string)
+}
+
 /// Whether a refusal only says: the same again, later.
 fn is_retry(body: &Value) -> bool {
     body.get("class").and_then(Value::as_str) == Some("retry")

@@ -4,11 +4,12 @@ use kaika_crypto::digest;
 use kaika_spec::Weakness;
 use kaika_weakness::lacks;
 use kaika_wire::messages::verifier::Ordered;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::evidence::{self, Kind};
 use crate::password::prove;
-use crate::{Effect, Failure, Http, Input, is_retry, refused};
+use crate::{Effect, Failure, Http, Input, is_refusal, is_retry, refused};
 
 /// What the person wants to pay, and with which card.
 #[derive(Clone)]
@@ -27,9 +28,52 @@ pub struct Wanted {
     pub currency: String,
 }
 
+/// A payment that was sent: what survives a restart of the phone until it is answered. It holds no password.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The order.
+    pub order_id: String,
+    /// Its message, with proof and evidence.
+    pub body: Value,
+    /// The message's idempotency key, 32 hex digits.
+    pub key: String,
+    /// Who is paid.
+    pub payee: String,
+    /// How much, minor units.
+    pub amount_minor: u64,
+    /// ISO 4217 numeric.
+    pub currency: String,
+}
+
+/// The message could pay.
+impl core::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Kept")
+    }
+}
+
+impl Kept {
+    fn message(&self) -> Http {
+        Http {
+            method: "POST",
+            path: format!("/v1/orders/{}/pay", self.order_id),
+            body: self.body.clone(),
+            key: None,
+            again: Some(self.key.clone()),
+        }
+    }
+}
+
+/// The idempotency key of a payment, which nobody guesses who does not know the password.
+fn pay_key(order_id: &str, proof: &str) -> String {
+    let digest = digest::labelled("kaika/pay-key/1", &[order_id, proof]);
+    hex::encode(digest.get(..16).unwrap_or_default())
+}
+
 /// A payment under way.
 pub struct Pay {
     wanted: Wanted,
+    kept: Option<Kept>,
     stage: Stage,
 }
 
@@ -47,24 +91,34 @@ enum Stage {
     Over,
 }
 
-/// Whether an answer is a refusal of the verifier's, and no accident on the way to it.
-fn is_refusal(status: u16, body: &Value) -> bool {
-    (400..500).contains(&status) && body.get("code").is_some_and(Value::is_string)
-}
-
 impl Pay {
     /// A new payment.
     pub const fn new(wanted: Wanted) -> Self {
         Self {
             wanted,
+            kept: None,
             stage: Stage::Idle,
         }
+    }
+
+    /// A payment that was sent before a restart: it is asked about, whatever is wanted now.
+    pub const fn resume(wanted: Wanted, kept: Kept) -> Self {
+        Self {
+            wanted,
+            kept: Some(kept),
+            stage: Stage::Idle,
+        }
+    }
+
+    /// What to keep for [`Pay::resume`], from before the payment is sent until it is answered.
+    pub const fn kept(&self) -> Option<&Kept> {
+        self.kept.as_ref()
     }
 
     /// Takes one input and says what must be done next.
     pub fn handle(&mut self, input: Input) -> Effect {
         match (&self.stage, input) {
-            (Stage::Idle, Input::Start) => self.order(),
+            (Stage::Idle, Input::Start) => self.start(),
             (Stage::Ordering, Input::Answer { status: 201, body }) => self.authorise(&body),
             (Stage::Signing { .. }, Input::Chip(responses)) => self.signed(&responses),
             (Stage::Paying { .. }, Input::Answer { status: 200, body }) => self.shown(&body),
@@ -84,12 +138,36 @@ impl Pay {
                 Effect::Unknown
             }
             (Stage::Ordering, Input::Silence) => Effect::SendAgain,
-            (Stage::Ordering, Input::Answer { body, .. }) if is_retry(&body) => Effect::SendAgain,
+            (Stage::Ordering, Input::Answer { status, body })
+                if is_retry(&body) || !is_refusal(status, &body) =>
+            {
+                Effect::SendAgain
+            }
             (Stage::Ordering | Stage::Paying { .. }, Input::Answer { body, .. }) => {
                 self.fail(refused(&body))
             }
             _ => self.fail(Failure::Unexpected),
         }
+    }
+
+    fn start(&mut self) -> Effect {
+        //= spec/70-pay.md#pay-22-a-restart-asks-first
+        //# A terminal that is started again MUST ask what became of a payment that it sent and that was not answered, before it
+        //# places another order.
+        match self.kept.clone() {
+            Some(kept) => self.pay(kept),
+            None => self.order(),
+        }
+    }
+
+    /// Sends a payment, for the first time or after a restart.
+    fn pay(&mut self, kept: Kept) -> Effect {
+        let message = kept.message();
+        self.stage = Stage::Paying {
+            order_id: kept.order_id.clone(),
+        };
+        self.kept = Some(kept);
+        Effect::Send(message)
     }
 
     fn order(&mut self) -> Effect {
@@ -112,7 +190,7 @@ impl Pay {
     /// Proves the password over the order and has the chip sign it, once it is the one that the person wants.
     fn authorise(&mut self, body: &Value) -> Effect {
         let Ok(order) = serde_json::from_value::<Ordered>(body.clone()) else {
-            return self.fail(Failure::Unexpected);
+            return Effect::SendAgain;
         };
         let Some(order_digest) = self.digest_of(&order) else {
             return self.fail(Failure::OrderDiffers);
@@ -149,17 +227,24 @@ impl Pay {
         else {
             return self.fail(Failure::Unsigned);
         };
-        let path = format!("/v1/orders/{order_id}/pay");
-        self.stage = Stage::Paying { order_id };
+        let proof = body.get("proof").and_then(Value::as_str);
+        let key = pay_key(&order_id, proof.unwrap_or_default());
         if let Some(body) = body.as_object_mut() {
             body.insert("evidence".into(), json!(evidence));
         }
-        Effect::Send(Http {
-            method: "POST",
-            path,
+        let Wanted {
+            payee,
+            amount_minor,
+            currency,
+            ..
+        } = self.wanted.clone();
+        self.pay(Kept {
+            order_id,
             body,
-            key: None,
-            again: None,
+            key,
+            payee,
+            amount_minor,
+            currency,
         })
     }
 
@@ -200,12 +285,18 @@ impl Pay {
             // No result of this order is no answer.
             _ => return Effect::Unknown,
         };
-        self.stage = Stage::Over;
+        self.over();
         effect
     }
 
-    fn fail(&mut self, failure: Failure) -> Effect {
+    /// It has an answer: nothing of it is kept.
+    fn over(&mut self) {
         self.stage = Stage::Over;
+        self.kept = None;
+    }
+
+    fn fail(&mut self, failure: Failure) -> Effect {
+        self.over();
         Effect::Failed(failure)
     }
 }
@@ -312,9 +403,15 @@ mod tests {
         let mut pay = Pay::new(wanted());
         pay.handle(Input::Start);
         assert_eq!(pay.handle(Input::Silence), Effect::SendAgain);
-        let body = json!({"code": "in-progress", "class": "retry"});
-        let again = pay.handle(Input::Answer { status: 409, body });
-        assert_eq!(again, Effect::SendAgain);
+        for (status, body) in [
+            (409, json!({"code": "in-progress", "class": "retry"})),
+            (503, json!({"code": "try-later", "class": "retry"})),
+            (500, json!("oops")),
+            (201, json!({"order_id": "perhaps"})),
+        ] {
+            let again = pay.handle(Input::Answer { status, body });
+            assert_eq!(again, Effect::SendAgain);
+        }
     }
 
     #[test]
@@ -347,6 +444,40 @@ mod tests {
                 auth_code: "000001".into()
             }
         );
+    }
+
+    #[test]
+    fn a_restart_asks_about_what_was_sent_and_orders_nothing() {
+        //= spec/70-pay.md#pay-22-a-restart-asks-first
+        //= type=test
+        //# A terminal that is started again MUST ask what became of a payment that it sent and that was not answered, before it
+        //# places another order.
+        let mut pay = Pay::new(wanted());
+        pay.handle(Input::Start);
+        let body = ordered(1250, 1250);
+        pay.handle(Input::Answer { status: 201, body });
+        assert_eq!(pay.kept(), None, "nothing was sent");
+        let signed = [&[7; 16][..], &[0x90, 0x00]].concat();
+        let Effect::Send(first) = pay.handle(Input::Chip(vec![vec![0x90, 0x00], signed])) else {
+            panic!("the payment is sent")
+        };
+        assert!(first.again.is_some());
+        pay.handle(Input::Silence);
+        let Some(kept) = pay.kept().cloned() else {
+            panic!("it is kept")
+        };
+        assert_eq!(format!("{kept:?}"), "Kept");
+        let written = serde_json::to_string(&kept).unwrap_or_default();
+        let read = serde_json::from_str(&written).unwrap_or_else(|error| panic!("{error}"));
+        let mut again = Pay::resume(wanted(), read);
+        assert_eq!(again.handle(Input::Start), Effect::Send(first));
+        let id = "00".repeat(16);
+        let body = json!({"order_id": id, "result": "declined"});
+        assert_eq!(
+            again.handle(Input::Answer { status: 200, body }),
+            Effect::Declined
+        );
+        assert_eq!(again.kept(), None, "it was answered");
     }
 
     #[test]

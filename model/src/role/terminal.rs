@@ -1,4 +1,4 @@
-//! The user's terminal: one payment, or one card request. Read [`step`] first.
+//! The user's terminal: payments, one after another, or one card request. Read [`step`] first.
 //!
 //! What it shows of a payment is a part of the world of payments too: [`screen`].
 
@@ -45,12 +45,16 @@ alphabet! {
 /// What a terminal that died asks about, when it is started again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kept {
+    /// Who applies.
+    Name,
     /// The code that it sent.
     Code,
     /// The photos.
     Photos,
     /// The video.
     Frames,
+    /// The match of the video, which was under way when it asked.
+    Match,
     /// The wish to issue.
     Issue,
     /// The provisioning.
@@ -74,8 +78,10 @@ pub enum State {
     Naming,
     /// A code was sent.
     Coding,
-    /// Another code was sent, after a wrong one.
+    /// What was typed next was sent, after a wrong code.
     Recoding,
+    /// Another code was asked for.
+    Resending,
     /// Photos were sent.
     Photographing,
     /// A video was sent.
@@ -118,12 +124,18 @@ alphabet! {
         Cut = "answer(cut)",
         TimeOut = "time-out",
         InProgress = "answer(in-progress)",
+        /// The order is as it was: the payment did not come so far, or is judged just now.
+        Open = "answer(open)",
         /// A status from 500 on, and no problem document.
         ServerError = "answer(server-error)",
+        /// A problem document that says so of itself.
+        TryLater = "answer(try-later)",
         /// A result that is none.
         Unreadable = "answer(unreadable)",
         /// The result of another order.
         OtherOrder = "told(other-order)",
+        /// The order is too old; it was not paid.
+        Expired = "told(expired)",
         Refused = "answer(refused)",
         /// No message is answered any more.
         Gone = "verifier(gone)",
@@ -133,6 +145,8 @@ alphabet! {
         OpenedWeak = "opened(weak-challenge)",
         Applicant = "next(applicant)",
         Otp = "next(otp)",
+        /// A code was sent, and the person asks for another.
+        OtpAnother = "next(otp,another)",
         Photos = "next(id-photos)",
         Frames = "next(frames)",
         Issue = "next(issue)",
@@ -143,6 +157,11 @@ alphabet! {
         /// The chip leaves in the middle of commands; then the person tries again.
         RelayGone = "next(relay,chip-gone)",
         OtpWrong = "refused(otp-wrong)",
+        /// It was wrong, and the person asks for another.
+        OtpWrongAnother = "refused(otp-wrong,another)",
+        OtpExpired = "refused(otp-expired,another)",
+        /// No other code is sent; the person types the one before.
+        TooSoon = "refused(rate-limited)",
         ScriptFailed = "refused(personalisation-failed)",
         /// The terminal dies, and is started again.
         Crash = "crash",
@@ -150,6 +169,10 @@ alphabet! {
         Waits = "request(waits)",
         /// It was there already.
         WentOn = "request(went-on)",
+        /// The identity system compares what was sent.
+        Matching = "request(matching)",
+        /// It was refused in the meantime.
+        Ended = "request(refused)",
     }
 }
 
@@ -167,6 +190,8 @@ alphabet! {
         Code = "verifier:otp",
         /// The next code that the person types.
         NextCode = "verifier:otp(next)",
+        /// Another code.
+        Resend = "verifier:otp-resend",
         Photos = "verifier:id-photos",
         Frames = "verifier:frames",
         SignConsent = "chip:sign(consent)",
@@ -193,9 +218,13 @@ pub struct Terminal;
 type Step = Outcome<State, Output>;
 
 /// What may come in the place of every answer.
-const ANY: [Input; 4] = [
+const ANY: [Input; 8] = [
     Input::TimeOut,
     Input::InProgress,
+    Input::Cut,
+    Input::ServerError,
+    Input::TryLater,
+    Input::Unreadable,
     Input::Refused,
     Input::Gone,
 ];
@@ -219,15 +248,25 @@ impl Machine for Terminal {
             State::Idle => return matches!(input, Input::Pay | Input::Apply),
             State::Over => return false,
             State::Payment(Screen::Waiting | Screen::Unknown) => {
-                return (Input::ToldPaid..=Input::Gone).contains(input);
+                let is_answer = (Input::ToldPaid..=Input::Gone).contains(input);
+                return is_answer || *input == Input::Crash;
             }
+            State::Payment(Screen::Confirming) if *input == Input::Crash => return true,
             State::Payment(Screen::Confirming) | State::Consenting => {
                 return (Input::ChipSigns..=Input::ChipGone).contains(input);
             }
-            State::Payment(_) => return false,
+            State::Payment(Screen::Paid | Screen::Failed) => return *input == Input::Pay,
+            State::Payment(Screen::Idle) => return false,
             // A query has no key, and is never under way.
             State::Resumed(_) if *input == Input::InProgress => return false,
-            State::Resumed(_) => &[Input::Waits, Input::WentOn],
+            // Of a code or a policy that it was not told of the prose says nothing.
+            State::Resumed(Kept::Name) => &[Input::Waits, Input::Ended],
+            State::Resumed(Kept::Frames) => {
+                &[Input::Waits, Input::WentOn, Input::Matching, Input::Ended]
+            }
+            // How often it asks before it sends the frames again is its own business.
+            State::Resumed(Kept::Match) => &[Input::WentOn, Input::Ended],
+            State::Resumed(_) => &[Input::Waits, Input::WentOn, Input::Ended],
             State::Ordering => &[
                 Input::Order,
                 Input::OrderAmount,
@@ -236,13 +275,27 @@ impl Machine for Terminal {
                 Input::OrderAccount,
                 Input::OrderDigest,
                 Input::OrderWeak,
+                Input::Crash,
             ],
-            State::Opening => &[Input::Opened, Input::OpenedWeak],
+            State::Opening => &[Input::Opened, Input::OpenedWeak, Input::Crash],
             State::Proving => &[Input::Applicant],
-            State::Naming => &[Input::Otp, Input::Photos],
-            State::Coding => &[Input::Issue, Input::OtpWrong, Input::Crash],
-            // The person has two codes.
-            State::Recoding => &[Input::Issue, Input::Crash],
+            State::Naming => &[Input::Otp, Input::OtpAnother, Input::Photos, Input::Crash],
+            State::Coding => &[
+                Input::Issue,
+                Input::OtpWrong,
+                Input::OtpWrongAnother,
+                Input::OtpExpired,
+                Input::Crash,
+            ],
+            // The person has two codes for it.
+            State::Recoding => &[
+                Input::Issue,
+                Input::OtpWrongAnother,
+                Input::OtpExpired,
+                Input::Crash,
+            ],
+            // Whether it was sent, a terminal that dies does not know: it may go on with either code.
+            State::Resending => &[Input::Otp, Input::OtpAnother, Input::TooSoon],
             State::Photographing => &[Input::Frames, Input::Crash],
             State::Filming => &[Input::Issue, Input::Crash],
             State::Issuing => &[Input::Provision, Input::Crash],
@@ -267,7 +320,7 @@ impl Machine for Terminal {
         let chip = all().filter(|input| (Input::ChipSigns..=Input::ChipGone).contains(input));
         let applying = all().filter(|input| *input >= Input::Apply);
         vec![
-            ("pay", paying.collect()),
+            ("pay", paying.chain([Input::Crash]).collect()),
             ("apply", applying.chain(chip).chain(ANY).collect()),
         ]
     }
@@ -288,6 +341,7 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
         State::Proving => proved(*input),
         State::Naming => named(*input),
         State::Coding | State::Recoding => coded(*state, *input),
+        State::Resending => resent(*input),
         State::Photographing => photographed(*input),
         State::Filming => filmed(*input),
         State::Consenting => consented(*input),
@@ -306,18 +360,30 @@ fn ends(shown: Output, reqs: &'static [&'static str]) -> Step {
     Outcome::accept(State::Over, [shown], reqs)
 }
 
+fn orders(reqs: &'static [&'static str]) -> Step {
+    Outcome::accept(State::Ordering, [Output::Order], reqs)
+}
+
+fn opens() -> Step {
+    Outcome::accept(State::Opening, [Output::Open], &["WIR-5"])
+}
+
 fn begun(input: Input) -> Step {
     match input {
-        Input::Pay => Outcome::accept(State::Ordering, [Output::Order], &["WIR-5"]),
-        Input::Apply => Outcome::accept(State::Opening, [Output::Open], &["WIR-5"]),
+        Input::Pay => orders(&["WIR-5"]),
+        Input::Apply => opens(),
         _ => wrong(State::Idle),
     }
 }
 
-/// What may come in the place of every answer: what is not answered, or is under way, is said again under the same key.
+/// What may come in the place of every answer: what is not answered, by nothing that is one, or is under way, is said again
+/// under the same key.
 fn asked(s: State, input: Input) -> Step {
     match input {
-        Input::TimeOut | Input::InProgress => Outcome::accept(s, [Output::Again], &["WIR-6"]),
+        Input::InProgress => Outcome::accept(s, [Output::Again], &["WIR-6"]),
+        Input::TimeOut | Input::Cut | Input::ServerError | Input::TryLater | Input::Unreadable => {
+            Outcome::accept(s, [Output::Again], &["WIR-17"])
+        }
         Input::Refused => ends(Output::ShowRefused, &["WIR-8"]),
         Input::Gone => {
             Outcome::accept(State::Over, [Output::Again, Output::ShowFailed], &["WIR-6"])
@@ -340,6 +406,7 @@ fn ordered(input: Input) -> Step {
         | Input::OrderAccount
         | Input::OrderDigest => ends(Output::ShowFailed, &["PAY-19"]),
         Input::OrderWeak => ends(Output::ShowFailed, &["APP-2"]),
+        Input::Crash => orders(&["PAY-22"]),
         _ => asked(State::Ordering, input),
     }
 }
@@ -352,6 +419,10 @@ fn paying(shown: Screen, input: Input, weak: &Weak) -> Step {
         (Screen::Unknown, Input::ChipSigns) => pays(&["PAY-6"]),
         (Screen::Confirming, Input::ChipRefuses | Input::ChipGone) => {
             ends(Output::ShowFailed, &["PAY-19"])
+        }
+        // Nothing was sent, or it was answered: another order is placed.
+        (Screen::Confirming, Input::Crash) | (Screen::Paid | Screen::Failed, Input::Pay) => {
+            orders(&["PAY-22"])
         }
         (Screen::Waiting | Screen::Unknown, _) => told(shown, input, weak),
         _ => wrong(State::Payment(shown)),
@@ -375,17 +446,22 @@ fn told(shown: Screen, input: Input, weak: &Weak) -> Step {
         Input::TimeOut
         | Input::Cut
         | Input::InProgress
+        | Input::Open
         | Input::ServerError
+        | Input::TryLater
         | Input::Unreadable
-        | Input::OtherOrder => {
-            Outcome::accept(State::Payment(Screen::Unknown), [Output::Ask], &["PAY-14"])
-        }
+        | Input::OtherOrder => asks(&["PAY-14"]),
+        Input::Crash => asks(&["PAY-22"]),
         Input::Gone => {
             Outcome::accept(State::Over, [Output::Ask, Output::ShowUnknown], &["PAY-14"])
         }
-        Input::Refused => ends(Output::ShowRefused, &["PAY-13"]),
+        Input::Refused | Input::Expired => ends(Output::ShowRefused, &["PAY-13"]),
         _ => wrong(State::Payment(shown)),
     }
+}
+
+fn asks(reqs: &'static [&'static str]) -> Step {
+    Outcome::accept(State::Payment(Screen::Unknown), [Output::Ask], reqs)
 }
 
 fn fails(reqs: &'static [&'static str]) -> Step {
@@ -396,6 +472,8 @@ fn opened(input: Input) -> Step {
     match input {
         Input::Opened => Outcome::accept(State::Proving, [Output::Prove], &["APP-2"]),
         Input::OpenedWeak => ends(Output::ShowFailed, &["APP-2"]),
+        // Nobody knows of the request that it may have opened.
+        Input::Crash => opens(),
         _ => asked(State::Opening, input),
     }
 }
@@ -410,8 +488,23 @@ fn proved(input: Input) -> Step {
 fn named(input: Input) -> Step {
     match input {
         Input::Otp => Outcome::accept(State::Coding, [Output::Code], &["PRV-3"]),
+        Input::OtpAnother => resends(),
         Input::Photos => Outcome::accept(State::Photographing, [Output::Photos], &["PRV-11"]),
+        Input::Crash => dies(Kept::Name),
         _ => asked(State::Naming, input),
+    }
+}
+
+/// The person asks for another code, each time in a message of its own.
+fn resends() -> Step {
+    Outcome::accept(State::Resending, [Output::Resend], &["PRV-21"])
+}
+
+fn resent(input: Input) -> Step {
+    match input {
+        Input::Otp | Input::TooSoon => Outcome::accept(State::Coding, [Output::Code], &["PRV-21"]),
+        Input::OtpAnother => resends(),
+        _ => asked(State::Resending, input),
     }
 }
 
@@ -430,6 +523,7 @@ fn coded(s: State, input: Input) -> Step {
         Input::OtpWrong if s == State::Coding => {
             Outcome::accept(State::Recoding, [Output::NextCode], &["PRV-6"])
         }
+        Input::OtpWrongAnother | Input::OtpExpired => resends(),
         Input::Crash => dies(Kept::Code),
         _ => asked(s, input),
     }
@@ -495,11 +589,18 @@ fn provisioned(s: State, input: Input) -> Step {
 fn resumed(kept: Kept, input: Input) -> Step {
     let says = |next, out| Outcome::accept(next, [out], &["PRV-20"]);
     match (kept, input) {
+        (Kept::Name, Input::Waits) => says(State::Naming, Output::Name),
         (Kept::Code, Input::Waits) => says(State::Coding, Output::Code),
         // The answer that was lost is the one with the nonce: the same photos, under the same key, have it again.
         (Kept::Photos, Input::Waits | Input::WentOn) => says(State::Photographing, Output::Photos),
         (Kept::Frames, Input::Waits) => says(State::Filming, Output::Frames),
-        (Kept::Issue, Input::Waits) | (Kept::Code | Kept::Frames, Input::WentOn) => consents(),
+        (Kept::Frames, Input::Matching) => {
+            Outcome::accept(State::Resumed(Kept::Match), [Output::Query], &["PRV-22"])
+        }
+        (_, Input::Ended) => ends(Output::ShowFailed, &["PRV-20"]),
+        (Kept::Issue, Input::Waits) | (Kept::Code | Kept::Frames | Kept::Match, Input::WentOn) => {
+            consents()
+        }
         (Kept::Issue, Input::WentOn) | (Kept::Provision, Input::Waits | Input::WentOn) => {
             starts(&["PRO-12"])
         }

@@ -11,16 +11,17 @@ use kaika_node::client::{Person, Phone, Step};
 use kaika_node::clock::System;
 use kaika_node::{Fault, dice};
 use kaika_terminal::apply::{Apply, Kept, Profile};
-use kaika_terminal::pay::{Pay, Wanted};
+use kaika_terminal::pay::{self, Pay, Wanted};
 use kaika_terminal::{Effect, Failure};
 use kaika_wire::messages::Applicant;
 use kaika_wire::value::Image;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::LOG;
 use crate::apply::diary;
-use crate::person::keep;
+use crate::person::{forget, keep, kept};
 
 /// Where a phone finds its verifier and its chip, whose it is, and how long it waits.
 #[derive(Deserialize)]
@@ -72,7 +73,8 @@ pub(super) struct Wish {
     product: String,
     tos_version: String,
     applicant: Applicant,
-    codes: VecDeque<String>,
+    /// Null asks for another.
+    codes: VecDeque<Option<String>>,
     front: Image,
     back: Image,
     frames: BTreeMap<String, Image>,
@@ -80,7 +82,7 @@ pub(super) struct Wish {
 
 /// Whoever holds the phone.
 struct Holder {
-    codes: VecDeque<String>,
+    codes: VecDeque<Option<String>>,
     photos: Option<(Image, Image)>,
     frames: BTreeMap<String, Image>,
     kept: Option<PathBuf>,
@@ -91,7 +93,7 @@ fn has_none(what: &str) -> Fault {
 }
 
 impl Person for Holder {
-    async fn code(&mut self, _: &str) -> Result<String, Fault> {
+    async fn code(&mut self, _: &str) -> Result<Option<String>, Fault> {
         self.codes.pop_front().ok_or_else(|| has_none("other code"))
     }
 
@@ -115,28 +117,44 @@ impl Person for Holder {
         }
     }
 
+    fn keeps_payment(&mut self, kept: &pay::Kept) -> Result<(), Fault> {
+        match &self.kept {
+            Some(path) => keep(path, kept).map_err(|error| Fault::file(path, error)),
+            None => Ok(()),
+        }
+    }
+
     fn sees(&mut self, _: &Step<'_>) {}
 }
 
-/// Pays; what the person is shown in the end.
+/// Pays, or asks about what this phone sent when it died; what the person is shown in the end.
 pub(super) async fn pay(order: Order, data: &Path) -> Result<Value, Fault> {
     let mut chip = Remote::connect(order.around.chip).await?;
-    let mut phone = order.around.phone(&order.around.own(data))?;
-    let mut pay = Pay::new(Wanted {
+    let own = order.around.own(data);
+    let mut phone = order.around.phone(&own)?;
+    let file = own.with_extension("payment");
+    let wanted = Wanted {
         account_id: order.around.account_id,
         password: order.around.password,
         card_code: order.card_code,
         payee: order.payee,
         amount_minor: order.amount_minor,
         currency: order.currency,
-    });
+    };
+    let mut pay = match read(&file)? {
+        Some(kept) => Pay::resume(wanted, kept),
+        None => Pay::new(wanted),
+    };
     let mut holder = Holder {
         codes: VecDeque::new(),
         photos: None,
         frames: BTreeMap::new(),
-        kept: None,
+        kept: Some(file.clone()),
     };
     let end = phone.pay(&mut pay, &mut chip, &mut holder).await?;
+    if end != Effect::Unknown {
+        forget(&file)?;
+    }
     Ok(shown(end))
 }
 
@@ -155,9 +173,7 @@ pub(super) async fn apply(wish: Wish, data: &Path) -> Result<Value, Fault> {
         tos_version: wish.tos_version,
         applicant: wish.applicant,
     };
-    let kept = std::fs::read(&file).ok();
-    let kept = kept.and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok());
-    let mut apply = match kept {
+    let mut apply = match read(&file)? {
         Some(kept) => Apply::resume(profile, kept),
         None => Apply::new(profile, dice::bytes()),
     };
@@ -168,14 +184,13 @@ pub(super) async fn apply(wish: Wish, data: &Path) -> Result<Value, Fault> {
         kept: Some(file.clone()),
     };
     let end = phone.apply(&mut apply, &mut chip, &mut holder).await?;
-    // What has ended is not taken up again.
-    match std::fs::remove_file(&file) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(Fault::file(&file, error));
-        }
-        _ => {}
-    }
+    forget(&file)?;
     Ok(shown(end))
+}
+
+/// What was kept, if anything was.
+fn read<T: DeserializeOwned>(file: &Path) -> Result<Option<T>, Fault> {
+    kept(file).map_err(|error| Fault::file(file, error))
 }
 
 fn shown(end: Effect) -> Value {
