@@ -1,21 +1,16 @@
 //! What the explorer keeps: every state exactly, packed, with the state that first led to it. Start at [`Store`].
 //!
-//! States are spread over shards by their fingerprint; each shard is filled by one thread at a time, in the order in
-//! which the states were found, and says which of them were new, so that the result does not depend on the number of
-//! threads.
+//! States are spread over shards by their fingerprint. One thread adds them, in the order in which they were found, so that the result
+//! does not depend on the number of threads.
 //!
 //! Most of the time is memory: a look-up misses the cache. So look-ups are made in batches whose loads do not wait for
-//! one another ([`Store::add_unknown`], [`Store::keep_unknown`], [`Shard::add_all`]).
-
-use std::hint::black_box;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
+//! one another ([`Store::add_unknown`]).
 
 use super::memo::By;
 use super::table::{Chunks, KEYS_MAX, Table};
 use crate::pack::Words;
 
-/// How many shards: a power of two, more than threads.
+/// How many shards, a power of two: each has as many states as the slots of its table can name.
 pub(super) const SHARDS: usize = 16;
 /// Look-ups whose loads are under way together.
 const BATCH: usize = 32;
@@ -39,22 +34,6 @@ pub(super) struct Candidate<P> {
     pub(super) by: By,
 }
 
-/// A candidate that was put aside.
-#[derive(Clone, Copy, Debug)]
-struct Aside<P> {
-    state: P,
-    mixed: u64,
-    from: Id,
-    /// Its place among all that the same thread found.
-    place: u32,
-}
-
-/// The numbers of new states by the places of their candidates, [`OLD`] where a state was known.
-type Numbers = Vec<AtomicU32>;
-
-/// No new state.
-const OLD: Id = Id::MAX;
-
 /// One part of the store.
 #[derive(Debug)]
 struct Shard<P> {
@@ -67,20 +46,6 @@ impl<P: Words> Shard<P> {
         Self {
             states: Table::new(SHARDS.trailing_zeros()),
             from: Chunks::new(),
-        }
-    }
-
-    /// Adds what is not there yet, in order.
-    fn add_all(&mut self, shard: usize, aside: &[Aside<P>], numbers: &Numbers) {
-        for batch in aside.chunks(BATCH) {
-            let near = batch.iter().map(|one| self.states.glance(one.mixed));
-            black_box(near.fold(0, |a, b| a ^ b));
-            for one in batch {
-                if self.add(&one.state, one.mixed, one.from) {
-                    let number = (self.states.len() - 1) * SHARDS + shard;
-                    numbers[one.place as usize].store(number as Id, Ordering::Relaxed);
-                }
-            }
         }
     }
 
@@ -147,30 +112,6 @@ impl<P: Words> Store<P> {
             .at(id as usize / SHARDS)
     }
 
-    /// Each shard takes what is new to it, in the order in which it was found; what was new goes to `next` in that order.
-    pub(super) fn fill(&mut self, fresh: &[&Fresh<P>], next: &mut Vec<Found>) {
-        let blank = |fresh: &&Fresh<P>| fresh.by.iter().map(|_| AtomicU32::new(OLD)).collect();
-        let numbers: Vec<Numbers> = fresh.iter().map(blank).collect();
-        let each = SHARDS.div_ceil(fresh.len());
-        thread::scope(|scope| {
-            for (hand, shards) in self.shards.chunks_mut(each).enumerate() {
-                let numbers = &numbers;
-                scope.spawn(move || {
-                    for (at, shard) in shards.iter_mut().enumerate() {
-                        let at = hand * each + at;
-                        for (fresh, numbers) in fresh.iter().zip(numbers) {
-                            shard.add_all(at, &fresh.shards[at], numbers);
-                        }
-                    }
-                });
-            }
-        });
-        let ids = numbers.into_iter().flatten().map(AtomicU32::into_inner);
-        let by = fresh.iter().flat_map(|fresh| &fresh.by);
-        let all = ids.zip(by).map(|(id, by)| Found { id, by: *by });
-        next.extend(all.filter(|found| found.id != OLD));
-    }
-
     /// Whether each of a batch is there, as far as its first slot says.
     #[inline(always)]
     fn known(&self, batch: &[Candidate<P>]) -> [bool; BATCH] {
@@ -200,52 +141,5 @@ impl<P: Words> Store<P> {
             }
         }
         pending.clear();
-    }
-
-    /// Moves what is not there yet to the parts of their shards: what one of several threads does.
-    pub(super) fn keep_unknown(&self, pending: &mut Vec<Candidate<P>>, fresh: &mut Fresh<P>) {
-        for batch in pending.chunks(BATCH) {
-            let known = self.known(batch);
-            for (one, known) in batch.iter().zip(known) {
-                let states = &self.shards[shard_of(one.mixed)].states;
-                if !known && !states.holds(&one.state, one.mixed) {
-                    fresh.keep(one);
-                }
-            }
-        }
-        pending.clear();
-    }
-}
-
-/// What one thread found that may be new, by shards.
-#[derive(Debug)]
-pub(super) struct Fresh<P> {
-    shards: Vec<Vec<Aside<P>>>,
-    /// How each was found, by its place.
-    by: Vec<By>,
-}
-
-impl<P: Words> Fresh<P> {
-    pub(super) fn new() -> Self {
-        Self {
-            shards: vec![Vec::new(); SHARDS],
-            by: Vec::new(),
-        }
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.shards.iter_mut().for_each(Vec::clear);
-        self.by.clear();
-    }
-
-    #[inline(always)]
-    fn keep(&mut self, candidate: &Candidate<P>) {
-        self.shards[shard_of(candidate.mixed)].push(Aside {
-            state: candidate.state,
-            mixed: candidate.mixed,
-            from: candidate.from,
-            place: self.by.len() as u32,
-        });
-        self.by.push(candidate.by);
     }
 }

@@ -117,12 +117,6 @@ impl<P: Words> Table<P> {
         }
     }
 
-    /// Whether a key is there.
-    #[inline(always)]
-    pub(super) fn holds(&self, key: &P, mixed: u64) -> bool {
-        self.probe(key, mixed).1 != 0
-    }
-
     /// The place of a key, which is added if it is not there yet.
     pub(super) fn number(&mut self, key: &P, mixed: u64) -> usize {
         let entry = self.probe(key, mixed).1;
