@@ -16,7 +16,7 @@ use crate::scope::{Fields, Reads, TO_THE_END, World};
 
 /// How many of the states that were found are remembered as found lately, at most: most that are found more than once are found
 /// again soon.
-const LATELY: usize = 1 << 15;
+const LATELY: usize = 1 << 13;
 /// How many combinations are remembered as judged, of each concern, at most.
 const JUDGED: usize = 1 << 12;
 

@@ -507,6 +507,11 @@ impl World for Issuance {
                 "requests[1].?",
                 "requests[1].driver",
                 "requests[1].applicant",
+            ],
+            4,
+        ),
+        (
+            &[
                 "requests[0].?",
                 "branch",
                 "rephoned",
@@ -523,14 +528,14 @@ impl World for Issuance {
                 "requests[1].issuer.tap",
                 "requests[1].issuer.counted",
             ],
-            8,
+            5,
         ),
         (&["requests[0]"], 7),
         (&["requests[1]"], 7),
         (&["wrong", "code_out", "shown", "locked", "unlocked"], 5),
         (
             &["faults", "crashes", "changes", "pan_out", "agreement_out"],
-            4,
+            3,
         ),
     ];
 

@@ -94,6 +94,29 @@ pub enum Action {
     Forget,
 }
 
+/// What the messages about a chip depend on.
+macro_rules! messages_of {
+    ($chip:literal) => {
+        &[
+            "issuer", "verifier", "opening", "openings", "losses", "proved", "repelled", $chip,
+        ]
+    };
+}
+
+/// What the commands to a chip depend on; there are none before there is a card.
+macro_rules! commands_of {
+    ($chip:literal) => {
+        &[
+            "issuer.request",
+            "issuer.card",
+            "tears",
+            "torn",
+            "repelled",
+            $chip,
+        ]
+    };
+}
+
 /// The world of provisioning.
 #[derive(Clone, Copy, Debug)]
 pub struct Provisioning(Config);
@@ -125,7 +148,8 @@ impl Provisioning {
         if self.0.tier >= Tier::T2 { 2 } else { 1 }
     }
 
-    fn actions_of_chip(&self, state: &State, at: usize, actions: &mut Vec<Action>) {
+    /// What issuer and terminal do about a chip.
+    fn messages_of_chip(&self, state: &State, at: usize, actions: &mut Vec<Action>) {
         let chip = &state.chips[at];
         let live = state.verifier.phase == verifier::Phase::AwaitProvision;
         if live && state.openings > 0 {
@@ -138,6 +162,19 @@ impl Provisioning {
             if chip.answers[usize::from(number)] > 0 {
                 actions.push(Action::Answer(at, number));
             }
+        }
+        if chip.receipted {
+            actions.push(Action::Receipt(at));
+            if state.losses > 0 {
+                actions.push(Action::ReceiptUnheard(at));
+            }
+        }
+    }
+
+    /// What comes to a chip once its session is open.
+    fn commands_of_chip(&self, state: &State, at: usize, actions: &mut Vec<Action>) {
+        let chip = &state.chips[at];
+        for number in 1..=chip.sequence {
             if chip.scripts >> number & 1 == 1 {
                 actions.push(Action::Command(at, number));
                 if state.tears > 0 {
@@ -149,12 +186,6 @@ impl Provisioning {
             actions.push(Action::Cut(at));
         }
         actions.push(Action::AskReceipt(at));
-        if chip.receipted {
-            actions.push(Action::Receipt(at));
-            if state.losses > 0 {
-                actions.push(Action::ReceiptUnheard(at));
-            }
-        }
         if self.0.tier >= Tier::T1 {
             actions.extend([Action::Unsecured(at), Action::Garbled(at)]);
         }
@@ -409,21 +440,24 @@ impl World for Provisioning {
     const NUMBERED: &'static [(&'static [&'static str], u32)] = &[
         (&["chips[0].state", "chips[0].authentic"], 8),
         (&["chips[1].state", "chips[1].authentic"], 8),
-        (&["chips[0]"], 12),
-        (&["chips[1]"], 12),
-        (&["issuer", "verifier", "owed"], 8),
+        (&["chips[0]"], 11),
+        (&["chips[1]"], 11),
+        (&["issuer.request", "issuer.card"], 3),
+        (&["issuer", "verifier", "owed"], 7),
     ];
 
-    const PARTS: usize = 3;
+    const PARTS: usize = 5;
 
     fn actions_of(&self, part: usize, state: &State, actions: &mut Vec<Action>) {
         let minted = state.issuer.request == issuer::Request::Issued
             || state.issuer.card != issuer::Card::None;
-        if part < 2 {
-            if minted && part < self.chips() {
-                self.actions_of_chip(state, part, actions);
-            }
-            return;
+        let at = part / 2;
+        if at < 2 {
+            return match (minted && at < self.chips(), part % 2) {
+                (true, 0) => self.messages_of_chip(state, at, actions),
+                (true, _) => self.commands_of_chip(state, at, actions),
+                (false, _) => {}
+            };
         }
         if !minted {
             actions.push(Action::Mint);
@@ -443,8 +477,10 @@ impl World for Provisioning {
 
     fn fields(part: usize) -> Fields {
         match part {
-            0 => Fields::AllBut(&["chips[1]"]),
-            1 => Fields::AllBut(&["chips[0]"]),
+            0 => Fields::Only(messages_of!("chips[0]")),
+            1 => Fields::Only(commands_of!("chips[0]")),
+            2 => Fields::Only(messages_of!("chips[1]")),
+            3 => Fields::Only(commands_of!("chips[1]")),
             _ => Fields::Only(&["issuer", "verifier", "owed"]),
         }
     }
