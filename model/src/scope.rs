@@ -174,6 +174,10 @@ pub trait World:
     /// The fields that the actions of one part read or write.
     fn fields(part: usize) -> Fields;
 
+    /// Parts that the explorer looks up in one, where few combinations of all their fields occur; those that are not named it looks up one by
+    /// one. Only speed hangs on it.
+    const TOGETHER: &'static [&'static [usize]] = &[];
+
     /// The fields that decide whether one part has any action. It is asked of a part that depends on all of them, which
     /// then need not be run where it has none.
     fn wakes(part: usize) -> Fields {

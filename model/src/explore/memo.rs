@@ -81,8 +81,7 @@ enum Kept {
     Nothing,
 }
 
-/// The memory of one part, of states `P` that are kept as codes `C`; and of parts that depend on nothing else, so that one
-/// look-up does for all of them.
+/// The memory of one part, of states `P` that are kept as codes `C`.
 #[derive(Debug)]
 struct Part<P, C> {
     at: usize,
@@ -90,7 +89,14 @@ struct Part<P, C> {
     fields: P,
     kept: Kept,
     outcomes: Outcomes<C>,
-    followers: Vec<Self>,
+}
+
+/// Parts that are looked up in one ([`World::TOGETHER`]), by all that they depend on.
+#[derive(Debug)]
+struct Group<P, C> {
+    parts: Vec<Part<P, C>>,
+    outcomes: Outcomes<C>,
+    kept: Kept,
     /// What was found for the states at hand.
     found: [Span; LOT],
 }
@@ -98,7 +104,7 @@ struct Part<P, C> {
 /// The memories of all parts.
 #[derive(Debug)]
 pub(super) struct Memo<P, C> {
-    parts: Vec<Part<P, C>>,
+    groups: Vec<Group<P, C>>,
     masks: Masks<P>,
 }
 
@@ -189,7 +195,10 @@ impl<P: Words, C: Words> Memo<P, C> {
         const { assert!(W::PARTS <= 16, "a bit for each part") };
         assert!(concerns.len() <= CONCERNS, "a bit for each concern");
         Self {
-            parts: led((0..W::PARTS).map(|at| Part::new::<W>(at, codec)).collect()),
+            groups: grouped::<W>()
+                .iter()
+                .map(|parts| Group::new::<W>(parts, codec))
+                .collect(),
             masks: Masks {
                 parts: (0..W::PARTS).map(|at| mask::<W>(W::fields(at))).collect(),
                 concerns: concerns.to_vec(),
@@ -204,7 +213,7 @@ impl<P: Words, C: Words> Memo<P, C> {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.parts.iter().map(Part::bytes).sum()
+        self.groups.iter().map(Group::bytes).sum()
     }
 
     /// Says each successor of each state of a lot, by the state's place in the lot, but for those that another order of
@@ -218,23 +227,23 @@ impl<P: Words, C: Words> Memo<P, C> {
         codes: &[C],
         mut say: impl FnMut(usize, C, By),
     ) -> [u32; LOT] {
-        let Self { parts, masks } = self;
+        let Self { groups, masks } = self;
         let steps = Steps {
             world,
             codec,
             masks,
         };
-        for part in &mut *parts {
-            part.find(&steps, codes);
+        for group in &mut *groups {
+            group.find(&steps, codes);
         }
         let mut transitions = [0; LOT];
         for (of, (code, found)) in codes.iter().zip(lot).enumerate() {
             let count = &mut transitions[of];
-            for part in &*parts {
-                let span = part.found[of];
+            for group in &*groups {
+                let span = group.found[of];
                 if span.len == AWAKE {
                     let packed = reading(codec).read(code);
-                    steps.each(part.at, &packed, |next| {
+                    steps.each(group.parts[0].at, &packed, |next| {
                         *count += 1;
                         let changes = changed(&packed, &next);
                         let changes = writing(codec).change(code, &next, &changes);
@@ -243,7 +252,7 @@ impl<P: Words, C: Words> Memo<P, C> {
                     continue;
                 }
                 *count += span.len;
-                for step in part.outcomes.steps(span) {
+                for step in group.outcomes.steps(span) {
                     if !found.by.lets_sleep(step.by) {
                         say(of, changed(code, &step.changes), step.by);
                     }
@@ -262,6 +271,13 @@ struct Steps<'a, W: World, C> {
 }
 
 impl<W: World, C> Steps<'_, W, C> {
+    /// Whether a part has any action.
+    fn wakes(&self, part: usize, packed: &W::Packed) -> bool {
+        let mut actions = Vec::new();
+        self.world.actions_of(part, &packed.to(), &mut actions);
+        !actions.is_empty()
+    }
+
     /// What the actions of a part lead to.
     fn each(&self, part: usize, packed: &W::Packed, mut say: impl FnMut(W::Packed)) {
         let state: W::State = packed.to();
@@ -275,55 +291,38 @@ impl<W: World, C> Steps<'_, W, C> {
     }
 }
 
-/// Puts each part whose outcomes are remembered under one that depends on all that it depends on.
-fn led<P: Words, C: Words>(parts: Vec<Part<P, C>>) -> Vec<Part<P, C>> {
-    let leaders: Vec<Option<usize>> = (0..parts.len()).map(|at| leader(&parts, at)).collect();
-    let mut led: Vec<Option<Part<P, C>>> = parts.into_iter().map(Some).collect();
-    for (at, leader) in leaders.into_iter().enumerate() {
-        if let Some(leader) = leader
-            && let Some(part) = led[at].take()
-            && let Some(leader) = &mut led[leader]
-        {
-            leader.followers.push(part);
-        }
-    }
-    led.into_iter().flatten().collect()
+/// All parts, in the groups in which they are looked up.
+fn grouped<W: World>() -> Vec<Vec<usize>> {
+    let is_named = |part: &usize| W::TOGETHER.iter().any(|group| group.contains(part));
+    let alone = (0..W::PARTS).filter(|part| !is_named(part));
+    let named = W::TOGETHER.iter().map(|group| group.to_vec());
+    let mut all: Vec<Vec<usize>> = named.chain(alone.map(|part| vec![part])).collect();
+    all.sort();
+    all
 }
 
-/// Of the parts that depend on all that one depends on, and under which none stands, the one that depends on the least.
-fn leader<P: Words, C: Words>(parts: &[Part<P, C>], of: usize) -> Option<usize> {
-    let covers = |by: usize, of: usize| {
-        let (mask, inner) = (parts[by].outcomes.mask(), parts[of].outcomes.mask());
-        let is_kept = |at: usize| parts[at].kept == Kept::Outcomes;
-        let is_in = both(mask, inner) == *inner && (mask != inner || by < of);
-        by != of && is_kept(by) && is_kept(of) && is_in
-    };
-    let all = 0..parts.len();
-    let tops = all
-        .clone()
-        .filter(|by| !all.clone().any(|over| covers(over, *by)));
-    tops.filter(|by| covers(*by, of))
-        .min_by_key(|by| ones(parts[*by].outcomes.mask()))
-}
-
-impl<P: Words, C: Words> Part<P, C> {
-    fn new<W: World<Packed = P>>(at: usize, codec: &Codec<P, C>) -> Self {
-        let (kept, fields) = kept::<W>(at);
+impl<P: Words, C: Words> Group<P, C> {
+    fn new<W: World<Packed = P>>(parts: &[usize], codec: &Codec<P, C>) -> Self {
+        let parts: Vec<Part<P, C>> = parts.iter().map(|at| Part::new::<W>(*at, codec)).collect();
+        let kept = parts[0].kept;
+        let is_kept = |part: &Part<P, C>| part.kept == Kept::Outcomes;
+        assert!(
+            parts.len() == 1 || parts.iter().all(is_kept),
+            "parts that depend on everything stand alone"
+        );
+        let masks = parts.iter().map(|part| *part.outcomes.mask());
         let len = if kept == Kept::Nothing { AWAKE } else { 0 };
-        let fields = mask::<W>(fields);
         Self {
-            at,
-            fields,
+            outcomes: Outcomes::new(masks.fold(C::default(), |all, one| either(&all, &one))),
+            parts,
             kept,
-            outcomes: Outcomes::new(codec.mask(&fields)),
-            followers: Vec::new(),
             found: [Span { begin: 0, len }; LOT],
         }
     }
 
     fn bytes(&self) -> usize {
-        let followers = self.followers.iter().map(Self::bytes);
-        self.outcomes.bytes() + followers.sum::<usize>()
+        let parts = self.parts.iter().map(|part| part.outcomes.bytes());
+        self.outcomes.bytes() + parts.sum::<usize>()
     }
 
     /// Looks up a lot of states; learns what is not known.
@@ -345,62 +344,86 @@ impl<P: Words, C: Words> Part<P, C> {
         for (of, code) in codes.iter().enumerate() {
             self.found[of] = match self.outcomes.get(&keys[of], marks[of]) {
                 Some(span) => span,
-                None => self.learn(steps, code),
+                None => self.learn(steps, code, &keys[of]),
             };
         }
     }
 
-    fn span<W: World<Packed = P>>(&mut self, steps: &Steps<'_, W, C>, code: &C) -> Span {
-        let key = both(code, self.outcomes.mask());
-        match self.outcomes.get(&key, key.mixed()) {
-            Some(span) => span,
-            None => self.learn(steps, code),
+    /// What a combination comes to, part by part.
+    #[cold]
+    fn learn<W: World<Packed = P>>(&mut self, steps: &Steps<'_, W, C>, code: &C, key: &C) -> Span {
+        if self.kept == Kept::Wakes {
+            let packed = reading(steps.codec).read(code);
+            let len = if steps.wakes(self.parts[0].at, &packed) {
+                AWAKE
+            } else {
+                0
+            };
+            return self.outcomes.keep(key, Span { begin: 0, len });
+        }
+        let begin = self.outcomes.len();
+        for part in &mut self.parts {
+            // What depends on all that the group depends on is remembered here alone.
+            if part.outcomes.mask() == self.outcomes.mask() {
+                part.run(steps, code, |step| self.outcomes.push(step));
+            } else {
+                let span = part.find(steps, code);
+                let found = part.outcomes.steps(span).iter();
+                found.for_each(|step| self.outcomes.push(*step));
+            }
+        }
+        let span = self.outcomes.last(begin);
+        self.outcomes.keep(key, span)
+    }
+}
+
+impl<P: Words, C: Words> Part<P, C> {
+    fn new<W: World<Packed = P>>(at: usize, codec: &Codec<P, C>) -> Self {
+        let (kept, fields) = kept::<W>(at);
+        let fields = mask::<W>(fields);
+        Self {
+            at,
+            fields,
+            kept,
+            outcomes: Outcomes::new(codec.mask(&fields)),
         }
     }
 
-    /// Runs the steps of a combination; what it comes to.
-    #[cold]
-    fn learn<W: World<Packed = P>>(&mut self, steps: &Steps<'_, W, C>, code: &C) -> Span {
+    fn find<W: World<Packed = P>>(&mut self, steps: &Steps<'_, W, C>, code: &C) -> Span {
         let key = both(code, self.outcomes.mask());
-        let packed = reading(steps.codec).read(code);
-        if self.kept == Kept::Wakes {
-            let mut actions = Vec::new();
-            steps.world.actions_of(self.at, &packed.to(), &mut actions);
-            let len = if actions.is_empty() { 0 } else { AWAKE };
-            return self.outcomes.keep(&key, Span { begin: 0, len });
+        if let Some(span) = self.outcomes.get(&key, key.mixed()) {
+            return span;
         }
+        let mut outcome = Vec::new();
+        self.run(steps, code, |step| outcome.push(step));
         let begin = self.outcomes.len();
-        let at = self.at;
-        self.follow(steps, code, |part| part < at);
-        steps.each(at, &packed, |next| {
-            let written = changed(&packed, &next);
-            assert!(
-                both(&written, &self.fields) == written,
-                "part {at} writes more than its fields: {:?}",
-                next.to::<W::State>()
-            );
-            self.outcomes.push(Step {
-                changes: writing(steps.codec).change(code, &next, &written),
-                by: steps.masks.by(at, &written),
-            });
-        });
-        self.follow(steps, code, |part| part > at);
+        outcome
+            .into_iter()
+            .for_each(|step| self.outcomes.push(step));
         let span = self.outcomes.last(begin);
         self.outcomes.keep(&key, span)
     }
 
-    /// Adds what some of the followers come to.
-    fn follow<W: World<Packed = P>>(
-        &mut self,
+    /// Runs the steps for a state.
+    fn run<W: World<Packed = P>>(
+        &self,
         steps: &Steps<'_, W, C>,
         code: &C,
-        which: impl Fn(usize) -> bool,
+        mut say: impl FnMut(Step<C>),
     ) {
-        for follower in self.followers.iter_mut().filter(|part| which(part.at)) {
-            let span = follower.span(steps, code);
-            for step in follower.outcomes.steps(span) {
-                self.outcomes.push(*step);
-            }
-        }
+        let packed = reading(steps.codec).read(code);
+        steps.each(self.at, &packed, |next| {
+            let written = changed(&packed, &next);
+            assert!(
+                both(&written, &self.fields) == written,
+                "part {} writes more than its fields: {:?}",
+                self.at,
+                next.to::<W::State>()
+            );
+            say(Step {
+                changes: writing(steps.codec).change(code, &next, &written),
+                by: steps.masks.by(self.at, &written),
+            });
+        });
     }
 }

@@ -447,6 +447,7 @@ impl World for Provisioning {
     ];
 
     const PARTS: usize = 5;
+    const TOGETHER: &'static [&'static [usize]] = &[&[0, 1, 4], &[2, 3]];
 
     fn actions_of(&self, part: usize, state: &State, actions: &mut Vec<Action>) {
         let minted = state.issuer.request == issuer::Request::Issued

@@ -575,6 +575,7 @@ impl World for Tap {
     ];
 
     const PARTS: usize = 12;
+    const TOGETHER: &'static [&'static [usize]] = &[&[0, 1, 2, 9, 10, 11], &[3, 8], &[5, 6, 7]];
 
     fn actions_of(&self, part: usize, state: &State, actions: &mut Vec<Action>) {
         match part {
