@@ -228,13 +228,14 @@ impl<P: Words, C: Words> Memo<P, C> {
         mut say: impl FnMut(usize, C, By),
     ) -> [u32; LOT] {
         let Self { groups, masks } = self;
-        let steps = Steps {
+        let mut steps = Steps {
             world,
             codec,
             masks,
+            actions: Vec::new(),
         };
         for group in &mut *groups {
-            group.find(&steps, codes);
+            group.find(&mut steps, codes);
         }
         let mut transitions = [0; LOT];
         for (of, (code, found)) in codes.iter().zip(lot).enumerate() {
@@ -242,11 +243,8 @@ impl<P: Words, C: Words> Memo<P, C> {
             for group in &*groups {
                 let span = group.found[of];
                 if span.len == AWAKE {
-                    let packed = reading(codec).read(code);
-                    steps.each(group.parts[0].at, &packed, |next| {
+                    steps.each(group.parts[0].at, code, |changes, _, _| {
                         *count += 1;
-                        let changes = changed(&packed, &next);
-                        let changes = writing(codec).change(code, &next, &changes);
                         say(of, changed(code, &changes), By::UNKNOWN);
                     });
                     continue;
@@ -268,24 +266,32 @@ struct Steps<'a, W: World, C> {
     world: &'a W,
     codec: &'a RwLock<Codec<W::Packed, C>>,
     masks: &'a Masks<W::Packed>,
+    /// Room for actions.
+    actions: Vec<W::Action>,
 }
 
-impl<W: World, C> Steps<'_, W, C> {
+impl<W: World, C: Words> Steps<'_, W, C> {
     /// Whether a part has any action.
-    fn wakes(&self, part: usize, packed: &W::Packed) -> bool {
-        let mut actions = Vec::new();
-        self.world.actions_of(part, &packed.to(), &mut actions);
-        !actions.is_empty()
+    fn wakes(&mut self, part: usize, code: &C) -> bool {
+        let packed = reading(self.codec).read(code);
+        self.actions.clear();
+        self.world.actions_of(part, &packed.to(), &mut self.actions);
+        !self.actions.is_empty()
     }
 
-    /// What the actions of a part lead to.
-    fn each(&self, part: usize, packed: &W::Packed, mut say: impl FnMut(W::Packed)) {
+    /// What the actions of a part lead to, each with what it changes of the code and of the state.
+    fn each(&mut self, part: usize, code: &C, mut say: impl FnMut(C, W::Packed, &W::State)) {
+        // Only threads that learn wait here.
+        let mut codec = writing(self.codec);
+        let packed = codec.read(code);
         let state: W::State = packed.to();
-        let mut actions = Vec::new();
-        self.world.actions_of(part, &state, &mut actions);
-        for action in &actions {
-            if let Some(next) = self.world.apply(&state, action, &mut Chart::off()) {
-                say(W::Packed::of(&next));
+        self.actions.clear();
+        self.world.actions_of(part, &state, &mut self.actions);
+        for action in &self.actions {
+            if let Some(after) = self.world.apply(&state, action, &mut Chart::off()) {
+                let next = W::Packed::of(&after);
+                let written = changed(&packed, &next);
+                say(codec.change(code, &next, &written), written, &after);
             }
         }
     }
@@ -327,7 +333,7 @@ impl<P: Words, C: Words> Group<P, C> {
 
     /// Looks up a lot of states; learns what is not known.
     #[inline(always)]
-    fn find<W: World<Packed = P>>(&mut self, steps: &Steps<'_, W, C>, codes: &[C]) {
+    fn find<W: World<Packed = P>>(&mut self, steps: &mut Steps<'_, W, C>, codes: &[C]) {
         if self.kept == Kept::Nothing {
             return;
         }
@@ -351,21 +357,24 @@ impl<P: Words, C: Words> Group<P, C> {
 
     /// What a combination comes to, part by part.
     #[cold]
-    fn learn<W: World<Packed = P>>(&mut self, steps: &Steps<'_, W, C>, code: &C, key: &C) -> Span {
+    fn learn<W: World<Packed = P>>(
+        &mut self,
+        steps: &mut Steps<'_, W, C>,
+        code: &C,
+        key: &C,
+    ) -> Span {
         if self.kept == Kept::Wakes {
-            let packed = reading(steps.codec).read(code);
-            let len = if steps.wakes(self.parts[0].at, &packed) {
-                AWAKE
-            } else {
-                0
-            };
+            let wakes = steps.wakes(self.parts[0].at, code);
+            let len = if wakes { AWAKE } else { 0 };
             return self.outcomes.keep(key, Span { begin: 0, len });
         }
         let begin = self.outcomes.len();
         for part in &mut self.parts {
             // What depends on all that the group depends on is remembered here alone.
             if part.outcomes.mask() == self.outcomes.mask() {
-                part.run(steps, code, |step| self.outcomes.push(step));
+                Part::run(part.at, &part.fields, steps, code, |step| {
+                    self.outcomes.push(step);
+                });
             } else {
                 let span = part.find(steps, code);
                 let found = part.outcomes.steps(span).iter();
@@ -389,41 +398,35 @@ impl<P: Words, C: Words> Part<P, C> {
         }
     }
 
-    fn find<W: World<Packed = P>>(&mut self, steps: &Steps<'_, W, C>, code: &C) -> Span {
+    fn find<W: World<Packed = P>>(&mut self, steps: &mut Steps<'_, W, C>, code: &C) -> Span {
         let key = both(code, self.outcomes.mask());
         if let Some(span) = self.outcomes.get(&key, key.mixed()) {
             return span;
         }
-        let mut outcome = Vec::new();
-        self.run(steps, code, |step| outcome.push(step));
         let begin = self.outcomes.len();
-        outcome
-            .into_iter()
-            .for_each(|step| self.outcomes.push(step));
+        Self::run(self.at, &self.fields, steps, code, |step| {
+            self.outcomes.push(step)
+        });
         let span = self.outcomes.last(begin);
         self.outcomes.keep(&key, span)
     }
 
-    /// Runs the steps for a state.
+    /// Runs the steps of a part, which has these fields, for a state.
     fn run<W: World<Packed = P>>(
-        &self,
-        steps: &Steps<'_, W, C>,
+        at: usize,
+        fields: &P,
+        steps: &mut Steps<'_, W, C>,
         code: &C,
         mut say: impl FnMut(Step<C>),
     ) {
-        let packed = reading(steps.codec).read(code);
-        steps.each(self.at, &packed, |next| {
-            let written = changed(&packed, &next);
+        let masks = steps.masks;
+        steps.each(at, code, |changes, written, next| {
             assert!(
-                both(&written, &self.fields) == written,
-                "part {} writes more than its fields: {:?}",
-                self.at,
-                next.to::<W::State>()
+                both(&written, fields) == written,
+                "part {at} writes more than its fields: {next:?}"
             );
-            say(Step {
-                changes: writing(steps.codec).change(code, &next, &written),
-                by: steps.masks.by(self.at, &written),
-            });
+            let by = masks.by(at, &written);
+            say(Step { changes, by });
         });
     }
 }
