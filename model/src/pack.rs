@@ -87,11 +87,6 @@ pub struct Writer<W> {
 }
 
 impl<W: Words> Writer<W> {
-    /// What was written.
-    pub(crate) const fn words(self) -> W {
-        self.words
-    }
-
     /// Writes a number in `bits` bits.
     #[inline(always)]
     pub fn put(&mut self, code: u128, bits: u32) {
@@ -117,12 +112,6 @@ pub struct Reader<W> {
 }
 
 impl<W: Words> Reader<W> {
-    /// Reads these words, from the first bit on.
-    #[inline(always)]
-    pub(crate) const fn of(words: W) -> Self {
-        Self { words, at: 0 }
-    }
-
     /// Reads `bits` bits.
     #[inline(always)]
     pub fn take(&mut self, bits: u32) -> u128 {
@@ -232,7 +221,10 @@ pub trait Words:
     /// The state of the words.
     #[inline(always)]
     fn to<S: Wide>(&self) -> S {
-        S::unpack(&mut Reader::of(*self))
+        S::unpack(&mut Reader {
+            words: *self,
+            at: 0,
+        })
     }
 
     /// The bits of the parts at `paths`, set; `None` when a path leads nowhere.

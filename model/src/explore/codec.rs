@@ -9,7 +9,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::memo::{both, changed, either, mask, ones};
 use super::table::Table;
-use crate::pack::{Reader, Words, Writer, low};
+use crate::pack::Words;
 use crate::scope::{Fields, World};
 
 /// Bits that stand side by side in a packed state: the first, and how many.
@@ -19,7 +19,8 @@ type Run = (u32, u32);
 #[derive(Debug)]
 struct Piece<P> {
     mask: P,
-    /// How many bits it takes in a code.
+    /// Where it stands in a code, and how many bits it takes.
+    at: u32,
     bits: u32,
     how: How<P>,
 }
@@ -88,7 +89,13 @@ impl<P: Words, C: Words> Codec<P, C> {
         (bits <= C::BITS).then(|| Self::of(pieces))
     }
 
-    const fn of(pieces: Vec<Piece<P>>) -> Self {
+    /// One piece after the other.
+    fn of(mut pieces: Vec<Piece<P>>) -> Self {
+        let mut at = 0;
+        for piece in &mut pieces {
+            piece.at = at;
+            at += piece.bits;
+        }
         Self {
             pieces,
             over: false,
@@ -106,13 +113,12 @@ impl<P: Words, C: Words> Codec<P, C> {
         if self.pieces.is_empty() {
             return moved(of);
         }
-        let mut to = Writer::default();
-        for piece in &self.pieces {
-            let is_in = both(&piece.mask, of) != P::default();
-            let all = low(u128::MAX, piece.bits);
-            to.put(if is_in { all } else { 0 }, piece.bits);
+        let mut to = C::default();
+        let is_in = |piece: &&Piece<P>| both(&piece.mask, of) != P::default();
+        for piece in self.pieces.iter().filter(is_in) {
+            put(&mut to, piece.at, low(u64::MAX, piece.bits));
         }
-        to.words()
+        to
     }
 
     /// The code of a state.
@@ -125,18 +131,19 @@ impl<P: Words, C: Words> Codec<P, C> {
         if self.pieces.is_empty() {
             return changed(code, &moved(next));
         }
-        let (mut from, mut to) = (Reader::of(*code), Writer::default());
+        let mut to = C::default();
         for piece in &mut self.pieces {
-            let old = from.take(piece.bits);
-            let new = if both(&piece.mask, changes) == P::default() {
-                old
-            } else {
-                piece.write(next)
-            };
-            self.over |= new >> piece.bits != 0;
-            to.put(low(old ^ new, piece.bits), piece.bits);
+            if both(&piece.mask, changes) != P::default() {
+                let number = piece.write(next);
+                self.over |= number >> piece.bits != 0;
+                put(
+                    &mut to,
+                    piece.at,
+                    take(code, piece.at, piece.bits) ^ low(number, piece.bits),
+                );
+            }
         }
-        to.words()
+        to
     }
 
     /// The state of a code.
@@ -144,10 +151,9 @@ impl<P: Words, C: Words> Codec<P, C> {
         if self.pieces.is_empty() {
             return moved(code);
         }
-        let mut from = Reader::of(*code);
         let mut state = P::default();
         for piece in &self.pieces {
-            piece.read(from.take(piece.bits), &mut state);
+            piece.read(take(code, piece.at, piece.bits), &mut state);
         }
         state
     }
@@ -168,6 +174,37 @@ fn mask_of_all<P: Words>() -> P {
     all
 }
 
+/// The lowest bits of a number.
+#[inline(always)]
+const fn low(number: u64, bits: u32) -> u64 {
+    if bits >= 64 {
+        number
+    } else {
+        number & ((1 << bits) - 1)
+    }
+}
+
+/// So many bits of a code, at most 64.
+#[inline(always)]
+fn take<C: Words>(code: &C, at: u32, bits: u32) -> u64 {
+    let (words, word, shift) = (code.as_ref(), (at / 64) as usize, at % 64);
+    let mut number = words[word] >> shift;
+    if shift + bits > 64 {
+        number |= words[word + 1] << (64 - shift);
+    }
+    low(number, bits)
+}
+
+/// Puts a number where nothing stands.
+#[inline(always)]
+fn put<C: Words>(code: &mut C, at: u32, number: u64) {
+    let (words, word, shift) = (code.as_mut(), (at / 64) as usize, at % 64);
+    words[word] |= number << shift;
+    if shift > 0 && number >> (64 - shift) != 0 {
+        words[word + 1] |= number >> (64 - shift);
+    }
+}
+
 /// The words of one as the words of the other.
 #[inline(always)]
 fn moved<A: Words, B: Words>(from: &A) -> B {
@@ -186,6 +223,7 @@ impl<P: Words> Piece<P> {
         );
         Self {
             mask,
+            at: 0,
             bits,
             how: How::Numbered(Table::new(0)),
         }
@@ -193,32 +231,33 @@ impl<P: Words> Piece<P> {
 
     fn plain((at, bits): Run) -> Self {
         let mut mask = P::default();
-        mask.as_mut()[(at / 64) as usize] = (low(u128::MAX, bits) as u64) << (at % 64);
+        mask.as_mut()[(at / 64) as usize] = low(u64::MAX, bits) << (at % 64);
         Self {
             mask,
+            at: 0,
             bits,
             how: How::Plain(at),
         }
     }
 
-    fn write(&mut self, state: &P) -> u128 {
+    fn write(&mut self, state: &P) -> u64 {
         match &mut self.how {
             How::Plain(at) => {
                 let word = state.as_ref()[(*at / 64) as usize] >> (*at % 64);
-                low(word.into(), self.bits)
+                low(word, self.bits)
             }
             How::Numbered(values) => {
                 let value = both(state, &self.mask);
-                values.number(&value, value.mixed()) as u128
+                values.number(&value, value.mixed()) as u64
             }
         }
     }
 
     #[inline(always)]
-    fn read(&self, code: u128, state: &mut P) {
+    fn read(&self, code: u64, state: &mut P) {
         match &self.how {
             How::Plain(at) => {
-                state.as_mut()[(at / 64) as usize] |= (code as u64) << (at % 64);
+                state.as_mut()[(at / 64) as usize] |= code << (at % 64);
             }
             How::Numbered(values) => *state = either(state, values.key(code as usize)),
         }
@@ -229,7 +268,7 @@ impl<P: Words> Piece<P> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{Codec, PhantomData, Piece, both, changed};
+    use super::{Codec, Piece, both, changed};
     use crate::chart::Chart;
     use crate::pack::Words as _;
     use crate::scope::issuance::Issuance;
@@ -298,11 +337,7 @@ mod tests {
 
     #[test]
     fn more_values_than_numbers_are_noticed() {
-        let mut codec = Codec::<[u64; 2], [u64; 1]> {
-            pieces: vec![Piece::numbered([0xF0, 0], 1)],
-            over: false,
-            code: PhantomData,
-        };
+        let mut codec = Codec::<[u64; 2], [u64; 1]>::of(vec![Piece::numbered([0xF0, 0], 1)]);
         assert_eq!(codec.write(&[0x10, 0]), [0]);
         assert_eq!(codec.write(&[0x20, 0]), [1]);
         assert_eq!(codec.write(&[0x10, 0]), [0]);
