@@ -228,7 +228,7 @@ impl<'a, W: World, C: Words> Asked<'a, W, C> {
         let symmetry = self.symmetry;
         let say = |of: usize, state: C, by| {
             let mixed = state.mixed();
-            if symmetry || lately.is_new(&state, mixed) {
+            if lately.is_new(&state, mixed) {
                 let from = if symmetry { of as Id } else { lot[of].id };
                 pending.push(Candidate {
                     state,
