@@ -86,6 +86,12 @@ impl<C: Words> Outcomes<C> {
         mark as usize & (self.slots.len() - 1)
     }
 
+    /// Whether a look-up is likely to wait for memory.
+    #[inline(always)]
+    pub(super) const fn is_large(&self) -> bool {
+        self.slots.len() > 1 << 12
+    }
+
     /// What stands in a combination's first slot: a read that need not wait.
     #[inline(always)]
     pub(super) fn glance(&self, mark: u64) -> u32 {

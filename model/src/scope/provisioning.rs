@@ -489,8 +489,7 @@ impl World for Provisioning {
     fn reads(name: &str) -> Reads {
         Reads::Fields(Fields::Only(match name {
             "P21" => &["issuer", "proved"],
-            "P22" | "P24" => &["chips[0].state", "chips[1].state"],
-            "P23" => &[
+            "P22" | "P23" | "P24" => &[
                 "chips[0].state",
                 "chips[0].authentic",
                 "chips[1].state",
