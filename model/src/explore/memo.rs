@@ -18,7 +18,7 @@ use crate::pack::Words;
 use crate::scope::{Fields, World};
 
 /// States that are expanded together.
-pub(super) const LOT: usize = 32;
+pub(super) const LOT: usize = 64;
 
 /// Concerns at most: what somebody wants to know of each state whether it changed.
 pub(super) const CONCERNS: usize = 12;

@@ -13,7 +13,7 @@ use crate::pack::Words;
 /// How many shards, a power of two: each has as many states as the slots of its table can name.
 pub(super) const SHARDS: usize = 16;
 /// Look-ups whose loads are under way together.
-const BATCH: usize = 32;
+const BATCH: usize = 64;
 
 /// A state's number: `index * SHARDS + shard`.
 pub(super) type Id = u32;
