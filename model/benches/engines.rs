@@ -14,7 +14,8 @@ use std::hint::black_box;
 use kaika_model::Tier;
 use kaika_model::check::Engine;
 use kaika_spec::Scope;
-use measure::{Case, Sample, asked_for_one, busy_us, hundredths, sample, write};
+use measure::page::{Part, write};
+use measure::{Case, Sample, asked_for_one, busy_us, hundredths, sample};
 
 /// The scopes that are large enough to time, and one with a larger bound, where what does not grow with states vanishes.
 const CASES: &[Case] = &[
@@ -44,7 +45,7 @@ fn main() {
     print!("{line}");
     text.push_str(&line);
     if !quick {
-        write(None, Some(&text));
+        write(Part::Stateright, &text);
     }
 }
 

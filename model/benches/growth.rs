@@ -13,7 +13,8 @@ use kaika_model::scope::provisioning::Provisioning;
 use kaika_model::scope::tap::Tap;
 use kaika_model::{Bounds, Chart, Config, Tier, World};
 use kaika_spec::Scope;
-use measure::{Case, Sample, asked_for_one, hundredths, sample, write};
+use measure::page::{Part, write};
+use measure::{Case, Sample, asked_for_one, hundredths, sample};
 
 /// The scopes whose states are many, and the most faults of each kind that are asked for.
 const SCOPES: &[(Scope, Tier, u8)] = &[
@@ -57,7 +58,7 @@ fn main() {
     print!("{forgetful}");
     text.push_str(&forgetful);
     if !quick {
-        write(Some(&text), None);
+        write(Part::Growth, &text);
     }
 }
 

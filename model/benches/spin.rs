@@ -1,9 +1,11 @@
 //! Our explorer beside SPIN: the same states of the same two scopes, in turns in one run, one core each.
 //!
-//! `cargo bench -p kaika-model --bench spin`, with `ROUNDS` for more than five. SPIN's verifiers are compiled with `-O2`, store
+//! `cargo bench -p kaika-model --bench spin`, with `ROUNDS` for more than five, writes a section of docs/model-speed.md. SPIN's verifiers are compiled with `-O2`, store
 //! exactly, check the same properties, and are timed from start to end as processes; so is nothing of SPIN's own or of
 //! the C compiler's. Each round's ratio is taken within the round, for a machine that others use too.
 
+#[path = "measure/page.rs"]
+mod page;
 #[path = "../tests/pan/mod.rs"]
 mod pan;
 
@@ -13,6 +15,7 @@ use kaika_model::check::{Engine, check};
 use kaika_model::explore::Limits;
 use kaika_model::{Config, Tier};
 use kaika_spec::Scope;
+use page::{Part, write};
 use pan::Pan;
 
 /// Who runs, and how a verifier of this kind is compiled.
@@ -29,6 +32,7 @@ fn main() -> Result<(), String> {
         text.parse()
             .map_err(|_| format!("ROUNDS={text} is not a number"))
     })?;
+    let mut text = String::from(HEAD);
     for (scope, tier) in SCOPES {
         let macros = [
             format!("-DTIER={}", tier.name().trim_start_matches('T')),
@@ -42,10 +46,20 @@ fn main() -> Result<(), String> {
         for _ in 0..usize::max(rounds, 1) {
             taken.push(round(scope, tier, &verifiers)?);
         }
-        tell(scope, tier, &taken);
+        let lines = told(scope, tier, &taken);
+        print!("{lines}");
+        text.push_str(&lines);
     }
+    write(Part::Spin, &text);
     Ok(())
 }
+
+const HEAD: &str = "\n\
+    Written by `cargo bench -p kaika-model --bench spin`: the same states, exactly stored, the same properties, one core each, in turns; medians of the\n\
+    rounds' ratios, each taken within its round by the clock on the wall. SPIN's verifiers are compiled with `-O2`, once depth first and once breadth\n\
+    first, and their reductions are off.\n\n\
+    | scope | states | who | states/s | ours is times that |\n\
+    |---|---|---|---|---|\n";
 
 /// What one takes for how many states.
 type Run = (u64, Duration);
@@ -85,22 +99,19 @@ fn median(mut numbers: Vec<u64>) -> u64 {
     numbers[numbers.len() / 2]
 }
 
-fn tell(scope: Scope, tier: Tier, taken: &[Vec<Run>]) {
+/// A line for each.
+fn told(scope: Scope, tier: Tier, taken: &[Vec<Run>]) -> String {
     let states = taken[0][0].0;
-    println!(
-        "{scope} {}, {states} states, {} rounds",
-        tier.name(),
-        taken.len()
-    );
-    let names = std::iter::once("ours, one thread").chain(VERIFIERS.iter().map(|(name, _)| *name));
-    for (at, name) in names.enumerate() {
+    let names = std::iter::once("ours").chain(VERIFIERS.iter().map(|(name, _)| *name));
+    let line = |(at, name)| {
         let speed = median(taken.iter().map(|runs| rate(runs[at])).collect());
         let times = |runs: &Vec<Run>| rate(runs[0]) * 100 / rate(runs[at]).max(1);
         let ratio = median(taken.iter().map(times).collect());
-        println!(
-            "  {name:<24} {speed:>9} states/s   ours is {}.{:02} times that",
-            ratio / 100,
-            ratio % 100
-        );
-    }
+        let (whole, part) = (ratio / 100, ratio % 100);
+        format!(
+            "| {scope} {} | {states} | {name} | {speed} | {whole}.{part:02} |\n",
+            tier.name()
+        )
+    };
+    names.enumerate().map(line).collect()
 }

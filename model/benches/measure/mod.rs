@@ -1,6 +1,7 @@
 //! What the benchmarks share: one exploration in a process of its own, and what it took. Start at [`sample`].
 
-use std::path::PathBuf;
+pub(crate) mod page;
+
 use std::process::Command;
 
 use kaika_model::check::{Engine, check};
@@ -28,23 +29,6 @@ impl Case {
             symmetry: false,
         }
     }
-}
-
-/// Where the engines' table begins in docs/model-speed.md; what stands before it is the growth bench's.
-const BESIDE: &str = "\n## Beside Stateright\n";
-
-/// Writes one half of docs/model-speed.md and keeps the other.
-pub(crate) fn write(growth: Option<&str>, engines: Option<&str>) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/model-speed.md");
-    let old = std::fs::read_to_string(&path).unwrap_or_default();
-    let (before, after) = old.split_once(BESIDE).unwrap_or((&old, ""));
-    let after = engines.unwrap_or(after);
-    let mut text = growth.unwrap_or(before).to_owned();
-    if !after.is_empty() {
-        text = text + BESIDE + after;
-    }
-    let written = std::fs::write(&path, text);
-    assert!(written.is_ok(), "{}: {written:?}", path.display());
 }
 
 /// What one process measured.

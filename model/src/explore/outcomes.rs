@@ -1,6 +1,7 @@
 //! What the combinations of some bits come to. Start at [`Outcomes`].
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use super::memo::By;
 use crate::pack::Words;
@@ -44,7 +45,26 @@ pub(super) struct Outcomes<C> {
     known: usize,
     steps: Vec<Step<C>>,
     /// Outcomes by a fingerprint of their steps: most combinations share theirs with others.
-    spans: HashMap<u64, Span>,
+    spans: HashMap<u64, Span, BuildHasherDefault<Spread>>,
+}
+
+/// What is a fingerprint already need not be spread again.
+#[derive(Debug, Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write(&mut self, bytes: &[u8]) {
+        let one = |all: u64, byte: &u8| all.rotate_left(8) ^ u64::from(*byte);
+        self.0 = bytes.iter().fold(self.0, one);
+    }
+
+    fn write_u64(&mut self, print: u64) {
+        self.0 = print;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 fn free<C: Words>() -> Slot<C> {
@@ -61,7 +81,7 @@ impl<C: Words> Outcomes<C> {
             slots: vec![free(); 16],
             known: 0,
             steps: Vec::new(),
-            spans: HashMap::new(),
+            spans: HashMap::default(),
         }
     }
 
