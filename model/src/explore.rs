@@ -258,7 +258,7 @@ impl<'a, W: World, C: Words> Search<'a, W, C> {
             .filter(|at| !self.seen.contains_key(at))
             .collect();
         for hand in &mut self.hands {
-            hand.begin(self.store.len(), &open, self.asked.concerned(&open));
+            hand.begin(&open, self.asked.concerned(&open));
         }
         if self.limits.threads <= 1 || block.len() < ALONE {
             self.alone(block, next);

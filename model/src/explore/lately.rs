@@ -2,50 +2,33 @@
 
 use crate::pack::Words;
 
-/// A few words, each where its fingerprint leads: a new one takes the place of an older.
+/// `N` words at most, a power of two, each where its fingerprint leads: a new one takes the place of an older.
 #[derive(Debug)]
-pub(super) struct Lately<C> {
-    met: Vec<C>,
+pub(super) struct Lately<C, const N: usize> {
+    met: Box<[C; N]>,
 }
 
-impl<C: Words> Lately<C> {
-    /// For so many, a power of two.
-    pub(super) fn new(len: usize) -> Self {
-        let mut lately = Self {
-            met: vec![C::default(); len],
-        };
-        // In each place stands what does not belong there.
+impl<C: Words, const N: usize> Lately<C, N> {
+    /// With words in each place that do not belong there.
+    pub(super) fn new() -> Self {
         let mut other = C::default();
-        while lately.place(other.mixed()) == lately.place(C::default().mixed()) {
+        while Self::place(other.mixed()) == Self::place(C::default().mixed()) {
             other.as_mut()[0] += 1;
         }
-        let at = lately.place(C::default().mixed());
-        lately.met[at] = other;
-        lately
-    }
-
-    pub(super) const fn bytes(&self) -> usize {
-        self.met.capacity() * size_of::<C>()
-    }
-
-    /// Makes room for so many, but no more than `most`, when there is room for fewer.
-    pub(super) fn fit(&mut self, many: usize, most: usize) {
-        let len = many.next_power_of_two().clamp(2, most);
-        if len > self.met.len() {
-            *self = Self::new(len);
-        }
+        let mut met = Box::new([C::default(); N]);
+        met[Self::place(C::default().mixed())] = other;
+        Self { met }
     }
 
     #[inline(always)]
-    const fn place(&self, mixed: u64) -> usize {
-        (mixed >> 32) as usize & (self.met.len() - 1)
+    const fn place(mixed: u64) -> usize {
+        (mixed >> 32) as usize % N
     }
 
     /// Whether these words were not met lately. They are now.
     #[inline(always)]
     pub(super) fn is_new(&mut self, words: &C, mixed: u64) -> bool {
-        let place = self.place(mixed);
-        let at = &mut self.met[place];
+        let at = &mut self.met[Self::place(mixed)];
         let is_new = at != words;
         *at = *words;
         is_new
@@ -59,13 +42,17 @@ mod tests {
 
     #[test]
     fn everything_is_new_once() {
-        for len in [2, 8, 1024] {
-            for number in 0..4096 {
-                let mut lately = Lately::new(len);
-                let words = [number];
-                assert!(lately.is_new(&words, words.mixed()), "{number} of {len}");
-                assert!(!lately.is_new(&words, words.mixed()), "{number} of {len}");
-            }
+        everything_is_new_once_of::<2>();
+        everything_is_new_once_of::<8>();
+        everything_is_new_once_of::<1024>();
+    }
+
+    fn everything_is_new_once_of<const N: usize>() {
+        for number in 0..4096 {
+            let mut lately = Lately::<[u64; 1], N>::new();
+            let words = [number];
+            assert!(lately.is_new(&words, words.mixed()), "{number} of {N}");
+            assert!(!lately.is_new(&words, words.mixed()), "{number} of {N}");
         }
     }
 }

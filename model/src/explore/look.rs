@@ -14,11 +14,11 @@ use super::store::{Candidate, Found, Id};
 use crate::pack::Words;
 use crate::scope::{Fields, Reads, TO_THE_END, World};
 
-/// How many of the states that were found are remembered as found lately, at most: most that are found more than once are found
+/// How many of the states that were found are remembered as found lately: most that are found more than once are found
 /// again soon.
 const LATELY: usize = 1 << 13;
-/// How many combinations are remembered as judged, of each concern, at most.
-const JUDGED: usize = 1 << 12;
+/// How many combinations are remembered as judged, of each concern.
+const JUDGED: usize = 1 << 10;
 
 /// One thing that is looked for in every state.
 pub(super) struct Wanted<W: World> {
@@ -81,9 +81,9 @@ fn concern_of<P: Words>(mask: P, concerns: &mut Vec<P>) -> usize {
 /// What a thread works with, and what it found in its part of a block.
 pub(super) struct Hand<P, C> {
     memo: Memo<P, C>,
-    lately: Lately<C>,
+    lately: Lately<C, LATELY>,
     /// The bits of a code that each concern depends on, and which combinations of them were judged lately.
-    judged: Vec<(C, Lately<C>)>,
+    judged: Vec<(C, Lately<C, JUDGED>)>,
     /// What was found.
     pub(super) pending: Vec<Candidate<C>>,
     pub(super) transitions: u64,
@@ -99,10 +99,10 @@ impl<P: Words, C: Words> Hand<P, C> {
     fn new<W: World<Packed = P>>(concerns: &[P], codec: &Codec<P, C>) -> Self {
         Self {
             memo: Memo::new::<W>(concerns, codec),
-            lately: Lately::new(2),
+            lately: Lately::new(),
             judged: concerns
                 .iter()
-                .map(|concern| (codec.mask(concern), Lately::new(2)))
+                .map(|concern| (codec.mask(concern), Lately::new()))
                 .collect(),
             pending: Vec::new(),
             transitions: 0,
@@ -112,20 +112,16 @@ impl<P: Words, C: Words> Hand<P, C> {
         }
     }
 
-    /// Before a block: remembers more when there are many states; what is still looked for, and its concerns.
-    pub(super) fn begin(&mut self, states: usize, open: &[usize], concerned: u32) {
-        self.lately.fit(states / 8, LATELY);
-        for (_, judged) in &mut self.judged {
-            judged.fit(states / 512, JUDGED);
-        }
+    /// Before a block: what is still looked for, and its concerns.
+    pub(super) fn begin(&mut self, open: &[usize], concerned: u32) {
         self.open.clear();
         self.open.extend(open);
         self.concerned = concerned;
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let judged = self.judged.iter().map(|(_, lately)| lately.bytes());
-        self.memo.bytes() + self.lately.bytes() + judged.sum::<usize>()
+        let lately = LATELY + self.judged.len() * JUDGED;
+        self.memo.bytes() + lately * size_of::<C>()
     }
 
     /// The concerns that must be judged again in a state that was found in a way that touched these.
