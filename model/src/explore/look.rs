@@ -224,15 +224,16 @@ impl<'a, W: World, C: Words> Asked<'a, W, C> {
         let symmetry = self.symmetry;
         let say = |of: usize, state: C, by| {
             let mixed = state.mixed();
-            if lately.is_new(&state, mixed) {
-                let from = if symmetry { of as Id } else { lot[of].id };
-                pending.push(Candidate {
-                    state,
-                    mixed,
-                    from,
-                    by,
-                });
-            }
+            let from = if symmetry { of as Id } else { lot[of].id };
+            pending.push(Candidate {
+                state,
+                mixed,
+                from,
+                by,
+            });
+            // Taken back when it was found lately: which of both it is cannot be foreseen, so nothing branches on it.
+            let is_old = !lately.is_new(&state, mixed);
+            pending.truncate(pending.len() - usize::from(is_old));
         };
         let transitions = memo.successors(self.world, &self.codec, lot, codes, say);
         if symmetry {
