@@ -43,7 +43,7 @@ pub(super) struct Codec<P, C> {
     code: PhantomData<C>,
 }
 
-/// To read with others. Nobody panics while it is held.
+/// To read with others. A thread that panics ends the search, so what it leaves behind is not looked at.
 #[inline(always)]
 pub(super) fn reading<T>(shared: &RwLock<T>) -> RwLockReadGuard<'_, T> {
     shared.read().unwrap_or_else(PoisonError::into_inner)

@@ -246,7 +246,7 @@ impl Machine for Terminal {
     fn sayable(s: &State, input: &Input) -> bool {
         let own: &[Input] = match s {
             State::Idle => return matches!(input, Input::Pay | Input::Apply),
-            State::Over => return false,
+            State::Over | State::Payment(Screen::Idle) => return false,
             State::Payment(Screen::Waiting | Screen::Unknown) => {
                 let is_answer = (Input::ToldPaid..=Input::Gone).contains(input);
                 return is_answer || *input == Input::Crash;
@@ -256,7 +256,6 @@ impl Machine for Terminal {
                 return (Input::ChipSigns..=Input::ChipGone).contains(input);
             }
             State::Payment(Screen::Paid | Screen::Failed) => return *input == Input::Pay,
-            State::Payment(Screen::Idle) => return false,
             // A query has no key, and is never under way.
             State::Resumed(_) if *input == Input::InProgress => return false,
             // Of a code or a policy that it was not told of the prose says nothing.
