@@ -200,8 +200,9 @@ impl<'a, W: World, C: Words> Search<'a, W, C> {
 
     /// Level by level; whether it came to the end.
     fn run(&mut self, mut level: Vec<Found>, watch: &mut dyn FnMut(&Progress)) -> bool {
+        let mut next = Vec::new();
         while !level.is_empty() {
-            let mut next = Vec::new();
+            next.clear();
             let mut waiting = level.len();
             for block in level.chunks(BLOCK) {
                 self.expand(block, &mut next);
@@ -211,7 +212,7 @@ impl<'a, W: World, C: Words> Search<'a, W, C> {
                     return false;
                 }
             }
-            level = next;
+            std::mem::swap(&mut level, &mut next);
             self.depth += 1;
         }
         true

@@ -135,8 +135,10 @@ pub enum Fields {
 pub enum Reads {
     /// On these fields.
     Fields(Fields),
-    /// It is only there where nothing can happen any more.
-    AtEnd,
+    /// It is there when one of several things is, each of which depends on these fields.
+    OneOf(&'static [Fields]),
+    /// It is only there where nothing can happen any more, and then depends on these fields.
+    AtEnd(Fields),
 }
 
 /// A composition of roles. [`World::apply`] is its only transition.
@@ -178,8 +180,7 @@ pub trait World:
     /// one. Only speed hangs on it.
     const TOGETHER: &'static [&'static [usize]] = &[];
 
-    /// The fields that decide whether one part has any action. It is asked of a part that depends on all of them, which
-    /// then need not be run where it has none.
+    /// The fields that decide whether one part has any action: it is not run where it has none.
     fn wakes(part: usize) -> Fields {
         Self::fields(part)
     }

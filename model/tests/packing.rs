@@ -1,6 +1,6 @@
 //! The explorer's encodings and memories say what the worlds say: every explored state, every action.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kaika_model::chart::Chart;
 use kaika_model::pack::{Wide, Words};
@@ -67,7 +67,7 @@ fn masked<P: Words>(state: &P, mask: &P) -> P {
 fn depends_on_what_it_says<W: World>(world: &W) {
     for part in 0..W::PARTS {
         let mask = mask::<W>(W::fields(part));
-        let mut seen = std::collections::BTreeMap::new();
+        let mut seen = BTreeMap::new();
         walk(world, |state| {
             let packed = W::Packed::of(state);
             let mut actions = Vec::new();
@@ -91,7 +91,7 @@ fn depends_on_what_it_says<W: World>(world: &W) {
 fn wakes_where_it_says<W: World>(world: &W) {
     for part in 0..W::PARTS {
         let mask = mask::<W>(W::wakes(part));
-        let mut seen = std::collections::BTreeMap::new();
+        let mut seen = BTreeMap::new();
         walk(world, |state| {
             let mut actions = Vec::new();
             world.actions_of(part, state, &mut actions);
@@ -109,22 +109,51 @@ fn is_looked_for_where_it_may_be<W: World>(world: &W) {
         let is_in = |state: &W::State| {
             (property.condition)(world, state) == (property.expectation != Expectation::Always)
         };
-        let mut seen = std::collections::BTreeMap::new();
+        let name = format!("{} of {}", property.name, W::SCOPE);
+        let keys = |state: &W::State, parts: &[Fields]| -> Vec<W::Packed> {
+            let packed = W::Packed::of(state);
+            let key = |fields: &Fields| masked(&packed, &mask::<W>(*fields));
+            parts.iter().map(key).collect()
+        };
         match W::reads(property.name) {
-            Reads::Fields(fields) => walk(world, |state| {
-                let part = masked(&W::Packed::of(state), &mask::<W>(fields));
-                let known = *seen.entry(part).or_insert_with(|| is_in(state));
-                assert_eq!(
-                    known,
-                    is_in(state),
-                    "{} of {} depends on more",
-                    property.name,
-                    W::SCOPE
-                );
-            }),
-            Reads::AtEnd => walk(world, |state| {
-                assert!(!is_in(state) || world.is_over(state), "{}", property.name);
-            }),
+            Reads::Fields(fields) => {
+                let mut seen = BTreeMap::new();
+                walk(world, |state| {
+                    let known = seen.entry(keys(state, &[fields])).or_insert(is_in(state));
+                    assert_eq!(*known, is_in(state), "{name} depends on more");
+                });
+            }
+            Reads::OneOf(parts) => {
+                let (mut with, mut without) = (BTreeSet::new(), vec![BTreeSet::new(); parts.len()]);
+                walk(world, |state| {
+                    let keys = keys(state, parts);
+                    if is_in(state) {
+                        with.insert(keys);
+                    } else {
+                        for (without, key) in without.iter_mut().zip(keys) {
+                            without.insert(key);
+                        }
+                    }
+                });
+                for keys in with {
+                    let shows = keys
+                        .iter()
+                        .zip(&without)
+                        .any(|(key, without)| !without.contains(key));
+                    assert!(shows, "{name} depends on more");
+                }
+            }
+            Reads::AtEnd(fields) => {
+                let mut seen = BTreeMap::new();
+                walk(world, |state| {
+                    if world.is_over(state) {
+                        let known = seen.entry(keys(state, &[fields])).or_insert(is_in(state));
+                        assert_eq!(*known, is_in(state), "{name} depends on more");
+                    } else {
+                        assert!(!is_in(state), "{name} is not only at the end");
+                    }
+                });
+            }
         }
     }
 }

@@ -26,7 +26,7 @@ pub(super) struct Wanted<W: World> {
     /// A property: what is looked for is a state where it does not hold.
     pub(super) property: bool,
     seen: fn(&W, &W::State) -> bool,
-    /// Which concern of the search it depends on, as a bit; none when it is only where nothing can happen any more.
+    /// Which concerns of the search it depends on, as bits; none when it is only where nothing can happen any more.
     concern: u32,
 }
 
@@ -36,20 +36,34 @@ impl<W: World> Wanted<W> {
         (self.seen)(world, state) != self.property
     }
 
-    /// Whether it can be in a state that differs in these concerns from one where it is not, and is an end or not.
+    /// Whether it can be in a state that differs in these concerns from those where it is not, and is a new end or not.
     #[inline(always)]
     const fn may_be(&self, concerned: u32, is_end: bool) -> bool {
         self.concern & concerned != 0 || self.concern == 0 && is_end
     }
 }
 
-/// What Stateright is asked, as something to look for, and the bits of each concern.
-fn wanted<W: World>(world: &W) -> (Vec<Wanted<W>>, Vec<W::Packed>) {
+/// On which bits of a state depends what is looked for.
+pub(super) struct Concerns<P> {
+    /// The bits of each concern.
+    pub(super) masks: Vec<P>,
+    /// The bits on which everything depends that is only there where nothing can happen any more.
+    ends: P,
+}
+
+/// What Stateright is asked, as something to look for, and what that depends on.
+fn wanted<W: World>(world: &W) -> (Vec<Wanted<W>>, Concerns<W::Packed>) {
     // What depends on everything has a place of its own: most of it is seen soon, and what stays is not judged with it.
-    let mut concerns = vec![mask::<W>(Fields::All)];
+    let mut masks = vec![mask::<W>(Fields::All)];
+    let mut ends = W::Packed::default();
+    let mut bit = |fields| 1 << concern_of(mask::<W>(fields), &mut masks);
     let mut concern = |name| match W::reads(name) {
-        Reads::AtEnd => 0,
-        Reads::Fields(fields) => 1 << concern_of(mask::<W>(fields), &mut concerns),
+        Reads::AtEnd(fields) => {
+            ends = either(&ends, &mask::<W>(fields));
+            0
+        }
+        Reads::Fields(fields) => bit(fields),
+        Reads::OneOf(parts) => parts.iter().fold(0, |bits, part| bits | bit(*part)),
     };
     let all = world.properties().into_iter();
     let all = all.filter(|one| one.name != TO_THE_END);
@@ -59,7 +73,8 @@ fn wanted<W: World>(world: &W) -> (Vec<Wanted<W>>, Vec<W::Packed>) {
         seen: property.condition,
         concern: concern(property.name),
     });
-    (wanted.collect(), concerns)
+    let wanted = wanted.collect();
+    (wanted, Concerns { masks, ends })
 }
 
 /// The place of what depends on these bits among the concerns. When there are as many as may be, it shares the place where
@@ -84,6 +99,8 @@ pub(super) struct Hand<P, C> {
     lately: Lately<C, LATELY>,
     /// The bits of a code that each concern depends on, and which combinations of them were judged lately.
     judged: Vec<(C, Lately<C, JUDGED>)>,
+    /// The same for states where nothing can happen any more.
+    ended: (C, Lately<C, JUDGED>),
     /// What was found.
     pub(super) pending: Vec<Candidate<C>>,
     pub(super) transitions: u64,
@@ -96,14 +113,13 @@ pub(super) struct Hand<P, C> {
 }
 
 impl<P: Words, C: Words> Hand<P, C> {
-    fn new<W: World<Packed = P>>(concerns: &[P], codec: &Codec<P, C>) -> Self {
+    fn new<W: World<Packed = P>>(concerns: &Concerns<P>, codec: &Codec<P, C>) -> Self {
+        let judged = |mask| (codec.mask(mask), Lately::new());
         Self {
-            memo: Memo::new::<W>(concerns, codec),
+            memo: Memo::new::<W>(&concerns.masks, codec),
             lately: Lately::new(),
-            judged: concerns
-                .iter()
-                .map(|concern| (codec.mask(concern), Lately::new()))
-                .collect(),
+            judged: concerns.masks.iter().map(judged).collect(),
+            ended: judged(&concerns.ends),
             pending: Vec::new(),
             transitions: 0,
             seen: BTreeMap::new(),
@@ -120,7 +136,7 @@ impl<P: Words, C: Words> Hand<P, C> {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let lately = LATELY + self.judged.len() * JUDGED;
+        let lately = LATELY + (self.judged.len() + 1) * JUDGED;
         self.memo.bytes() + lately * size_of::<C>()
     }
 
@@ -131,12 +147,23 @@ impl<P: Words, C: Words> Hand<P, C> {
         while left != 0 {
             let concern = left.trailing_zeros();
             left &= left - 1;
-            let (mask, judged) = &mut self.judged[concern as usize];
-            let key = both(code, mask);
-            due |= u32::from(judged.is_new(&key, key.mixed())) << concern;
+            due |= u32::from(is_new(&mut self.judged[concern as usize], code)) << concern;
         }
         due
     }
+
+    /// Whether what is only there where nothing can happen any more must be judged in such a state.
+    #[inline(always)]
+    fn is_due(&mut self, code: &C) -> bool {
+        is_new(&mut self.ended, code)
+    }
+}
+
+/// Whether these bits of a code were not judged lately. They are now.
+#[inline(always)]
+fn is_new<C: Words>((mask, judged): &mut (C, Lately<C, JUDGED>), code: &C) -> bool {
+    let key = both(code, mask);
+    judged.is_new(&key, key.mixed())
 }
 
 /// What threads share that look at states: the world, how its states are written, and what is looked for.
@@ -148,12 +175,12 @@ pub(super) struct Asked<'a, W: World, C> {
 }
 
 impl<'a, W: World, C: Words> Asked<'a, W, C> {
-    /// With the bits of each concern.
+    /// With what that depends on.
     pub(super) fn new(
         world: &'a W,
         codec: Codec<W::Packed, C>,
         symmetry: bool,
-    ) -> (Self, Vec<W::Packed>) {
+    ) -> (Self, Concerns<W::Packed>) {
         let (wanted, concerns) = wanted(world);
         let asked = Self {
             world,
@@ -164,7 +191,7 @@ impl<'a, W: World, C: Words> Asked<'a, W, C> {
         (asked, concerns)
     }
 
-    pub(super) fn hand(&self, concerns: &[W::Packed]) -> Hand<W::Packed, C> {
+    pub(super) fn hand(&self, concerns: &Concerns<W::Packed>) -> Hand<W::Packed, C> {
         Hand::new::<W>(concerns, &reading(&self.codec))
     }
 
@@ -242,7 +269,7 @@ impl<'a, W: World, C: Words> Asked<'a, W, C> {
         let codec = reading(&self.codec);
         for (at, found) in lot.iter().enumerate() {
             hand.transitions += u64::from(transitions[at]);
-            let is_end = transitions[at] == 0;
+            let is_end = transitions[at] == 0 && hand.is_due(&codes[at]);
             let due = hand.due(found.by.concerned(), &codes[at]);
             if is_end || due != 0 {
                 let sight = (first + at, found.id);

@@ -89,6 +89,8 @@ struct Part<P, C> {
     fields: P,
     kept: Kept,
     outcomes: Outcomes<C>,
+    /// Whether it has any action, where fewer bits decide that.
+    awake: Option<Outcomes<C>>,
 }
 
 /// Parts that are looked up in one ([`World::TOGETHER`]), by all that they depend on.
@@ -271,12 +273,14 @@ struct Steps<'a, W: World, C> {
 }
 
 impl<W: World, C: Words> Steps<'_, W, C> {
-    /// Whether a part has any action.
-    fn wakes(&mut self, part: usize, code: &C) -> bool {
+    /// Whether a part has any action, as the outcome of one that is not remembered.
+    fn waking(&mut self, part: usize, code: &C) -> Span {
         let packed = reading(self.codec).read(code);
         self.actions.clear();
         self.world.actions_of(part, &packed.to(), &mut self.actions);
-        !self.actions.is_empty()
+        let is_awake = !self.actions.is_empty();
+        let len = if is_awake { AWAKE } else { 0 };
+        Span { begin: 0, len }
     }
 
     /// What the actions of a part lead to, each with what it changes of the code and of the state.
@@ -328,7 +332,8 @@ impl<P: Words, C: Words> Group<P, C> {
 
     fn bytes(&self) -> usize {
         let parts = self.parts.iter().map(|part| part.outcomes.bytes());
-        self.outcomes.bytes() + parts.sum::<usize>()
+        let awake = self.parts.iter().filter_map(|part| part.awake.as_ref());
+        self.outcomes.bytes() + parts.sum::<usize>() + awake.map(Outcomes::bytes).sum::<usize>()
     }
 
     /// Looks up a lot of states; learns what is not known.
@@ -365,12 +370,14 @@ impl<P: Words, C: Words> Group<P, C> {
         key: &C,
     ) -> Span {
         if self.kept == Kept::Wakes {
-            let wakes = steps.wakes(self.parts[0].at, code);
-            let len = if wakes { AWAKE } else { 0 };
-            return self.outcomes.keep(key, Span { begin: 0, len });
+            let span = steps.waking(self.parts[0].at, code);
+            return self.outcomes.keep(key, span);
         }
         let begin = self.outcomes.len();
         for part in &mut self.parts {
+            if part.sleeps(steps, code) {
+                continue;
+            }
             // What depends on all that the group depends on is remembered here alone.
             if part.outcomes.mask() == self.outcomes.mask() {
                 Part::run(part.at, &part.fields, steps, code, |step| {
@@ -391,12 +398,26 @@ impl<P: Words, C: Words> Part<P, C> {
     fn new<W: World<Packed = P>>(at: usize, codec: &Codec<P, C>) -> Self {
         let (kept, fields) = kept::<W>(at);
         let fields = mask::<W>(fields);
+        let wakes = mask::<W>(W::wakes(at));
+        let is_less = kept == Kept::Outcomes && wakes != fields;
         Self {
             at,
             fields,
             kept,
             outcomes: Outcomes::new(codec.mask(&fields)),
+            awake: is_less.then(|| Outcomes::new(codec.mask(&wakes))),
         }
+    }
+
+    /// Whether fewer bits than all that it depends on say that it has no action.
+    fn sleeps<W: World<Packed = P>>(&mut self, steps: &mut Steps<'_, W, C>, code: &C) -> bool {
+        let Some(awake) = &mut self.awake else {
+            return false;
+        };
+        let key = both(code, awake.mask());
+        let known = awake.get(&key, key.mixed());
+        let span = known.unwrap_or_else(|| awake.keep(&key, steps.waking(self.at, code)));
+        span.len == 0
     }
 
     fn find<W: World<Packed = P>>(&mut self, steps: &mut Steps<'_, W, C>, code: &C) -> Span {

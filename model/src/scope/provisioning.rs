@@ -94,11 +94,29 @@ pub enum Action {
     Forget,
 }
 
-/// What the messages about a chip depend on.
-macro_rules! messages_of {
+/// What an opening for a chip depends on.
+const OPENING: &[&str] = &["issuer", "verifier", "opening", "openings", "repelled"];
+
+/// What the way of an opening to a chip depends on.
+macro_rules! challenge_of {
+    ($chip:literal) => {
+        &["issuer.request", "issuer.card", "opening", $chip]
+    };
+}
+
+/// What the messages of a chip to the issuer depend on.
+macro_rules! answers_of {
     ($chip:literal) => {
         &[
-            "issuer", "verifier", "opening", "openings", "losses", "proved", "repelled", $chip,
+            "issuer",
+            "verifier",
+            "opening",
+            "losses",
+            "proved",
+            concat!($chip, ".sequence"),
+            concat!($chip, ".answers"),
+            concat!($chip, ".scripts"),
+            concat!($chip, ".receipted"),
         ]
     };
 }
@@ -148,16 +166,21 @@ impl Provisioning {
         if self.0.tier >= Tier::T2 { 2 } else { 1 }
     }
 
-    /// What issuer and terminal do about a chip.
-    fn messages_of_chip(&self, state: &State, at: usize, actions: &mut Vec<Action>) {
-        let chip = &state.chips[at];
+    /// Whether the issuer may open for a chip.
+    fn may_start(state: &State) -> bool {
         let live = state.verifier.phase == verifier::Phase::AwaitProvision;
-        if live && state.openings > 0 {
-            actions.push(Action::Start(at));
-        }
-        if state.opening.0 > 0 && usize::from(chip.sequence) + 1 < chip.answers.len() {
-            actions.push(Action::Open(at));
-        }
+        live && state.openings > 0
+    }
+
+    /// Whether an opening may come to a chip.
+    fn may_open(state: &State, at: usize) -> bool {
+        let chip = &state.chips[at];
+        state.opening.0 > 0 && usize::from(chip.sequence) + 1 < chip.answers.len()
+    }
+
+    /// What comes from a chip to the issuer.
+    fn answers_of_chip(&self, state: &State, at: usize, actions: &mut Vec<Action>) {
+        let chip = &state.chips[at];
         for number in 1..=chip.sequence {
             if chip.answers[usize::from(number)] > 0 {
                 actions.push(Action::Answer(at, number));
@@ -446,18 +469,21 @@ impl World for Provisioning {
         (&["issuer", "verifier", "owed"], 7),
     ];
 
-    const PARTS: usize = 5;
-    const TOGETHER: &'static [&'static [usize]] = &[&[0, 1, 4], &[2, 3]];
+    const PARTS: usize = 9;
+    const TOGETHER: &'static [&'static [usize]] = &[&[0, 1, 2, 3, 8], &[4, 5, 6, 7]];
 
     fn actions_of(&self, part: usize, state: &State, actions: &mut Vec<Action>) {
         let minted = state.issuer.request == issuer::Request::Issued
             || state.issuer.card != issuer::Card::None;
-        let at = part / 2;
+        let at = part / 4;
         if at < 2 {
-            return match (minted && at < self.chips(), part % 2) {
-                (true, 0) => self.messages_of_chip(state, at, actions),
-                (true, _) => self.commands_of_chip(state, at, actions),
-                (false, _) => {}
+            return match part % 4 {
+                _ if !minted || at >= self.chips() => {}
+                0 if Self::may_start(state) => actions.push(Action::Start(at)),
+                1 if Self::may_open(state, at) => actions.push(Action::Open(at)),
+                0 | 1 => {}
+                2 => self.answers_of_chip(state, at, actions),
+                _ => self.commands_of_chip(state, at, actions),
             };
         }
         if !minted {
@@ -478,10 +504,13 @@ impl World for Provisioning {
 
     fn fields(part: usize) -> Fields {
         match part {
-            0 => Fields::Only(messages_of!("chips[0]")),
-            1 => Fields::Only(commands_of!("chips[0]")),
-            2 => Fields::Only(messages_of!("chips[1]")),
-            3 => Fields::Only(commands_of!("chips[1]")),
+            0 | 4 => Fields::Only(OPENING),
+            1 => Fields::Only(challenge_of!("chips[0]")),
+            2 => Fields::Only(answers_of!("chips[0]")),
+            3 => Fields::Only(commands_of!("chips[0]")),
+            5 => Fields::Only(challenge_of!("chips[1]")),
+            6 => Fields::Only(answers_of!("chips[1]")),
+            7 => Fields::Only(commands_of!("chips[1]")),
             _ => Fields::Only(&["issuer", "verifier", "owed"]),
         }
     }
@@ -495,7 +524,14 @@ impl World for Provisioning {
                 "chips[1].state",
                 "chips[1].authentic",
             ],
-            "P25" | "P45" | "TH4" | "W25 everything has come to an end" => return Reads::AtEnd,
+            "P25" | "P45" | "TH4" | "W25 everything has come to an end" => {
+                return Reads::AtEnd(Fields::Only(&[
+                    "verifier.phase",
+                    "issuer",
+                    "chips[0].state",
+                    "chips[1].state",
+                ]));
+            }
             _ => return Reads::Fields(Fields::All),
         }))
     }

@@ -589,6 +589,10 @@ impl World for Tap {
         depends::fields(part)
     }
 
+    fn wakes(part: usize) -> Fields {
+        depends::wakes(part)
+    }
+
     fn reads(name: &str) -> Reads {
         depends::reads(name)
     }

@@ -225,7 +225,12 @@ pub(super) fn reads(name: &str) -> Reads {
         "P13" => of_both!("dead_video"),
         "P14" | "P15" | "P44" => of_both!("made"),
         "P19" => &["shown"],
-        "P20" => of_both!("verifier", "?"),
+        "P20" => {
+            return Reads::OneOf(&[
+                Fields::Only(&["requests[0].?", "requests[0].verifier"]),
+                Fields::Only(&["requests[1].?", "requests[1].verifier"]),
+            ]);
+        }
         "P28" => &["code_out"],
         "TH1" => of_both!("made", "driver"),
         "TH5" => &["pan_out", "agreement_out", "code_out", "shown"],

@@ -101,6 +101,24 @@ pub(super) fn fields(part: usize) -> Fields {
     })
 }
 
+/// The parts that have actions in few states: what decides that.
+pub(super) fn wakes(part: usize) -> Fields {
+    match part {
+        3 => Fields::Only(&["sales[0].given.?"]),
+        4 => Fields::Only(&["sales[1].given.?"]),
+        9 => Fields::Only(&["contact.?", "managed.?", "relayed"]),
+        _ => fields(part),
+    }
+}
+
+/// How the sales stand.
+const SETTLED: &[&str] = &[
+    "sales[0].pos",
+    "sales[0].record",
+    "sales[1].pos",
+    "sales[1].record",
+];
+
 pub(super) fn reads(name: &str) -> Reads {
     Reads::Fields(Fields::Only(match name {
         "P22" => &["contact", "atc", "managed", "chip"],
@@ -112,15 +130,12 @@ pub(super) fn reads(name: &str) -> Reads {
         "P30" => &["outside"],
         "P36" => &["dead"],
         "P37" => &["unsigned"],
-        "P38" => &[
-            "sales[0].pos",
-            "sales[0].record",
-            "sales[1].pos",
-            "sales[1].record",
-        ],
+        "P38" | "S4 both sales are approved" | "W41 a sale that was not answered is reversed" => {
+            SETTLED
+        }
         "P39" => &["approved", "made"],
         "P40" => &["over"],
-        "P41" => return Reads::AtEnd,
+        "P41" => return Reads::AtEnd(Fields::Only(SETTLED)),
         "TH2" => &["unsigned", "outside", "over", "unmeant"],
         _ => return Reads::Fields(Fields::All),
     }))
