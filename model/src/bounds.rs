@@ -16,7 +16,7 @@ macro_rules! budgets {
         impl Bounds {
             /// One fault of each kind.
             pub const DEFAULT: Self = Self { $($name: $default,)+ };
-            /// Four faults of each kind: more than a minute's work, for the explorer of our own.
+            /// Four faults of each kind: a minute's work for the explorer of our own.
             pub const DEEP: Self = Self { $($name: $deep,)+ };
             /// The names of the budgets.
             pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),+];

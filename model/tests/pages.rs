@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use kaika_model::Weak;
 use kaika_model::check::{Attack, attacks, target};
 use kaika_model::matrix::{self, Matrix, unexplained};
 use kaika_model::role::NEVER_CLAIMED;
+use kaika_model::{Bounds, Weak};
 use kaika_spec::{PropertyId, Weakness};
 
 fn page(name: &str, text: &str) {
@@ -33,6 +33,17 @@ fn cell(found: &[&Attack]) -> String {
         )
     };
     found.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// Each budget's row says what it is by default and at deep bounds.
+#[test]
+fn budgets() {
+    let page = include_str!("../../docs/checking.md");
+    let deep = Bounds::DEEP.list();
+    for ((name, default), (_, deep)) in Bounds::DEFAULT.list().into_iter().zip(deep) {
+        let row = format!("| `{name}` | {default} | {deep} |");
+        assert!(page.contains(&row), "docs/checking.md lacks {row}");
+    }
 }
 
 /// The claims' own verdict, without the weakness that a corrupt verifier needs where a lesser attacker is enough.

@@ -83,7 +83,7 @@ fn explore(shown: &mut Shown, quiet: bool) {
             tier,
             bounds: Bounds::DEFAULT,
         };
-        let report = check::watched(scope, config, Engine::Stateright, limits);
+        let report = check::watched(scope, config, Engine::Native, limits);
         if !quiet {
             check::print_line(&report, tier, at == 0);
         }
