@@ -30,6 +30,17 @@ impl Engine {
             Self::Native => "native",
         }
     }
+
+    /// Of how many searches of so many states each at least one is expected to take a state for another, and so not to look at it:
+    /// Stateright tells states apart by 64 bits of a hash, and of `n` states there are `n(n-1)/2` pairs. None where states are
+    /// kept whole.
+    pub fn overlooks_one_in(self, searches: impl Iterator<Item = usize>) -> Option<u128> {
+        let pairs = |states: usize| states as u128 * (states as u128).saturating_sub(1) / 2;
+        match self {
+            Self::Stateright => Some((1 << 64) / searches.map(pairs).sum::<u128>().max(1)),
+            Self::Native => None,
+        }
+    }
 }
 
 /// What was found in one scope.

@@ -170,9 +170,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         runs.push((config, report));
     }
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&document(&runs))?);
+        let document = document(&runs, args.engine());
+        println!("{}", serde_json::to_string_pretty(&document)?);
     } else {
         print_end(&runs, weak, args.charts);
+        println!("{}\n{NOT_COVERED}", collisions(&runs, args.engine()));
         if args.symmetry {
             print_symmetry(&runs);
         }
@@ -355,7 +357,20 @@ fn print_end(runs: &[(Config, Report)], weak: Weak, charts: bool) {
     if let Some((config, _)) = runs.first() {
         println!("bounds: {}", config.bounds);
     }
-    println!("{NOT_COVERED}");
+}
+
+/// What an engine may have overlooked because it took one state for another.
+fn collisions(runs: &[(Config, Report)], engine: Engine) -> String {
+    match overlooks_one_in(runs, engine) {
+        None => "collisions: none, every state is kept whole".to_owned(),
+        Some(searches) => format!(
+            "collisions: states are told apart by 64 bits of a hash; one search in {searches} is expected to overlook a state"
+        ),
+    }
+}
+
+fn overlooks_one_in(runs: &[(Config, Report)], engine: Engine) -> Option<u128> {
+    engine.overlooks_one_in(runs.iter().map(|(_, report)| report.states))
 }
 
 /// What the counts leave out.
@@ -401,12 +416,18 @@ fn print_violated(config: Config, report: &Report, charts: bool) {
     }
 }
 
-fn document(runs: &[(Config, Report)]) -> Value {
+fn document(runs: &[(Config, Report)], engine: Engine) -> Value {
     let all: Vec<Value> = runs
         .iter()
         .map(|(config, report)| one(*config, report))
         .collect();
-    json!({ "runs": all, "not_covered": NOT_COVERED })
+    let searches = overlooks_one_in(runs, engine).map(|one| u64::try_from(one).unwrap_or(u64::MAX));
+    json!({
+        "engine": engine.name(),
+        "overlooks_one_in": searches,
+        "runs": all,
+        "not_covered": NOT_COVERED,
+    })
 }
 
 fn one(config: Config, report: &Report) -> Value {
