@@ -2,13 +2,13 @@
 //!
 //! The control channel exists only here; `kaika serve` and `kaika se` have none.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,10 +29,11 @@ use kaika_node::vpcd;
 use kaika_node::world::{Addresses, World};
 use kaika_trace::{CAP, Checker, Word};
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
 
+use self::chips::Chips;
 use crate::logged::Logged;
 
+mod chips;
 mod phone;
 mod trigger;
 
@@ -103,8 +104,7 @@ struct Control {
     chip_master: [u8; 16],
     data: PathBuf,
     chips: AtomicU64,
-    /// The chips that may still be in use; older ones are taken out, since each takes files and sockets.
-    inserted: Mutex<VecDeque<JoinHandle<Result<(), Fault>>>>,
+    inserted: Chips,
     /// The reader that chips go into, one at a time; without it each has a port of its own.
     reader: Option<String>,
     /// What clients were told to do.
@@ -114,28 +114,6 @@ struct Control {
 /// Tests at once. Its servers judge in one thread each, which commits what waits together: many at once are judged and stored with
 /// fewer switches between threads.
 const AT_ONCE: usize = 16;
-/// Chips at once: more than tests at once.
-const CHIPS: usize = 128;
-
-impl Control {
-    fn keep(&self, chip: JoinHandle<Result<(), Fault>>) {
-        self.inserted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push_back(chip);
-    }
-
-    /// Takes old chips out until there is room for one more.
-    fn make_room(&self) {
-        let others = if self.reader.is_some() { 0 } else { CHIPS };
-        let mut inserted = self.inserted.lock().unwrap_or_else(PoisonError::into_inner);
-        while inserted.len() > others
-            && let Some(old) = inserted.pop_front()
-        {
-            old.abort();
-        }
-    }
-}
 
 /// The peers that the runner plays before a role.
 pub(crate) const fn peers_of(role: &str) -> &'static [&'static str] {
@@ -185,7 +163,7 @@ impl Reference {
             chip_master,
             data: data.path().to_owned(),
             chips: AtomicU64::new(1),
-            inserted: Mutex::default(),
+            inserted: Chips::default(),
             reader: reader.map(str::to_owned),
             begun: trigger::Begun::default(),
         });
@@ -433,13 +411,16 @@ async fn insert(State(control): State<Arc<Control>>, _: Json<Value>) -> Json<Val
     let mut se_id = number.to_be_bytes();
     se_id[0] = 0x4b;
     let file = control.data.join(format!("chip-{number}.bin"));
-    control.make_room();
+    let left = Arc::new(AtomicBool::new(false));
     let made = async {
         let chip = chip::open(&file, &control.chip_master, se_id)?;
         match &control.reader {
             Some(reader) => {
                 let address = SocketAddr::from((Ipv4Addr::LOCALHOST, vpcd::PORT));
-                control.keep(tokio::spawn(vpcd::serve(address, chip, vpcd::PATIENCE)));
+                // It holds one.
+                control.inserted.clear();
+                let chip = tokio::spawn(vpcd::serve(address, chip, vpcd::PATIENCE));
+                control.inserted.keep(chip, left);
                 Ok(("reader", reader.clone()))
             }
             None => {
@@ -447,7 +428,10 @@ async fn insert(State(control): State<Arc<Control>>, _: Json<Value>) -> Json<Val
                 let address = listener
                     .local_addr()
                     .map_err(|error| Fault::net("a port", error))?;
-                control.keep(tokio::spawn(chip::serve(listener, chip)));
+                let told = Arc::clone(&left);
+                let tell = move |is_read: bool| told.store(!is_read, Ordering::Relaxed);
+                let chip = tokio::spawn(chip::serve_telling(listener, chip, tell));
+                control.inserted.keep(chip, left);
                 Ok::<_, Fault>(("tcp", address.to_string()))
             }
         }

@@ -231,6 +231,18 @@ pub async fn serve<F: Flash>(
     listener: TcpListener,
     chip: impl Into<Inserted<F>>,
 ) -> Result<(), Fault> {
+    serve_telling(listener, chip, |_| ()).await
+}
+
+/// The same, and tells when a reader has come (`true`) and when it has left.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve_telling<F: Flash>(
+    listener: TcpListener,
+    chip: impl Into<Inserted<F>>,
+    tell: impl Fn(bool),
+) -> Result<(), Fault> {
     let mut chip = chip.into();
     loop {
         let (stream, _) = listener
@@ -238,10 +250,12 @@ pub async fn serve<F: Flash>(
             .await
             .map_err(|error| Fault::net("accepting a reader", error))?;
         let _ = stream.set_nodelay(true);
+        tell(true);
         if let Err(error) = chip.session(stream).await {
             eprintln!("chip: the reader left: {error}");
         }
         chip.reset();
+        tell(false);
     }
 }
 
