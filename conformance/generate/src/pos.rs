@@ -14,8 +14,12 @@ mod upset;
 #[derive(Clone, Copy, Debug)]
 pub struct Templates;
 
-/// How long the terminal is told to wait for the issuer, ms.
-const PATIENCE_MS: u64 = 300;
+/// How long the terminal is told to wait for the issuer, ms, where no answer comes.
+const SHORT_MS: u64 = 800;
+/// And where all come, so that a slow machine makes no silence.
+const LONG_MS: u64 = 4_000;
+const SHORT: &str = "patience(short)";
+const LONG: &str = "patience(long)";
 const AMOUNT: &str = "000000001250";
 /// The fields that an answer repeats.
 const ECHOED: [&str; 9] = ["2", "3", "4", "7", "11", "37", "41", "42", "49"];
@@ -35,7 +39,12 @@ impl Script for Templates {
         } else {
             "opinion(taken)"
         };
-        vec!["setup".to_owned(), opinion.to_owned()]
+        let patience = if inputs.contains(&Input::TimeOut) {
+            SHORT
+        } else {
+            LONG
+        };
+        ["setup", patience, opinion].map(str::to_owned).to_vec()
     }
 
     /// What is said after a reversal, and to a card that checks no answer, is another thing.
@@ -53,6 +62,8 @@ impl Script for Templates {
         let opinion = |name: &str| vec![named("opinion", json!(name))];
         match part {
             "setup" => setup(),
+            SHORT => vec![named("patience", json!(SHORT_MS))],
+            LONG => vec![named("patience", json!(LONG_MS))],
             "opinion(refused)" => opinion("refused"),
             "opinion(gone)" => opinion("gone"),
             "opinion(taken)" => opinion("taken"),
@@ -98,7 +109,7 @@ impl Script for Templates {
 
 /// A terminal that died has its old payment reversed before it takes another.
 fn restarted(id: &str, requirement: &'static str, meanwhile: Vec<Act>) -> Scene {
-    let parts = ["setup", "opinion(taken)", "card(cryptogram)"];
+    let parts = ["setup", SHORT, "opinion(taken)", "card(cryptogram)"];
     let mut acts: Vec<Act> = parts.map(Act::part).to_vec();
     acts.extend(meanwhile);
     let original = |number: &str| known(&format!("asked.{number}"));
@@ -149,7 +160,7 @@ fn card(change: Value) -> Value {
 fn tap(financial: bool) -> Value {
     json!({"op": "trigger", "action": "tap", "with": {
         "issuer": known("host"), "chip": known("card.tcp"), "terminal": known("terminal"),
-        "amount_minor": 1250, "currency": "156", "financial": financial, "patience_ms": PATIENCE_MS,
+        "amount_minor": 1250, "currency": "156", "financial": financial, "patience_ms": known("patience"),
     }})
 }
 

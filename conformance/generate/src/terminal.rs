@@ -13,7 +13,7 @@ use crate::script::{Expected, Script, concat, digits, fresh, known, named, stran
 pub struct Templates;
 
 /// How long the terminal is told to wait for an answer, ms, where one does not come.
-const SHORT_MS: u64 = 300;
+const SHORT_MS: u64 = 800;
 /// And where all come, so that a slow machine makes no silence.
 const LONG_MS: u64 = 4_000;
 /// How long it is told to wait before it says something again, ms.
