@@ -173,6 +173,7 @@ fn chip_data(input: &CryptogramInput<'_>, cryptogram: &[u8; 8]) -> Vec<u8> {
         (Tag::AIP, input.interchange_profile),
         (Tag::COUNTRY, input.country),
         (Tag::AMOUNT_OTHER, input.amount_other),
+        (Tag::PSN, &[1]),
     ] {
         assert!(writer.put(tag, value).is_ok());
     }

@@ -26,8 +26,6 @@ use asked::{Asked, Kind};
 mod asked;
 mod reversal;
 
-/// The sequence number that every token has, as in tag 5F34.
-const PSN: u8 = 1;
 /// Card status update: the issuer approves, and asks nothing of the chip.
 const APPROVES: [u8; 4] = [0x00, 0x80, 0x00, 0x00];
 /// Card status update: the issuer declines, and asks nothing of the chip.
@@ -131,7 +129,7 @@ impl Issuer {
     fn proofs(&self, asked: &Asked<'_>) -> Option<Proofs> {
         //= spec/75-tap.md#tap-7-the-issuer-checks-the-cryptogram
         //# The issuer MUST refuse a tap whose cryptogram does not verify over the data of the message.
-        let key = chip::token_key(&self.config.imk, asked.token, PSN);
+        let key = chip::token_key(&self.config.imk, asked.token, asked.sequence);
         let session = Session::of(&key, asked.atc);
         let holds = kaika_crypto::is_same(&session.cryptogram(&asked.input), asked.cryptogram);
         let proof = |update| proof(session.response(asked.cryptogram, &update), update);

@@ -243,6 +243,8 @@ alphabet! {
         TapVerdict = "tap(other-verdict-of-the-chip)",
         TapIncomplete = "tap(field-missing)",
         TapChipDataIncomplete = "tap(chip-data-missing)",
+        /// An object twice, of another length, or cut off.
+        TapChipDataWrong = "tap(chip-data-wrong)",
         TapWrongEntryMode = "tap(wrong-entry-mode)",
         TapOverLimit = "tap(over-limit)",
         TapInsufficient = "tap(nothing-left)",
@@ -445,6 +447,7 @@ pub fn step(state: &State, input: &Input, weak: &Weak) -> Step {
         | Input::TapVerdict
         | Input::TapIncomplete
         | Input::TapChipDataIncomplete
+        | Input::TapChipDataWrong
         | Input::TapWrongEntryMode
         | Input::TapOverLimit
         | Input::TapDeclinedRepeat
@@ -989,7 +992,7 @@ fn tap(s: State, input: Input, weak: Weak) -> Step {
         Input::TapRepeat if s.tap == Posting::Posted || s.tap == Posting::Reversed => {
             return Outcome::repeat(s, [Output::Approved], &["TAP-13"]);
         }
-        Input::TapIncomplete | Input::TapChipDataIncomplete => {
+        Input::TapIncomplete | Input::TapChipDataIncomplete | Input::TapChipDataWrong => {
             return Outcome::refuse(s, Refusal::Malformed, &["TAP-7", "TAP-12"]);
         }
         Input::TapNameReused => {
@@ -1436,6 +1439,7 @@ fn at_home(s: &State, input: Input) -> Option<bool> {
         | Input::TapVerdict
         | Input::TapIncomplete
         | Input::TapChipDataIncomplete
+        | Input::TapChipDataWrong
         | Input::TapInsufficient
         | Input::TapDeclinedRepeat
         | Input::TapReverseIncomplete

@@ -49,6 +49,7 @@ pub(super) fn said(input: Input) -> Vec<Value> {
         | Input::TapDeclinedRepeat
         | Input::TapIncomplete
         | Input::TapChipDataIncomplete
+        | Input::TapChipDataWrong
         | Input::TapReverseIncomplete
         | Input::TapReverseRepeat
         | Input::Echo => tapped(input),
@@ -411,10 +412,33 @@ pub(super) fn tap(changes: &[(&str, Value)], chip: Value, code: &str) -> Vec<Val
 
 /// What the shop must say, field 55 apart.
 const FIELDS: [&str; 11] = ["2", "3", "4", "7", "11", "14", "22", "37", "41", "42", "49"];
-/// What the chip must say.
-const OBJECTS: [&str; 13] = [
-    "9f26", "9f27", "9f10", "9f37", "9f36", "95", "9a", "9c", "9f02", "5f2a", "82", "9f1a", "9f03",
+/// What the chip must say, and how long it is.
+const OBJECTS: [(&str, usize); 14] = [
+    ("9f26", 8),
+    ("9f27", 1),
+    ("9f10", 7),
+    ("9f37", 4),
+    ("9f36", 2),
+    ("95", 5),
+    ("9a", 3),
+    ("9c", 1),
+    ("9f02", 6),
+    ("5f2a", 2),
+    ("82", 2),
+    ("9f1a", 2),
+    ("9f03", 6),
+    ("5f34", 1),
 ];
+
+/// A change of field 55: what the chip says, and more.
+fn and(more: &str) -> [(&'static str, Value); 1] {
+    [("55", concat(json!([known("tap.chip_data"), more])))]
+}
+
+/// An object of this length whose value says nothing.
+fn empty(tag: &str, length: usize) -> String {
+    format!("{tag}{length:02x}{}", "00".repeat(length))
+}
 
 fn tapped(input: Input) -> Vec<Value> {
     let card = |status: &str| {
@@ -429,7 +453,10 @@ fn tapped(input: Input) -> Vec<Value> {
     match input {
         Input::TapAfterBad => {
             let mut steps = tap(&[], json!({"fault": "cryptogram"}), "82");
-            steps.extend(authorise(&[], json!({"behind": 1})));
+            let other_sequence = json!({"without": "5f34", "behind": 1});
+            steps.extend(tap(&and("5f340102"), other_sequence, "82"));
+            // What the issuer does not ask for may stand beside.
+            steps.extend(authorise(&and("9f3303e0f8c8"), json!({"behind": 1})));
             steps
         }
         Input::TapReplayedRefused => {
@@ -453,8 +480,25 @@ fn tapped(input: Input) -> Vec<Value> {
             steps
         }
         Input::TapChipDataIncomplete => {
-            let left_out = |tag: &&str| tap(&[], json!({ "without": tag }), "30");
+            let left_out = |(tag, _): &(&str, usize)| tap(&[], json!({ "without": tag }), "30");
             OBJECTS.iter().flat_map(left_out).collect()
+        }
+        Input::TapChipDataWrong => {
+            let wrong = |(tag, length): &(&str, usize)| {
+                let twice = tap(&and(&empty(tag, *length)), json!({}), "30");
+                let of_length = |length| {
+                    let change = and(&empty(tag, length));
+                    tap(&change, json!({ "without": tag }), "30")
+                };
+                [twice, of_length(length - 1), of_length(length + 1)].concat()
+            };
+            let mut steps: Vec<Value> = OBJECTS.iter().flat_map(wrong).collect();
+            steps.extend(
+                ["9f", "9f33", "9f3303e0f8"]
+                    .map(|cut| tap(&and(cut), json!({}), "30"))
+                    .concat(),
+            );
+            steps
         }
         Input::TapReverseIncomplete => ["2", "3", "4", "7", "11", "37", "41", "42", "49", "90"]
             .iter()

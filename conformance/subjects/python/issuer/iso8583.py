@@ -95,8 +95,8 @@ def _field(cursor, number):
 
 
 def read_objects(data):
-    """The BER-TLV objects of field 55, by tag in upper-case hexadecimal; `Unreadable` when they are none."""
-    objects, at = {}, 0
+    """The BER-TLV objects of field 55, as pairs of tag in upper-case hexadecimal and value; `Unreadable` when they are none."""
+    objects, at = [], 0
     while at < len(data):
         end = at + 1
         if data[at] & 0x1F == 0x1F:
@@ -113,8 +113,8 @@ def read_objects(data):
                 raise Unreadable("length")
             size, at = int.from_bytes(data[at:at + more], "big"), at + more
         value = data[at:at + size]
-        if len(value) != size or tag.hex().upper() in objects:
-            raise Unreadable("cut short, or twice")
-        objects[tag.hex().upper()] = value
+        if len(value) != size:
+            raise Unreadable("cut short")
+        objects.append((tag.hex().upper(), value))
         at += size
     return objects

@@ -169,10 +169,10 @@ def _objects(message):
         objects = read_objects(message[55])
     except Unreadable:
         raise Refusal("malformed") from None
-    for tag, length in _OBJECTS.items():
-        if len(objects.get(tag, b"")) != length:
-            raise Refusal("malformed")
-    return objects
+    wanted = [(tag, value) for tag, value in objects if tag in _OBJECTS]
+    if sorted((tag, len(value)) for tag, value in wanted) != sorted(_OBJECTS.items()):
+        raise Refusal("malformed")
+    return dict(wanted)
 
 
 # Reversal

@@ -9,6 +9,9 @@ use super::name;
 /// CVR byte 2 of a first request cryptogram: ARQC given, no second asked.
 const ASKED_ONLINE: u8 = 0xa0;
 
+/// Length, key index, cryptogram version, verification results: 9F10 of 85-apdu.
+const ISSUER_DATA: usize = 7;
+
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -31,13 +34,16 @@ pub(super) struct Asked<'a> {
     /// YYMM.
     pub(super) expiry: &'a str,
     pub(super) atc: u16,
+    /// The sequence number of the token, one byte of BCD.
+    pub(super) sequence: u8,
     pub(super) cryptogram: &'a [u8; 8],
     information: u8,
     pub(super) input: CryptogramInput<'a>,
 }
 
 impl<'a> Asked<'a> {
-    /// `None` when a field or a chip object is missing or of another length.
+    /// `None` when a field or a chip object is missing or of another length, an object is there twice, or field 55 cannot be read
+    /// to its end.
     pub(super) fn read(message: &'a Message) -> Option<Self> {
         let chip = message.field(55)?;
         [3, 7, 11]
@@ -46,7 +52,8 @@ impl<'a> Asked<'a> {
             .then_some(())?;
         let amount_digits = message.text(4)?;
         let input = covered(chip)?;
-        let [information] = *object::<1>(chip, Tag::CRYPTOGRAM_INFORMATION)?;
+        let [information] = *object(chip, Tag::CRYPTOGRAM_INFORMATION)?;
+        let [sequence] = *object(chip, Tag::PSN)?;
         Some(Self {
             kind: if message.mti == *b"0200" {
                 Kind::Financial
@@ -62,7 +69,8 @@ impl<'a> Asked<'a> {
             entry_mode: message.text(22)?,
             expiry: message.text(14)?,
             atc: input.atc,
-            cryptogram: object::<8>(chip, Tag::CRYPTOGRAM)?,
+            sequence,
+            cryptogram: object(chip, Tag::CRYPTOGRAM)?,
             information,
             input,
         })
@@ -83,7 +91,7 @@ impl<'a> Asked<'a> {
 
 /// What the cryptogram covers.
 fn covered(chip: &[u8]) -> Option<CryptogramInput<'_>> {
-    let [kind] = *object::<1>(chip, Tag::TYPE)?;
+    let [kind] = *object(chip, Tag::TYPE)?;
     Some(CryptogramInput {
         amount: object(chip, Tag::AMOUNT)?,
         amount_other: object(chip, Tag::AMOUNT_OTHER)?,
@@ -94,11 +102,19 @@ fn covered(chip: &[u8]) -> Option<CryptogramInput<'_>> {
         kind,
         unpredictable_number: object(chip, Tag::UNPREDICTABLE_NUMBER)?,
         interchange_profile: object(chip, Tag::AIP)?,
-        atc: u16::from_be_bytes(*object::<2>(chip, Tag::ATC)?),
-        issuer_data: tlv::find(chip, Tag::IAD).ok()??,
+        atc: u16::from_be_bytes(*object(chip, Tag::ATC)?),
+        issuer_data: object::<ISSUER_DATA>(chip, Tag::IAD)?,
     })
 }
 
+/// The value of the one object with this tag, if it is so long and all can be read.
 fn object<const N: usize>(chip: &[u8], tag: Tag) -> Option<&[u8; N]> {
-    tlv::find(chip, tag).ok()??.try_into().ok()
+    let mut found = None;
+    for object in tlv::Reader::new(chip) {
+        let object = object.ok()?;
+        if object.tag == tag && found.replace(object.value).is_some() {
+            return None;
+        }
+    }
+    found?.try_into().ok()
 }

@@ -92,6 +92,7 @@ impl Shop {
             (Tag::IAD, &IAD),
             (Tag::CRYPTOGRAM, &self.cryptogram(said)),
             (Tag::CRYPTOGRAM_INFORMATION, &[said.kind]),
+            (Tag::PSN, &[1]),
         ] {
             assert!(writer.put(tag, value).is_ok());
         }
@@ -149,6 +150,51 @@ impl Shop {
         assert_eq!((self.available(), self.postings()), before, "{why}");
         assert_eq!(self.counter() != last, counted, "{why}");
     }
+}
+
+/// Field 55 with each object missing, twice, shorter and longer, and with something cut off at its end.
+fn wrong_chip_data(good: &[u8]) -> Vec<Vec<u8>> {
+    let objects: Vec<_> = tlv::Reader::new(good).flatten().collect();
+    let written = |objects: &[(Tag, &[u8])]| {
+        let mut buffer = [0; 255];
+        let mut writer = tlv::Writer::new(&mut buffer);
+        for (tag, value) in objects {
+            assert!(writer.put(*tag, value).is_ok());
+        }
+        writer.written().to_vec()
+    };
+    let mut wrong = Vec::new();
+    for at in 0..objects.len() {
+        let mut others: Vec<_> = objects.iter().map(|one| (one.tag, one.value)).collect();
+        let (tag, value) = others.remove(at);
+        let longer = [value, &[0]].concat();
+        for values in [vec![], vec![value; 2], vec![&value[1..]], vec![&longer[..]]] {
+            let changed = values.into_iter().map(|value| (tag, value));
+            wrong.push(written(
+                &others.iter().copied().chain(changed).collect::<Vec<_>>(),
+            ));
+        }
+    }
+    let cut = [&[0x9f][..], &[0x9f, 0x33], &[0x9f, 0x33, 3, 0xe0, 0xf8]];
+    wrong.extend(cut.map(|cut| [good, cut].concat()));
+    assert_eq!(wrong.len(), 14 * 4 + 3);
+    wrong
+}
+
+#[test]
+fn the_key_is_of_the_sequence_number_in_the_message() {
+    let mut shop = shop();
+    let good = shop.request(&SAID);
+    let data = good.field(55).unwrap_or_default();
+    let (other, beside) = (
+        [&data[..data.len() - 1], &[2]].concat(),
+        [data, &[0x9f, 0x33, 3, 0xe0, 0xf8, 0xc8]].concat(),
+    );
+    assert!(data.ends_with(&[0x5f, 0x34, 1, 1]));
+    let other = shop.request(&SAID).with(55, other);
+    shop.refuses(&other, "82", Refusal::CryptogramBad, false);
+    let good = good.with(37, *b"000000000077").with(55, beside);
+    assert_eq!(shop.told(&good).0.text(39), Some("00"));
 }
 
 const IAD: [u8; 7] = [6, 1, 0x12, 3, 0xa0, 0, 0];
@@ -357,6 +403,14 @@ fn every_refusal_has_its_code_and_books_nothing() {
         let mut message = fresh(&good);
         message.fields.remove(&missing);
         shop.refuses(&message, "30", Refusal::Malformed, false);
+    }
+    for bytes in wrong_chip_data(good.field(55).unwrap_or_default()) {
+        shop.refuses(
+            &fresh(&good).with(55, bytes),
+            "30",
+            Refusal::Malformed,
+            false,
+        );
     }
     let undo = shop.reversal(&SAID);
     for missing in [2, 3, 4, 7, 11, 37, 41, 42, 49, 90] {

@@ -80,7 +80,7 @@ impl Bench {
         let mac = hex::encode(cryptogram(&key, &input));
         let data = format!(
             "9f02060000000010009f03060000000000009f1a0201569505{}5f2a0201569a032701159c01009f37040102030482021980\
-             9f3602{atc:04x}9f2701809f2608{mac}9f100706011203a00000",
+             9f3602{atc:04x}9f2701809f2608{mac}9f100706011203a000005f340101",
             "00".repeat(5)
         );
         let message = Message::new(*b"0100")
