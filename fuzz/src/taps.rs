@@ -121,7 +121,7 @@ fn kind(bits: u8) -> [u8; 4] {
     if bits & 1 == 0 { *b"0100" } else { *b"0200" }
 }
 
-/// A good request: name, counter, amount and type by the play.
+/// A good request, but for its entry mode now and then: name, counter, amount and type by the play.
 fn request(reader: &mut Reader<'_>, key: &TokenKey, twin: &mut Twin) -> Message {
     let (number, bits) = (reader.byte() % 16, reader.byte());
     let atc = match bits & 2 {
@@ -152,7 +152,14 @@ fn request(reader: &mut Reader<'_>, key: &TokenKey, twin: &mut Twin) -> Message 
     named(Message::new(kind(bits)), number)
         .with(4, digits)
         .with(14, *b"9912")
-        .with(22, *b"071")
+        .with(
+            22,
+            if bits & 0xc0 == 0xc0 {
+                *b"051"
+            } else {
+                *b"071"
+            },
+        )
         .with(55, chip)
 }
 

@@ -78,6 +78,7 @@ fn every_flaw_is_caught() {
         Flaw::Says(b"82", b"00"),
         Flaw::Says(b"61", b"00"),
         Flaw::Says(b"51", b"05"),
+        Flaw::Says(b"57", b"00"),
         Flaw::Says(b"64", b"00"),
         Flaw::Says(b"94", b"05"),
         Flaw::NoProof,
