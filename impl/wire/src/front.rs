@@ -47,7 +47,7 @@ pub fn admit(
         return Err(Refusal::UnsupportedMediaType.into());
     }
     let time = head_of(head, "kaika-time")
-        .and_then(|text| text.parse().ok())
+        .and_then(millis)
         .ok_or_else(|| form("Kaika-Time"))?;
     let mac = head_of(head, "kaika-mac")
         .map(|text| digest(text).ok_or_else(|| form("Kaika-Mac")))
@@ -223,6 +223,12 @@ fn idempotency_key(head: &Head<'_>) -> Result<String, Refused> {
     }
 }
 
+/// A time of one to fifteen digits.
+fn millis(text: &str) -> Option<i64> {
+    let is_time = (1..=15).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_time)
+}
+
 fn form(what: &str) -> Refused {
     Refused {
         refusal: Refusal::Malformed,
@@ -331,13 +337,15 @@ mod tests {
             Err(Refusal::UnsupportedMediaType),
         );
         check("POST", "/v1/a/1", &[json], 5, Err(Refusal::Malformed));
-        check(
-            "POST",
-            "/v1/a/1",
-            &[json, ("kaika-time", "x")],
-            5,
-            Err(Refusal::Malformed),
-        );
+        for time in ["x", "", "+5", "-5", "5 ", "0000000000000005"] {
+            check(
+                "POST",
+                "/v1/a/1",
+                &[json, ("kaika-time", time)],
+                5,
+                Err(Refusal::Malformed),
+            );
+        }
         check(
             "POST",
             "/v1/a/1",

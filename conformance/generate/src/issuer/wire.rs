@@ -5,7 +5,7 @@ use kaika_spec::limit;
 use serde_json::{Value, json};
 
 use super::{FIRST, KNOWN, eligibility};
-use crate::script::{digits, fresh, get, known, named, post, stranger};
+use crate::script::{concat, digits, fresh, get, known, named, post, stranger};
 
 /// The steps of a letter.
 pub(super) fn said(input: Input) -> Vec<Value> {
@@ -126,6 +126,10 @@ fn headers() -> Vec<Value> {
     [
         ("Kaika-Time", Value::Null),
         ("Kaika-Time", json!("soon")),
+        ("Kaika-Time", json!("")),
+        // The time as it is, with what is no digit, and with more digits than there may be.
+        ("Kaika-Time", concat(json!(["+", {"$now": 0}]))),
+        ("Kaika-Time", concat(json!(["000", {"$now": 0}]))),
         ("Kaika-Mac", json!("z".repeat(64))),
         ("Kaika-Mac", json!("A".repeat(64))),
         ("Kaika-Mac", fresh(31)),
