@@ -127,9 +127,10 @@ fn headers() -> Vec<Value> {
         ("Kaika-Time", Value::Null),
         ("Kaika-Time", json!("soon")),
         ("Kaika-Time", json!("")),
-        // The time as it is, with what is no digit, and with more digits than there may be.
+        // The time as it is, with what is no digit of it.
         ("Kaika-Time", concat(json!(["+", {"$now": 0}]))),
-        ("Kaika-Time", concat(json!(["000", {"$now": 0}]))),
+        ("Kaika-Time", concat(json!(["0", {"$now": 0}]))),
+        ("Kaika-Time", concat(json!([{"$now": 0}, "000"]))),
         ("Kaika-Mac", json!("z".repeat(64))),
         ("Kaika-Mac", json!("A".repeat(64))),
         ("Kaika-Mac", fresh(31)),

@@ -88,7 +88,7 @@ class Front:
         if posts and headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
             raise Refusal("unsupported-media-type")
         time = headers.get("kaika-time", "")
-        if not re.fullmatch("[0-9]{1,15}", time):
+        if not re.fullmatch("0|[1-9][0-9]{0,14}", time):
             raise Refusal("malformed", "Kaika-Time")
         for name, form in _HEADER_FORMS.items():
             if name in headers and not form.fullmatch(headers[name]):
