@@ -267,8 +267,10 @@ mod measured {
         };
         let made = messages.filter(ours);
         let paths = made.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
-        let paths: Vec<PathBuf> = paths.collect();
+        let mut paths: Vec<PathBuf> = paths.collect();
         assert!(!paths.is_empty(), "no test binary of {folder}");
+        // The compiler says them as they are done, which is another order each time.
+        paths.sort();
         paths
     }
 
