@@ -441,14 +441,11 @@ mod tests {
 
     #[test]
     fn extreme_times_do_not_overflow() {
-        for time in ["9223372036854775807", "-9223372036854775808"] {
-            check(
-                "GET",
-                "/v1/a/1",
-                &[("kaika-time", time)],
-                5,
-                Err(Refusal::StaleTime),
-            );
+        for now in [i64::MIN, i64::MAX] {
+            for time in ["0", "999999999999999"] {
+                let head = [("kaika-time", time)];
+                check("GET", "/v1/a/1", &head, now, Err(Refusal::StaleTime));
+            }
         }
     }
 }
