@@ -15,7 +15,7 @@ use kaika_model::{Config, Tier, Weak};
 use stateright::{Expectation, Property};
 
 /// States of one depth that are looked at in one world, from everywhere among all: what can happen, and what comes of it to the end.
-const ABREAST: usize = 400;
+const ABREAST: usize = 700;
 
 /// Walks a world by its own steps alone.
 fn walk<W: World>(world: &W, mut look: impl FnMut(&W::State)) {
