@@ -313,3 +313,34 @@ impl Remote {
         Ok(answer)
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::time::Duration;
+
+    use kaika_secure_element::journal::MemoryFlash;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(10);
+
+    #[tokio::test]
+    async fn readers_are_told_of_as_they_come_and_go() {
+        let keys = ChipKeys::derive(&ChipMasterKey::new([3; 16]), &[7; 8]);
+        let chip = Chip::new(keys, [7; 8], MemoryFlash::default()).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (say, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let tell = move |is_read| assert!(say.send(is_read).is_ok());
+        let served = tokio::spawn(serve_telling(listener, chip, tell));
+        for _ in 0..2 {
+            let reader = Remote::connect(address).await.unwrap();
+            assert_eq!(timeout(SOON, told.recv()).await, Ok(Some(true)));
+            drop(reader);
+            assert_eq!(timeout(SOON, told.recv()).await, Ok(Some(false)));
+        }
+        served.abort();
+    }
+}
